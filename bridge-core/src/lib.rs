@@ -1,0 +1,10 @@
+//! The shared crate of SnakeBridge, in three layers, each depending only on those above it.
+//!
+//! 1. [`term`], `wire`: bytes and terms only. No I/O, no threads, no clock.
+//! 2. `refs`, `marshal`, `introspect`: Python objects, behind the `python` feature; runs in the worker.
+//! 3. `session`, `runtime`, `notebook`: behind the `host` feature; runs in the front ends.
+//!
+//! It knows nothing of terminals and nothing of Jupyter.
+#![warn(missing_docs)]
+
+pub mod term;
