@@ -1,0 +1,49 @@
+# shellcheck shell=bash
+# What every script here shares: the paths, the words said to the user, the PATH. Sourced, never run.
+
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+tools=$root/.tools
+
+# Without a UTF-8 locale the BEAM and Python would read and write file names and text as Latin-1 or ASCII.
+if [ -z "${LC_ALL:-}${LC_CTYPE:-}${LANG:-}" ]; then export LC_ALL=C.UTF-8; fi
+
+# The Elixir that set-up built goes first: it is there only because the machine's own was missing or too old.
+if [ -x "$tools/elixir/bin/elixir" ]; then PATH=$tools/elixir/bin:$PATH; fi
+export PATH
+
+say() { printf '==> %s\n' "$*" >&2; }
+note() { printf '    %s\n' "$*" >&2; }
+
+# die WHAT [HINT...]: what happened, then one line for each thing to do.
+die() {
+    printf 'error: %s\n' "$1" >&2
+    shift
+    local hint
+    for hint in "$@"; do printf 'hint: %s\n' "$hint" >&2; done
+    exit 1
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# at_least HAVE WANT: compares the first two numbers of a version, so `at_least 1.18.3 1.15` holds.
+at_least() {
+    local have_major have_minor want_major want_minor rest
+    IFS=. read -r have_major have_minor rest <<<"$1."
+    IFS=. read -r want_major want_minor rest <<<"$2."
+    have_major=${have_major//[^0-9]/} have_minor=${have_minor//[^0-9]/}
+    ((${have_major:-0} > want_major || (${have_major:-0} == want_major && ${have_minor:-0} >= want_minor)))
+}
+
+# quietly LOG COMMAND...: runs it with its output in LOG; shows the end of LOG only when it fails.
+quietly() {
+    local log=$1
+    shift
+    mkdir -p "$(dirname "$log")"
+    if ! "$@" >"$log" 2>&1 </dev/null; then
+        tail -n 30 "$log" >&2
+        note "the whole output is in ${log#"$root"/}"
+        return 1
+    fi
+}

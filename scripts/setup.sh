@@ -1,0 +1,161 @@
+#!/usr/bin/env bash
+# Sets up what is missing on this machine, and nothing else: `setup.sh PART...` with parts
+#   rust    says what to do when cargo is missing or too old
+#   elixir  Erlang/OTP and Elixir: Debian's packages, or Elixir built into .tools/ where Debian's is too old
+#   python  a Python environment for the session: the active one, else ./.venv with the usual packages
+#   dev     what the tests and lints need of Python (pytest, ruff)
+# A part that is there costs a few milliseconds. Nothing is written outside the repository, apart from Debian packages.
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+min_rust=1.95
+min_elixir=1.15
+# The release of Debian whose Elixir is recent enough, and which the one before it can build.
+elixir_from_release=trixie
+# What Elixir, Mix (releases and tests with coverage too) and our library call. `erlang-nox` would pull in far more.
+erlang_packages=(
+    erlang-base erlang-asn1 erlang-crypto erlang-dev erlang-eunit erlang-inets erlang-parsetools erlang-public-key
+    erlang-runtime-tools erlang-ssl erlang-syntax-tools erlang-tools erlang-xmerl
+)
+erlang_applications=(asn1 compiler crypto eunit inets parsetools public_key runtime_tools ssl syntax_tools tools xmerl)
+
+# --- Debian packages -------------------------------------------------------------------------------------------------
+
+has_apt() { have apt-get && have dpkg-query; }
+
+is_installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q '^install ok installed$'; }
+
+# debian_packages WHAT-FOR PACKAGE...: installs those that are missing, as root or with sudo; where neither can be, it
+# says what to type and stops.
+debian_packages() {
+    local what=$1 package missing=() become=()
+    shift
+    for package in "$@"; do is_installed "$package" || missing+=("$package"); done
+    if ((${#missing[@]} == 0)); then return 0; fi
+
+    local install="apt-get update && apt-get install --no-install-recommends -y ${missing[*]}"
+    if [ "$(id -u)" != 0 ]; then
+        if ! have sudo; then
+            die "$what: Debian packages are missing, and this user is not root and has no sudo" \
+                "type this, then try again:  su -c '$install'"
+        elif ! sudo -n true 2>/dev/null && ! [ -t 2 ]; then
+            die "$what: Debian packages are missing, and there is no terminal on which sudo could ask for a password" \
+                "type this, then try again:  sudo sh -c '$install'"
+        fi
+        become=(sudo)
+    fi
+    say "Installing Debian packages for $what: ${missing[*]}"
+    quietly "$tools/log/apt.log" "${become[@]}" sh -c "export DEBIAN_FRONTEND=noninteractive; $install" ||
+        die "$what: apt-get failed" "type this to see it yourself:  ${become[*]:+sudo }sh -c '$install'"
+}
+
+# --- Elixir ----------------------------------------------------------------------------------------------------------
+
+# The stamp holds which programs were looked at; a newer or another one is looked at again.
+elixir_stamp=$tools/stamp/elixir
+
+elixir_is_ready() {
+    have erl && have elixir || return 1
+    local erl elixir
+    erl=$(command -v erl) elixir=$(command -v elixir)
+    [ "$(cat "$elixir_stamp" 2>/dev/null)" = "$erl $elixir" ] && [ "$elixir_stamp" -nt "$erl" ] &&
+        [ "$elixir_stamp" -nt "$elixir" ]
+}
+
+elixir_version() { { have elixir && elixir --short-version 2>/dev/null; } || echo 0; }
+
+# Prints the applications of OTP that this Erlang lacks (Debian ships them as packages of their own).
+missing_applications() {
+    erl -noinput -boot start_clean -eval '
+        Missing = [A || A <- init:get_plain_arguments(), code:lib_dir(list_to_atom(A)) =:= {error, bad_name}],
+        io:put_chars(lists:join(" ", Missing)), halt().' -extra "${erlang_applications[@]}"
+}
+
+setup_elixir() {
+    if elixir_is_ready; then return 0; fi
+    if has_apt; then
+        setup_elixir_on_debian
+    elif ! have erl || ! at_least "$(elixir_version)" "$min_elixir"; then
+        die "Elixir $min_elixir or later was not found" \
+            "$(if have brew; then echo "type this, then try again:  brew install elixir"; else
+                echo "install Erlang/OTP 25 or later and Elixir $min_elixir or later, and put them on PATH"; fi)"
+    fi
+    local missing
+    missing=$(missing_applications) || die "$(command -v erl) does not start"
+    [ -z "$missing" ] || die "$(command -v erl) lacks these applications of Erlang/OTP: $missing" \
+        "install them the way this Erlang was installed (not by this script: it is not Debian's)"
+    mkdir -p "$(dirname "$elixir_stamp")"
+    echo "$(command -v erl) $(command -v elixir)" >"$elixir_stamp"
+}
+
+setup_elixir_on_debian() {
+    # An Erlang from elsewhere (asdf, kerl, a source build) is used as it is.
+    if ! have erl || dpkg-query -S "$(readlink -f "$(command -v erl)")" >/dev/null 2>&1; then
+        debian_packages Erlang/OTP "${erlang_packages[@]}"
+    fi
+    if at_least "$(elixir_version)" "$min_elixir"; then return 0; fi
+
+    local candidate
+    candidate=$(apt-cache policy elixir 2>/dev/null | sed -n 's/^ *Candidate: //p')
+    if at_least "${candidate/(none)/0}" "$min_elixir"; then
+        debian_packages Elixir elixir
+    else
+        build_elixir
+    fi
+    hash -r
+    at_least "$(elixir_version)" "$min_elixir" ||
+        die "$(command -v elixir) is older than Elixir $min_elixir" "put a newer one before it on PATH, or remove it"
+}
+
+# Builds the Elixir of Debian's next release from its source tarball. apt fetches it: with the machine's own mirror,
+# proxy and certificates, in directories of our own so that the machine's configuration stays as it is; and apt checks
+# the archive's signature against Debian's keys, the index against it, and the tarball's hash against the index.
+build_elixir() {
+    local mirror keyring=/usr/share/keyrings/debian-archive-keyring.gpg work=$tools/build/elixir
+    have make || die "make was not found" "type this, then try again:  apt-get install make"
+    mirror=$(apt-get indextargets --format '$(ORIGIN) $(COMPONENT) $(REPO_URI)' 2>/dev/null |
+        sed -n '/security/d; s/^Debian main //p' | head -n 1)
+    [ -n "$mirror" ] || die "apt knows no mirror of Debian, so the source of Elixir cannot be fetched" \
+        "type 'apt-get update' as root and try again, or put Elixir $min_elixir or later on PATH"
+
+    rm -rf "$work"
+    mkdir -p "$work"/{lists,cache/archives}/partial
+    echo "deb-src [signed-by=$keyring] $mirror $elixir_from_release main" >"$work/sources.list"
+    local apt=(apt-get -q -o "Dir::Etc::SourceList=$work/sources.list" -o Dir::Etc::SourceParts=/dev/null
+        -o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work/cache" -o Acquire::Languages=none)
+    # As root apt would fetch as the user _apt, who may not write here.
+    apt+=(-o "APT::Sandbox::User=$(id -un)")
+
+    say "Fetching the source of Elixir from Debian $elixir_from_release"
+    quietly "$tools/log/elixir-fetch.log" "${apt[@]}" update ||
+        die "the package lists of Debian $elixir_from_release could not be fetched from $mirror" \
+            "'NO_PUBKEY' above means that the machine's keys are too old:  apt-get install debian-archive-keyring"
+    (cd "$work" && quietly "$tools/log/elixir-fetch.log" "${apt[@]}" source --download-only --tar-only elixir-lang) ||
+        die "the source of Elixir could not be fetched from $mirror"
+
+    local version prefix
+    tar -xf "$work"/elixir-lang_*.orig.tar.* -C "$work"
+    version=$(cat "$work"/elixir-*/VERSION)
+    prefix=$tools/elixir-$version
+    say "Building Elixir $version into .tools (about a minute)"
+    # Its Makefile asks git for a revision; it must not find ours.
+    quietly "$tools/log/elixir-build.log" env GIT_CEILING_DIRECTORIES="$tools" \
+        make -C "$work"/elixir-*/ install PREFIX="$prefix.new" || die "Elixir $version did not build"
+    rm -rf "$prefix"
+    mv "$prefix.new" "$prefix"
+    ln -sfn "elixir-$version" "$tools/elixir"
+    rm -rf "$work"
+    PATH=$tools/elixir/bin:$PATH
+}
+
+# --- Python ----------------------------------------------------------------------------------------------------------
+
+# --- Rust ------------------------------------------------------------------------------------------------------------
+
+for part in "$@"; do
+    case $part in
+        elixir | python | dev | rust) "setup_$part" ;;
+        *) die "setup.sh has no part '$part'" "its parts: rust elixir python dev" ;;
+    esac
+done
