@@ -47,3 +47,20 @@ quietly() {
         return 1
     fi
 }
+
+# The environment that the session's Python comes from: the active one, else ./.venv. Set-up alone makes it.
+session_env() {
+    if [ -n "${VIRTUAL_ENV:-}" ]; then echo "$VIRTUAL_ENV"; elif [ -n "${CONDA_PREFIX:-}" ]; then echo "$CONDA_PREFIX"; else
+        echo "$root/.venv"
+    fi
+}
+
+# The environment that the tests and lints run in. Into an active environment nothing is installed, so beside it stands
+# one of our own, made of the same Python.
+test_env() {
+    local env
+    env=$(session_env)
+    if [ "$env" = "$root/.venv" ]; then echo "$env"; else
+        echo "$tools/py$("$env/bin/python" -I -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
+    fi
+}

@@ -15,16 +15,19 @@ min_elixir=1.15
 elixir_from_release=trixie
 # What Elixir, Mix (releases and tests with coverage too) and our library call. `erlang-nox` would pull in far more.
 erlang_packages=(
-    erlang-base erlang-asn1 erlang-crypto erlang-dev erlang-eunit erlang-inets erlang-parsetools erlang-public-key
-    erlang-runtime-tools erlang-ssl erlang-syntax-tools erlang-tools erlang-xmerl
+    erlang-base erlang-crypto erlang-inets erlang-parsetools erlang-public-key erlang-runtime-tools erlang-ssl
+    erlang-tools
 )
-erlang_applications=(asn1 compiler crypto eunit inets parsetools public_key runtime_tools ssl syntax_tools tools xmerl)
+erlang_applications=(compiler crypto inets parsetools public_key runtime_tools ssl tools)
+# What building Elixir takes besides: the headers of Erlang's own parser generator, and the tarball's compression.
+elixir_build_packages=(erlang-dev make xz-utils)
 
 # --- Debian packages -------------------------------------------------------------------------------------------------
 
 has_apt() { have apt-get && have dpkg-query; }
 
-is_installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q '^install ok installed$'; }
+# shellcheck disable=SC2016 # the ${...} is dpkg's
+is_installed() { [ "$(dpkg-query -W -f='${Status}' "$1" 2>/dev/null)" = "install ok installed" ]; }
 
 # debian_packages WHAT-FOR PACKAGE...: installs those that are missing, as root or with sudo; where neither can be, it
 # says what to type and stops.
@@ -112,10 +115,12 @@ setup_elixir_on_debian() {
 # proxy and certificates, in directories of our own so that the machine's configuration stays as it is; and apt checks
 # the archive's signature against Debian's keys, the index against it, and the tarball's hash against the index.
 build_elixir() {
-    local mirror keyring=/usr/share/keyrings/debian-archive-keyring.gpg work=$tools/build/elixir
-    have make || die "make was not found" "type this, then try again:  apt-get install make"
-    mirror=$(apt-get indextargets --format '$(ORIGIN) $(COMPONENT) $(REPO_URI)' 2>/dev/null |
-        sed -n '/security/d; s/^Debian main //p' | head -n 1)
+    local codename mirror keyring=/usr/share/keyrings/debian-archive-keyring.gpg work=$tools/build/elixir
+    debian_packages "building Elixir" "${elixir_build_packages[@]}"
+    codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+    # shellcheck disable=SC2016 # the $(...) are apt's
+    mirror=$(apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(COMPONENT) $(REPO_URI)' 2>/dev/null |
+        sed -n "s/^Debian $codename main //p" | head -n 1)
     [ -n "$mirror" ] || die "apt knows no mirror of Debian, so the source of Elixir cannot be fetched" \
         "type 'apt-get update' as root and try again, or put Elixir $min_elixir or later on PATH"
 
@@ -151,7 +156,135 @@ build_elixir() {
 
 # --- Python ----------------------------------------------------------------------------------------------------------
 
+# Prints why this Python cannot run a session, or nothing. Works on every Python 3.
+refusal_of() {
+    "$1" -I -c '
+import sys, sysconfig
+if not (3, 10) <= sys.version_info[:2] <= (3, 14) or sys.implementation.name != "cpython":
+    print(f"it is {sys.implementation.name} {sys.version_info[0]}.{sys.version_info[1]}; CPython 3.10 to 3.14 are supported")
+elif sysconfig.get_config_var("Py_GIL_DISABLED"):
+    print("it is a free-threaded build; standard builds are supported")' 2>&1 || echo "it does not start"
+}
+
+# Prints which of the packages listed in a requirements file this Python lacks.
+missing_packages() {
+    "$1" -I - "$2" <<'EOP'
+import re, sys
+from importlib.metadata import PackageNotFoundError, distribution
+
+for line in open(sys.argv[1], encoding="utf-8"):
+    if name := re.match(r"[\w.-]+", line):
+        try:
+            distribution(name[0])
+        except PackageNotFoundError:
+            print(name[0], end=" ")
+EOP
+}
+
+# make_venv DIRECTORY PYTHON
+make_venv() {
+    local venv=$1 python=$2 refusal
+    if ! have "$python"; then
+        if [ "$python" = python3 ] && has_apt; then debian_packages Python python3 python3-venv; else
+            die "$python was not found" "put CPython 3.10 to 3.14 on PATH, or name one:  make ... PYTHON=python3.12"
+        fi
+    fi
+    refusal=$(refusal_of "$python")
+    [ -z "$refusal" ] || die "$(command -v "$python") cannot be used: $refusal" \
+        "name another one:  make ... PYTHON=python3.12  (or activate an environment of your own)"
+    # Debian ships venv's own parts as a package, one per version of Python.
+    if ! "$python" -I -c 'import ensurepip, venv' 2>/dev/null; then
+        local version
+        version=$("$python" -I -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+        if has_apt && is_installed "python$version-minimal"; then
+            debian_packages "Python environments (venv)" "python$version-venv"
+        else
+            die "$(command -v "$python") lacks the modules venv and ensurepip" \
+                "name another one:  make ... PYTHON=python3.12  (or activate an environment of your own)"
+        fi
+    fi
+    say "Making a Python environment in ${venv#"$root"/}"
+    # Under another name until it is whole: half an environment would look like one.
+    rm -rf "$venv"
+    quietly "$tools/log/venv.log" "$python" -m venv "$venv" || { rm -rf "$venv"; die "$python -m venv failed"; }
+}
+
+# install_packages VENV REQUIREMENTS...: shows what is fetched; all that pip says is in the log.
+install_packages() {
+    local venv=$1 file missing='' arguments=() log=$tools/log/pip.log
+    shift
+    for file in "$@"; do
+        missing+=$(missing_packages "$venv/bin/python" "$file")
+        arguments+=(-r "$file")
+    done
+    if [ -z "$missing" ]; then return 0; fi
+    say "Installing into ${venv#"$root"/} (half a minute or so): $missing"
+    mkdir -p "$tools/log"
+    # Wheels only where there are any: building these from source takes compilers and hours.
+    if ! "$venv/bin/python" -m pip install --disable-pip-version-check --progress-bar off --prefer-binary \
+        "${arguments[@]}" 2>&1 </dev/null | tee "$log" | sed -nE '/\.metadata/d; s/^ *Downloading ([^ ]+)/    \1/p' >&2; then
+        tail -n 15 "$log" >&2
+        die "pip could not install everything; its whole output is in ${log#"$root"/}" \
+            "if a package has no wheel for this Python, name another one:  rm -r $venv && make ... PYTHON=python3.12"
+    fi
+}
+
+# Makes ./.venv where no environment is active, and refuses a Python that cannot run a session.
+ready_session_env() {
+    local venv refusal
+    venv=$(session_env)
+    if [ "$venv" = "$root/.venv" ] && ! [ -x "$venv/bin/python" ]; then make_venv "$venv" "${PYTHON:-python3}"; fi
+    refusal=$(refusal_of "$venv/bin/python")
+    if [ -z "$refusal" ]; then return 0; fi
+    if [ "$venv" = "$root/.venv" ]; then
+        die "the environment $venv cannot be used: $refusal" \
+            "remove it and name another Python:  rm -r $venv && make ... PYTHON=python3.12"
+    else
+        die "the active environment $venv cannot be used: $refusal" \
+            "deactivate it, or activate one with CPython 3.10 to 3.14"
+    fi
+}
+
+setup_python() {
+    ready_session_env
+    local venv missing
+    venv=$(session_env)
+    if [ "$venv" = "$root/.venv" ]; then
+        install_packages "$venv" "$root/python/requirements.txt"
+        return 0
+    fi
+    # An active environment is the user's: it is used as it is.
+    missing=$(missing_packages "$venv/bin/python" "$root/python/requirements.txt")
+    if [ -n "$missing" ]; then
+        note "the active environment $venv has no ${missing% }; the session works without"
+        note "to install:  $venv/bin/python -m pip install ${missing% }"
+    fi
+}
+
+setup_dev() {
+    ready_session_env
+    local env venv
+    env=$(session_env) venv=$(test_env)
+    if [ "$venv" != "$env" ] && ! [ -x "$venv/bin/python" ]; then make_venv "$venv" "$env/bin/python"; fi
+    install_packages "$venv" "$root/python/requirements.txt" "$root/python/requirements-dev.txt"
+}
+
 # --- Rust ------------------------------------------------------------------------------------------------------------
+
+setup_rust() {
+    have cargo || die "cargo was not found" \
+        "install Rust with rustup (its page: rustup.rs), then open a new terminal and try again"
+    local version
+    version=$(cargo --version | cut -d' ' -f2)
+    at_least "$version" "$min_rust" || die "cargo is $version; $min_rust or later is needed" "type:  rustup update stable"
+    # rustc links with the system's C compiler.
+    if ! have cc; then
+        if has_apt; then debian_packages "the linker of Rust" gcc libc6-dev; else
+            die "cc was not found, and rustc links with it" \
+                "$(if [ "$(uname)" = Darwin ]; then echo "type:  xcode-select --install"; else echo "install a C compiler"; fi)"
+        fi
+    fi
+}
 
 for part in "$@"; do
     case $part in
