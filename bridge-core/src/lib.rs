@@ -8,3 +8,11 @@
 #![warn(missing_docs)]
 
 pub mod term;
+
+pub mod error;
+#[cfg(feature = "host")]
+pub mod language;
+#[cfg(feature = "host")]
+pub mod notebook;
+#[cfg(feature = "host")]
+pub mod session;

@@ -1,0 +1,180 @@
+//! Files of cells: Jupyter notebooks, percent-format Python, Elixir scripts and plain cell scripts.
+//!
+//! Reading gives a [`Notebook`], whatever the file was; writing gives `.ipynb`, with everything that the file held
+//! besides cells' outputs kept as it was. Nothing here runs a cell.
+
+mod ipynb;
+mod script;
+
+use std::path::Path;
+
+use crate::language::Language;
+
+pub use ipynb::Output;
+
+/// Why a file is no notebook.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The JSON of an `.ipynb` does not parse.
+    #[error("not a notebook: line {line}, column {column}: {reason}")]
+    Json {
+        /// Line in the file, from 1.
+        line: usize,
+        /// Column in the line, from 1.
+        column: usize,
+        /// What the parser said.
+        reason: String,
+    },
+    /// The JSON parses, but a part of it is not what nbformat 4 says.
+    #[error("not a notebook of format 4: {0}")]
+    Shape(String),
+    /// The file's extension names no format that is read here.
+    #[error("cannot tell what kind of file this is: {0}")]
+    UnknownFormat(String),
+}
+
+impl crate::error::Hint for Error {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Error::Json { .. } => Some("open it in Jupyter, or compare it with a saved copy".into()),
+            Error::Shape(_) => {
+                Some("`jupyter nbconvert --to notebook --nbformat 4` rewrites older notebooks".into())
+            }
+            Error::UnknownFormat(_) => {
+                Some("name it .ipynb, .py, .exs or .cells, or pass `-` and a cell script".into())
+            }
+        }
+    }
+}
+
+/// The formats that are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Jupyter's JSON.
+    Ipynb,
+    /// Python in percent format: a line `# %%` starts a cell.
+    Percent,
+    /// Elixir; the whole file is one cell unless it has marker lines.
+    Exs,
+    /// Lines `%%python` and `%%elixir` start a cell; what stands before the first is Elixir.
+    Script,
+}
+
+impl Format {
+    /// The format that a file's name says.
+    pub fn of_path(path: &Path) -> Result<Self, Error> {
+        match path
+            .extension()
+            .and_then(|e| e.to_str())
+            .map(str::to_ascii_lowercase)
+            .as_deref()
+        {
+            Some("ipynb") => Ok(Format::Ipynb),
+            Some("py") => Ok(Format::Percent),
+            Some("exs" | "ex") => Ok(Format::Exs),
+            Some("cells" | "txt") | None => Ok(Format::Script),
+            Some(_) => Err(Error::UnknownFormat(path.display().to_string())),
+        }
+    }
+}
+
+/// What a cell holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CellKind {
+    /// Code in a language.
+    Code(Language),
+    /// Prose; kept, not run.
+    Markdown,
+    /// Raw text; kept, not run.
+    Raw,
+}
+
+/// One cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cell {
+    /// What it holds.
+    pub kind: CellKind,
+    /// The source as the file has it, a marker line included.
+    pub source: String,
+    /// The code to run: the source with its marker line made a comment (see [`Language::split_marker`]).
+    pub code: String,
+}
+
+impl Cell {
+    fn code(source: String, default: Language) -> Self {
+        let (marked, code) = Language::split_marker(&source);
+        Cell {
+            kind: CellKind::Code(marked.unwrap_or(default)),
+            source,
+            code,
+        }
+    }
+
+    fn prose(kind: CellKind, source: String) -> Self {
+        Cell {
+            kind,
+            code: source.clone(),
+            source,
+        }
+    }
+
+    /// Whether running it would do nothing.
+    pub fn is_blank(&self) -> bool {
+        !matches!(self.kind, CellKind::Code(_)) || self.code.trim().is_empty()
+    }
+}
+
+/// A file's cells, in order.
+#[derive(Debug, Clone)]
+pub struct Notebook {
+    /// The cells.
+    pub cells: Vec<Cell>,
+    /// The language of code that says nothing else.
+    pub language: Language,
+    /// The `.ipynb` as it was read, where it was one: written back with new outputs only.
+    document: Option<serde_json::Value>,
+}
+
+impl Notebook {
+    /// Reads a file's text. A byte-order mark is skipped and CRLF read as LF.
+    ///
+    /// ```
+    /// use bridge_core::{language::Language, notebook::{CellKind, Format, Notebook}};
+    /// let notebook = Notebook::parse("x = 1\n%%python\nprint(x)\n", Format::Script).unwrap();
+    /// assert_eq!(notebook.cells[1].kind, CellKind::Code(Language::Python));
+    /// ```
+    pub fn parse(text: &str, format: Format) -> Result<Self, Error> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let unix;
+        let text = if text.contains("\r\n") {
+            unix = text.replace("\r\n", "\n");
+            unix.as_str()
+        } else {
+            text
+        };
+        match format {
+            Format::Ipynb => ipynb::parse(text),
+            Format::Percent => Ok(script::percent(text)),
+            Format::Exs | Format::Script => Ok(script::cells(text)),
+        }
+    }
+
+    /// The notebook as `.ipynb` text, each code cell with the outputs and the execution count that `results` gives
+    /// for it (`None`: it did not run, and loses its old outputs). `results` runs parallel to `cells`.
+    pub fn to_ipynb(&self, results: &[Option<CellOutputs>]) -> String {
+        ipynb::write(self, results)
+    }
+}
+
+/// What running a cell left behind.
+#[derive(Debug, Clone, Default)]
+pub struct CellOutputs {
+    /// The count that Jupyter shows before the cell.
+    pub execution_count: u64,
+    /// The outputs, in order.
+    pub outputs: Vec<Output>,
+}
+
+#[cfg(test)]
+mod tests;

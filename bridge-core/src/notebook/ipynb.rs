@@ -1,0 +1,229 @@
+//! Jupyter's notebook format, version 4.
+//!
+//! The document is kept as JSON and only cells' outputs and counts are replaced, so that metadata, attachments and
+//! fields of later minor versions come back as they were.
+
+use serde_json::{Map, Value, json};
+
+use super::{Cell, CellKind, CellOutputs, Error, Notebook};
+use crate::language::Language;
+
+/// One output of a cell.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Text printed to `stdout` or `stderr`.
+    Stream {
+        /// `stdout` or `stderr`.
+        name: String,
+        /// What was printed.
+        text: String,
+    },
+    /// Something displayed on the way.
+    Display {
+        /// Mime type to content; images as base64 text, as Jupyter has them.
+        data: Map<String, Value>,
+        /// Jupyter's display metadata.
+        metadata: Map<String, Value>,
+    },
+    /// The cell's value.
+    Result {
+        /// As in [`Output::Display`].
+        data: Map<String, Value>,
+        /// As in [`Output::Display`].
+        metadata: Map<String, Value>,
+    },
+    /// The cell failed.
+    Error {
+        /// The exception's class.
+        class: String,
+        /// Its message.
+        message: String,
+        /// Lines, with ANSI colours.
+        traceback: Vec<String>,
+    },
+}
+
+pub(super) fn parse(text: &str) -> Result<Notebook, Error> {
+    let document: Value = serde_json::from_str(text).map_err(|e| Error::Json {
+        line: e.line(),
+        column: e.column(),
+        reason: e.to_string(),
+    })?;
+    let major = document.get("nbformat").and_then(Value::as_i64);
+    if major != Some(4) {
+        return Err(Error::Shape(match major {
+            Some(n) => format!("it says format {n}"),
+            None => "it has no \"nbformat\"".into(),
+        }));
+    }
+    let language = notebook_language(&document);
+    let cells = document
+        .get("cells")
+        .and_then(Value::as_array)
+        .ok_or_else(|| Error::Shape("\"cells\" is no list".into()))?
+        .iter()
+        .enumerate()
+        .map(|(i, cell)| {
+            parse_cell(cell, language).map_err(|what| Error::Shape(format!("cell {}: {what}", i + 1)))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Notebook {
+        cells,
+        language,
+        document: Some(document),
+    })
+}
+
+/// Kernelspec first: `language_info` is rewritten by whichever kernel ran last. A notebook that names neither
+/// language is Elixir's, as a bare session is.
+fn notebook_language(document: &Value) -> Language {
+    [
+        "/metadata/kernelspec/language",
+        "/metadata/kernelspec/name",
+        "/metadata/language_info/name",
+    ]
+    .iter()
+    .filter_map(|pointer| document.pointer(pointer)?.as_str())
+    .find_map(Language::from_name)
+    .unwrap_or(Language::Elixir)
+}
+
+fn parse_cell(cell: &Value, default: Language) -> Result<Cell, String> {
+    let source = match cell.get("source") {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(lines)) => lines
+            .iter()
+            .map(|line| line.as_str().ok_or("\"source\" holds something that is no text"))
+            .collect::<Result<String, _>>()?,
+        _ => return Err("\"source\" is missing".into()),
+    };
+    match cell.get("cell_type").and_then(Value::as_str) {
+        Some("code") => {
+            let named = ["/metadata/snakebridge/language", "/metadata/vscode/languageId"]
+                .iter()
+                .filter_map(|pointer| cell.pointer(pointer)?.as_str())
+                .find_map(Language::from_name);
+            Ok(Cell::code(source, named.unwrap_or(default)))
+        }
+        Some("markdown" | "heading") => Ok(Cell::prose(CellKind::Markdown, source)),
+        Some("raw") => Ok(Cell::prose(CellKind::Raw, source)),
+        other => Err(format!("unknown cell_type {other:?}")),
+    }
+}
+
+pub(super) fn write(notebook: &Notebook, results: &[Option<CellOutputs>]) -> String {
+    let mut document = notebook
+        .document
+        .clone()
+        .unwrap_or_else(|| fresh_document(notebook));
+    if let Some(cells) = document.get_mut("cells").and_then(Value::as_array_mut) {
+        for (i, cell) in cells.iter_mut().enumerate() {
+            let Some(cell) = cell
+                .as_object_mut()
+                .filter(|c| c.get("cell_type") == Some(&json!("code")))
+            else {
+                continue;
+            };
+            let result = results.get(i).and_then(Option::as_ref);
+            cell.insert(
+                "execution_count".into(),
+                result.map_or(Value::Null, |r| r.execution_count.into()),
+            );
+            let outputs = result.map(|r| r.outputs.iter().map(|o| output(o, r.execution_count)).collect());
+            cell.insert("outputs".into(), Value::Array(outputs.unwrap_or_default()));
+        }
+    }
+    // One space of indentation, as nbformat writes, so that an unchanged cell makes no diff.
+    let mut bytes = Vec::new();
+    let formatter = serde_json::ser::PrettyFormatter::with_indent(b" ");
+    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, formatter);
+    serde::Serialize::serialize(&document, &mut serializer).expect("a JSON value serialises into memory");
+    bytes.push(b'\n');
+    String::from_utf8(bytes).expect("serde_json writes UTF-8")
+}
+
+fn fresh_document(notebook: &Notebook) -> Value {
+    let cells: Vec<Value> = notebook
+        .cells
+        .iter()
+        .enumerate()
+        .map(|(i, cell)| fresh_cell(notebook, i, cell))
+        .collect();
+    let (extension, language) = match notebook.language {
+        Language::Elixir => (".exs", "elixir"),
+        Language::Python => (".py", "python"),
+    };
+    json!({
+        "cells": cells,
+        "metadata": {
+            "kernelspec": { "display_name": "SnakeBridge", "language": language, "name": "snakebridge" },
+            "language_info": { "name": language, "file_extension": extension },
+        },
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    })
+}
+
+fn fresh_cell(notebook: &Notebook, index: usize, cell: &Cell) -> Value {
+    let id = format!("cell-{}", index + 1);
+    match cell.kind {
+        CellKind::Code(language) => {
+            let marked = Language::split_marker(&cell.source).0.is_some();
+            let metadata = if language == notebook.language || marked {
+                json!({})
+            } else {
+                json!({ "snakebridge": { "language": language }, "vscode": { "languageId": language } })
+            };
+            json!({ "cell_type": "code", "execution_count": null, "id": id, "metadata": metadata, "outputs": [], "source": lines(&cell.source) })
+        }
+        CellKind::Markdown => {
+            json!({ "cell_type": "markdown", "id": id, "metadata": {}, "source": lines(&cell.source) })
+        }
+        CellKind::Raw => {
+            json!({ "cell_type": "raw", "id": id, "metadata": {}, "source": lines(&cell.source) })
+        }
+    }
+}
+
+fn output(output: &Output, execution_count: u64) -> Value {
+    match output {
+        Output::Stream { name, text } => {
+            json!({ "name": name, "output_type": "stream", "text": lines(text) })
+        }
+        Output::Display { data, metadata } => {
+            json!({ "data": bundle(data), "metadata": metadata, "output_type": "display_data" })
+        }
+        Output::Result { data, metadata } => json!({
+            "data": bundle(data), "execution_count": execution_count, "metadata": metadata, "output_type": "execute_result",
+        }),
+        Output::Error {
+            class,
+            message,
+            traceback,
+        } => {
+            json!({ "ename": class, "evalue": message, "output_type": "error", "traceback": traceback })
+        }
+    }
+}
+
+/// Text of a mime bundle is stored as a list of lines; JSON and base64 as they are.
+fn bundle(data: &Map<String, Value>) -> Map<String, Value> {
+    data.iter()
+        .map(|(mime, content)| {
+            let content = match content {
+                Value::String(text) if mime.starts_with("text/") || mime == "image/svg+xml" => lines(text),
+                other => other.clone(),
+            };
+            (mime.clone(), content)
+        })
+        .collect()
+}
+
+/// nbformat's multi-line text: a list of lines, each with its newline.
+fn lines(text: &str) -> Value {
+    Value::Array(
+        text.split_inclusive('\n')
+            .map(|line| Value::String(line.into()))
+            .collect(),
+    )
+}
