@@ -1,0 +1,243 @@
+//! A session: cells of two languages, run one after the other, told as events.
+//!
+//! [`Session`] is a handle on an engine that runs on a thread of its own and owns the children (Python's worker and
+//! the BEAM), their sockets and the record. Nothing here evaluates anything, and nothing knows a terminal or Jupyter.
+
+mod event;
+mod mime;
+mod reply;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+pub use crate::language::Language;
+pub use event::{
+    ChildState, Completeness, Completion, CompletionItem, Event, Inspection, LateEvent, Name, Status, StreamName,
+};
+pub use mime::{Bundle, Data};
+pub use reply::{Events, LateEvents, NotYet, Reply, Stream};
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::error::{Error, Result};
+
+/// How a session is run.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The Python interpreter; `None` looks for one.
+    pub python: Option<PathBuf>,
+    /// The `elixir` program; `None` looks for one.
+    pub elixir: Option<PathBuf>,
+    /// Start the BEAM in the Mix project around [`Config::directory`].
+    pub mix: bool,
+    /// Where the children run.
+    pub directory: PathBuf,
+    /// What is kept.
+    pub recording: Recording,
+    /// How long an interrupted cell may go on before its process is killed.
+    pub grace: Duration,
+    /// How long a child may take to start.
+    pub start_timeout: Duration,
+    /// How long completion, inspection and their like may take.
+    pub answer_timeout: Duration,
+}
+
+impl Config {
+    /// A session in that directory, with everything else as usual.
+    pub fn new(directory: impl Into<PathBuf>) -> Config {
+        Config {
+            python: None,
+            elixir: None,
+            mix: false,
+            directory: directory.into(),
+            recording: Recording::Generated,
+            grace: Duration::from_secs(3),
+            start_timeout: Duration::from_secs(30),
+            answer_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What is kept of a session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Recording {
+    /// Nothing.
+    Off,
+    /// A record under a name made from date and time.
+    #[default]
+    Generated,
+    /// A record of that name; one that exists is continued, with the cell numbers after its own.
+    Named(String),
+}
+
+/// A cell to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CellRequest {
+    /// Its language.
+    pub language: Language,
+    /// Its source, without the line that names the language.
+    pub source: String,
+    /// Show no result and keep nothing of it, as in Jupyter.
+    pub silent: bool,
+    /// Whether the cell enters the language's own history (IPython's `In` and `Out`).
+    pub store_history: bool,
+    /// Whether somebody can answer questions; if not, reading from standard input is an end of file.
+    pub allow_input: bool,
+    /// Its number; `None` takes the next one. Replaying a record gives the cells their numbers back.
+    pub number: Option<u64>,
+}
+
+impl CellRequest {
+    /// An ordinary cell.
+    pub fn new(language: Language, source: impl Into<String>) -> CellRequest {
+        CellRequest {
+            language,
+            source: source.into(),
+            silent: false,
+            store_history: true,
+            allow_input: true,
+            number: None,
+        }
+    }
+}
+
+/// A cell that was handed in: its number and its events.
+#[derive(Debug)]
+pub struct Cell {
+    /// Unique in the session, from 1.
+    pub number: u64,
+    /// What it does.
+    pub events: Events,
+}
+
+/// Both children.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Children {
+    /// Python's worker.
+    pub python: ChildState,
+    /// The BEAM.
+    pub elixir: ChildState,
+}
+
+impl Children {
+    /// The child that runs this language.
+    pub fn of(&self, language: Language) -> &ChildState {
+        match language {
+            Language::Python => &self.python,
+            Language::Elixir => &self.elixir,
+        }
+    }
+}
+
+/// A handle on a running session; clones are handles on the same one. The session ends with [`Session::shutdown`],
+/// or when the last handle is dropped.
+#[derive(Clone, Debug)]
+pub struct Session {
+    commands: mpsc::UnboundedSender<Command>,
+    children: watch::Receiver<Children>,
+    last_cell: Arc<Mutex<u64>>,
+    name: Option<String>,
+}
+
+/// How many events may wait for who reads them; then the child waits.
+const EVENTS_HELD: usize = 256;
+
+#[expect(dead_code, reason = "read by the engine")]
+#[derive(Debug)]
+enum Command {
+    Execute(u64, CellRequest, mpsc::Sender<Event>),
+    Interrupt,
+    Answer(u64, Option<String>),
+    Restart(Vec<Language>, oneshot::Sender<Result<()>>),
+    Complete(Language, String, usize, oneshot::Sender<Result<Completion>>),
+    Inspect(Language, String, usize, u8, oneshot::Sender<Result<Inspection>>),
+    IsComplete(Language, String, oneshot::Sender<Result<Completeness>>),
+    Names(oneshot::Sender<Result<Vec<Name>>>),
+    Shutdown(oneshot::Sender<Result<()>>),
+}
+
+impl Session {
+    /// Starts a session. Returns at once: both children start in the background, and cells wait for theirs.
+    /// The stream tells what happens outside running cells.
+    ///
+    /// # Errors
+    /// When the session's directory or its record cannot be made. A child that cannot be started is no error here:
+    /// [`Session::children`] and the first cell that needs it say so.
+    pub fn start(config: Config) -> Result<(Session, LateEvents)> {
+        let _ = config;
+        Err(Error::Ended)
+    }
+
+    /// The record's name; `None` when nothing is kept.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Hands a cell in. It runs when those before it have finished.
+    ///
+    /// # Errors
+    /// [`Error::Ended`].
+    pub fn execute(&self, request: CellRequest) -> Result<Cell> {
+        let (sender, events) = mpsc::channel(EVENTS_HELD);
+        // The lock also keeps the queue in the order of the numbers.
+        let mut last = self.last_cell.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = request.number.unwrap_or(*last + 1);
+        self.commands.send(Command::Execute(number, request, sender)).map_err(|_| Error::Ended)?;
+        *last = number.max(*last);
+        Ok(Cell { number, events: Stream(events) })
+    }
+
+    /// Stops the running cell: politely first; after the grace time, or at the second call, by ending its process.
+    /// Does nothing when no cell runs.
+    pub fn interrupt(&self) {
+        let _ = self.commands.send(Command::Interrupt);
+    }
+
+    /// Answers the question that cell asked last; `None` is an end of file.
+    pub fn answer_input(&self, cell: u64, text: Option<String>) {
+        let _ = self.commands.send(Command::Answer(cell, text));
+    }
+
+    /// Ends the children of these languages and starts new ones: their names are gone.
+    pub fn restart(&self, languages: &[Language]) -> Reply<()> {
+        self.ask(|answer| Command::Restart(languages.to_vec(), answer))
+    }
+
+    /// Ways to finish the name at that byte.
+    pub fn complete(&self, language: Language, source: &str, cursor: usize) -> Reply<Completion> {
+        self.ask(|answer| Command::Complete(language, source.to_owned(), cursor, answer))
+    }
+
+    /// What is known of the name at that byte. `detail` 0 is documentation, 1 is source too.
+    pub fn inspect(&self, language: Language, source: &str, cursor: usize, detail: u8) -> Reply<Inspection> {
+        self.ask(|answer| Command::Inspect(language, source.to_owned(), cursor, detail, answer))
+    }
+
+    /// Whether a source can be run as it stands.
+    pub fn is_complete(&self, language: Language, source: &str) -> Reply<Completeness> {
+        self.ask(|answer| Command::IsComplete(language, source.to_owned(), answer))
+    }
+
+    /// All names of the session, of those languages that are up.
+    pub fn names(&self) -> Reply<Vec<Name>> {
+        self.ask(Command::Names)
+    }
+
+    /// Both children as they are now, and as they change: a [`watch::Receiver`] has `borrow`, `changed` and `wait_for`.
+    pub fn children(&self) -> watch::Receiver<Children> {
+        self.children.clone()
+    }
+
+    /// Ends the children and the session. Cells that have not finished end with an error.
+    pub fn shutdown(&self) -> Reply<()> {
+        self.ask(Command::Shutdown)
+    }
+
+    fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<Result<T>>) -> Command) -> Reply<T> {
+        let (answer, reply) = oneshot::channel();
+        // When the engine is gone, the sender is dropped here and the reply says that the session has ended.
+        let _ = self.commands.send(command(answer));
+        Reply(reply)
+    }
+}

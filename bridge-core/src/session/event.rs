@@ -1,0 +1,220 @@
+//! What a cell does, as a stream of events, and what the languages answer to questions.
+//!
+//! The same types reach every front end; their JSON is the shape of `--json` and of the record.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::mime::Bundle;
+use crate::language::Language;
+
+/// Which of a cell's two text streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StreamName {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// How a cell ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It ran to its end.
+    Ok,
+    /// It failed, or the process that ran it died; an [`Event::Error`] says how.
+    Error,
+    /// The user stopped it.
+    Interrupted,
+}
+
+/// One thing that a cell did. [`Event::Started`] comes first and [`Event::Finished`] last, each exactly once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub enum Event {
+    /// The cell left the queue.
+    Started {
+        /// Its number.
+        cell: u64,
+        /// Its language.
+        language: Language,
+    },
+    /// Text on a stream: whole characters, not necessarily whole lines.
+    Stream {
+        /// Which stream.
+        name: StreamName,
+        /// The text.
+        text: String,
+    },
+    /// Something to show.
+    Display {
+        /// The thing, in one or more forms.
+        data: Bundle,
+        /// Keyed by mime type, as in Jupyter.
+        #[serde(default, skip_serializing_if = "Map::is_empty")]
+        metadata: Map<String, Value>,
+        /// The name under which it can be replaced.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        display_id: Option<String>,
+        /// Whether it replaces what was shown under `display_id`.
+        #[serde(default, skip_serializing_if = "is_false")]
+        update: bool,
+    },
+    /// Remove what the cell has shown so far.
+    Clear {
+        /// Only once the next output comes.
+        wait: bool,
+    },
+    /// The value of the cell.
+    Result {
+        /// The value, in one or more forms.
+        data: Bundle,
+        /// Keyed by mime type, as in Jupyter.
+        #[serde(default, skip_serializing_if = "Map::is_empty")]
+        metadata: Map<String, Value>,
+    },
+    /// The cell failed.
+    Error {
+        /// The exception's class.
+        class: String,
+        /// Its message.
+        message: String,
+        /// Lines, coloured with ANSI sequences.
+        #[serde(default)]
+        traceback: Vec<String>,
+        /// What to do about it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
+    },
+    /// The cell waits for [`Session::answer_input`](super::Session::answer_input).
+    Input {
+        /// What to show before the answer.
+        prompt: String,
+        /// Whether the answer must not be shown or kept.
+        password: bool,
+    },
+    /// The engine's own words: a worker died or was restarted, names were lost.
+    Notice {
+        /// One or more lines.
+        text: String,
+    },
+    /// The last event.
+    Finished {
+        /// How it ended.
+        status: Status,
+        /// Time in the child, in microseconds.
+        duration_us: u64,
+    },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a function of a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// An event outside any running cell: late output of a cell's threads, and notices.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LateEvent {
+    /// The cell that started what caused it, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cell: Option<u64>,
+    /// The event: a stream, a display or a notice.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// Ways to finish the name at the cursor.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Completion {
+    /// The byte where the replaced text starts.
+    pub from: usize,
+    /// The byte where it ends.
+    pub to: usize,
+    /// What may stand there, best first.
+    pub items: Vec<CompletionItem>,
+}
+
+/// One way to finish.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CompletionItem {
+    /// What to insert.
+    pub text: String,
+    /// `function`, `module`, `class`, `keyword`, ...
+    pub kind: String,
+    /// A signature or a type, for the menu's second column.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Documentation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doc: Option<String>,
+}
+
+/// What is known of the name at the cursor.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Inspection {
+    /// Whether anything is known.
+    pub found: bool,
+    /// Documentation in one or more forms.
+    pub data: Bundle,
+}
+
+/// Whether a source can be run as it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "lowercase")]
+pub enum Completeness {
+    /// It can.
+    Complete,
+    /// More lines must follow.
+    Incomplete {
+        /// Whitespace that the next line should start with.
+        indent: String,
+    },
+    /// It cannot, and more lines will not help.
+    Invalid,
+}
+
+/// A name of the session, told by the language that owns it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Name {
+    /// The name.
+    pub name: String,
+    /// Who owns it.
+    pub language: Language,
+    /// The value's type, for people.
+    pub r#type: String,
+    /// The size, for people: a length or a shape.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<String>,
+    /// A short text of the value.
+    pub value: String,
+}
+
+/// The state of one child.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChildState {
+    /// Not started, or ended; the next use starts it.
+    Down {
+        /// How the last one ended.
+        reason: Option<String>,
+    },
+    /// Started, not yet ready.
+    Starting,
+    /// Ready.
+    Up {
+        /// Its process.
+        pid: u32,
+        /// Counted from 1; grows with each restart.
+        generation: u64,
+        /// The interpreter.
+        executable: String,
+        /// For example `python` and `ipython`, or `elixir` and `otp`.
+        versions: std::collections::BTreeMap<String, String>,
+    },
+    /// It cannot be started; the message says why, the hint what to do.
+    Failed {
+        /// Why.
+        error: crate::error::Error,
+    },
+}
