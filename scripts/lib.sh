@@ -10,8 +10,10 @@ tools=$root/.tools
 if [ -z "${LC_ALL:-}${LC_CTYPE:-}${LANG:-}" ]; then export LC_ALL=C.UTF-8; fi
 
 # The Elixir that set-up built goes first: it is there only because the machine's own was missing or too old.
-if [ -x "$tools/elixir/bin/elixir" ]; then PATH=$tools/elixir/bin:$PATH; fi
-export PATH
+export PATH=$tools/elixir/bin:$PATH:$tools/bin
+
+# Said aloud, so that a personal cargo configuration cannot put the results where no script looks.
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}
 
 say() { printf '==> %s\n' "$*" >&2; }
 note() { printf '    %s\n' "$*" >&2; }
@@ -63,4 +65,28 @@ test_env() {
     if [ "$env" = "$root/.venv" ]; then echo "$env"; else
         echo "$tools/py$("$env/bin/python" -I -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
     fi
+}
+
+activate_test_env() {
+    VIRTUAL_ENV=$(test_env)
+    export VIRTUAL_ENV PATH=$VIRTUAL_ENV/bin:$PATH
+    unset CONDA_PREFIX PYTHONHOME
+}
+
+# part NAME COMMAND...: runs one part of the tests or lints under a heading, and notes how it went. All parts run, also
+# after one that failed; `summary` then prints the table and fails if any did.
+parts=() failed=0
+part() {
+    local name=$1 result=ok start=$SECONDS
+    shift
+    printf '\n=== %s\n' "$name"
+    # In a shell of its own, for a `cd` in it must not outlive it.
+    ("$@") || { result=FAILED failed=1; }
+    parts+=("$(printf '%-22s %-7s %5d s' "$name" "$result" $((SECONDS - start)))")
+}
+
+summary() {
+    printf '\n'
+    printf '%s\n' "${parts[@]}"
+    return "$failed"
 }

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Sets up what is missing on this machine, and nothing else: `setup.sh PART...` with parts
-#   rust    says what to do when cargo is missing or too old
+#   rust    cargo (only looked at: rustup is the user's) and the C compiler that links
 #   elixir  Erlang/OTP and Elixir: Debian's packages, or Elixir built into .tools/ where Debian's is too old
 #   python  a Python environment for the session: the active one, else ./.venv with the usual packages
-#   dev     what the tests and lints need of Python (pytest, ruff)
+#   dev     a Python environment for the tests and lints, with pytest and ruff
+#   lints   rustfmt and clippy
+#   fuzz    cargo-fuzz
 # A part that is there costs a few milliseconds. Nothing is written outside the repository, apart from Debian packages.
 
 # shellcheck source=scripts/lib.sh
@@ -271,24 +273,51 @@ setup_dev() {
 
 # --- Rust ------------------------------------------------------------------------------------------------------------
 
+# compiler COMMAND WHAT-FOR PACKAGE...
+compiler() {
+    local command=$1 what=$2
+    shift 2
+    if have "$command"; then return 0; fi
+    if has_apt; then
+        debian_packages "$what" "$@"
+    elif [ "$(uname)" = Darwin ]; then
+        die "$command was not found; it is needed for $what" "type this, then try again:  xcode-select --install"
+    else
+        die "$command was not found; it is needed for $what" "install a C and C++ compiler"
+    fi
+}
+
 setup_rust() {
-    have cargo || die "cargo was not found" \
-        "install Rust with rustup (its page: rustup.rs), then open a new terminal and try again"
+    have cargo || die "cargo was not found" "install Rust with rustup (see rustup.rs), open a new terminal, try again"
     local version
     version=$(cargo --version | cut -d' ' -f2)
-    at_least "$version" "$min_rust" || die "cargo is $version; $min_rust or later is needed" "type:  rustup update stable"
-    # rustc links with the system's C compiler.
-    if ! have cc; then
-        if has_apt; then debian_packages "the linker of Rust" gcc libc6-dev; else
-            die "cc was not found, and rustc links with it" \
-                "$(if [ "$(uname)" = Darwin ]; then echo "type:  xcode-select --install"; else echo "install a C compiler"; fi)"
-        fi
-    fi
+    at_least "$version" "$min_rust" || die "cargo is $version; $min_rust or later is needed" \
+        "type this, then try again:  rustup update stable"
+    compiler cc "linking Rust programs" gcc libc6-dev
+}
+
+setup_lints() {
+    local missing=()
+    cargo fmt --version >/dev/null 2>&1 || missing+=(rustfmt)
+    cargo clippy --version >/dev/null 2>&1 || missing+=(clippy)
+    if ((${#missing[@]} == 0)); then return 0; fi
+    have rustup || die "cargo lacks ${missing[*]}" "install them the way this cargo was installed"
+    say "Adding to Rust: ${missing[*]}"
+    quietly "$tools/log/rustup.log" rustup component add "${missing[@]}" || die "rustup failed"
+}
+
+setup_fuzz() {
+    rustup run nightly rustc --version >/dev/null 2>&1 || die "fuzzing needs Rust's nightly toolchain" \
+        "type this, then try again:  rustup toolchain install nightly --profile minimal"
+    compiler c++ "the fuzzing engine" g++
+    if have cargo-fuzz; then return 0; fi
+    say "Building cargo-fuzz into .tools (a few minutes)"
+    quietly "$tools/log/cargo-fuzz.log" cargo install --locked --root "$tools" cargo-fuzz || die "cargo-fuzz did not build"
 }
 
 for part in "$@"; do
     case $part in
-        elixir | python | dev | rust) "setup_$part" ;;
-        *) die "setup.sh has no part '$part'" "its parts: rust elixir python dev" ;;
+        rust | lints | fuzz | elixir | python | dev) "setup_$part" ;;
+        *) die "setup.sh has no part '$part'" "its parts: rust lints fuzz elixir python dev" ;;
     esac
 done

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Builds what a session runs, `build.sh [release|dev]`: the binary, the extension (put where Python finds it) and the
+# Elixir library. Where nothing changed, nothing is written.
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+case ${1:-release} in
+    release) flags=(--release) built=$CARGO_TARGET_DIR/release ;;
+    dev) flags=(--profile dev) built=$CARGO_TARGET_DIR/debug ;;
+    *) die "build.sh knows no profile '$1'" "its profiles: release dev" ;;
+esac
+
+# Two commands, not one: in one, cargo would build bridge-core once for both, with Python's symbols in the binary.
+cd "$root"
+cargo build "${flags[@]}" -p snakebridge
+cargo build "${flags[@]}" -p snakebridge-native
+
+# Renamed into place, for a running worker has the old file mapped.
+library=$built/lib_native.so
+if [ "$(uname)" = Darwin ]; then library=$built/lib_native.dylib; fi
+extension=$root/python/snakebridge/_native.abi3.so
+if ! cmp -s "$library" "$extension"; then
+    mkdir -p "$(dirname "$extension")"
+    cp "$library" "$extension.new"
+    mv -f "$extension.new" "$extension"
+fi
+
+# Asking Mix costs a start of the BEAM, so look first whether a file (or folder, when one was deleted) is newer.
+stamp=$root/elixir/_build/prod/built
+sources=$(find "$root/elixir" \( -name _build -o -name priv -o -name target -o -name test \) -prune -o -print)
+changed() {
+    local source
+    [ -e "$stamp" ] || return 0
+    while IFS= read -r source; do
+        if [ "$source" -nt "$stamp" ]; then return 0; fi
+    done <<<"$sources
+$tools/stamp/elixir"
+    return 1
+}
+if changed; then
+    (cd "$root/elixir" && MIX_ENV=prod mix compile)
+    touch "$stamp"
+fi

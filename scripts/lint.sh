@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Checks formatting and lints of every language; changes nothing.
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+trap 'exit 130' INT
+cd "$root"
+
+mix_in_elixir() {
+    cd "$root/elixir"
+    mix "$@"
+}
+
+# Forced and elsewhere, for Mix keeps silent about a file that it need not compile again.
+mix_warnings() {
+    export MIX_BUILD_PATH=$root/elixir/_build/lint
+    mix_in_elixir compile --force --warnings-as-errors
+}
+
+activate_test_env
+part "Cargo.lock" cargo metadata --locked --format-version 1 --quiet >/dev/null
+part "cargo fmt" cargo fmt --all --check
+part "clippy" cargo clippy --workspace --all-targets --all-features -- -D warnings
+part "ruff check" ruff check .
+part "ruff format" ruff format --check .
+part "mix format" mix_in_elixir format --check-formatted
+part "mix compile" mix_warnings
+if have shellcheck; then
+    part "shellcheck" shellcheck --external-sources --source-path=SCRIPTDIR scripts/*.sh .ci/run
+else
+    note "shellcheck was not found: the shell scripts are not checked (apt-get install shellcheck)"
+fi
+summary

@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Runs the tests, `test.sh [rust|python|elixir]...` (all of them by default), on a build with debug assertions. What
+# follows `--` goes to the test runner.
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+trap 'exit 130' INT
+
+chosen=()
+while (($# > 0)) && [ "$1" != -- ]; do
+    chosen+=("$1")
+    shift
+done
+if (($# > 0)); then shift; fi
+if ((${#chosen[@]} == 0)); then chosen=(rust python elixir); fi
+
+# The extension is no part of it: its tests are Python's, and a test binary could not link Python's symbols.
+rust_packages=(--workspace --exclude snakebridge-native)
+
+test_rust() {
+    cd "$root"
+    if cargo nextest --version >/dev/null 2>&1; then
+        cargo nextest run "${rust_packages[@]}" --no-fail-fast "$@"
+    else
+        note "cargo-nextest was not found: cargo test runs instead, which is slower (cargo install cargo-nextest --locked)"
+        cargo test "${rust_packages[@]}" --lib --bins --tests --no-fail-fast "$@"
+    fi
+}
+
+test_rust_docs() {
+    cd "$root"
+    cargo test "${rust_packages[@]}" --doc
+}
+
+test_python() {
+    cd "$root/python"
+    python -m pytest "$@"
+}
+
+test_elixir() {
+    cd "$root/elixir"
+    mix test "$@"
+}
+
+activate_test_env
+"$root/scripts/build.sh" dev
+for name in "${chosen[@]}"; do
+    case $name in
+        rust)
+            part "Rust" test_rust "$@"
+            if (($# == 0)); then part "Rust, examples in docs" test_rust_docs; fi
+            ;;
+        python) part "Python" test_python "$@" ;;
+        elixir) part "Elixir" test_elixir "$@" ;;
+        *) die "test.sh has no part '$name'" "its parts: rust python elixir" ;;
+    esac
+done
+summary
