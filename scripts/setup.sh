@@ -224,7 +224,7 @@ install_packages() {
     mkdir -p "$tools/log"
     # Wheels only where there are any: building these from source takes compilers and hours.
     if ! "$venv/bin/python" -m pip install --disable-pip-version-check --progress-bar off --prefer-binary \
-        "${arguments[@]}" 2>&1 </dev/null | tee "$log" | sed -nE '/\.metadata/d; s/^ *Downloading ([^ ]+)/    \1/p' >&2; then
+        "${arguments[@]}" 2>&1 </dev/null | tee "$log" | sed -nE '/\.metadata/d; s/^ *Downloading ([^-]+-[^-]+)[^ ]*/    \1/p' >&2; then
         tail -n 15 "$log" >&2
         die "pip could not install everything; its whole output is in ${log#"$root"/}" \
             "if a package has no wheel for this Python, name another one:  rm -r $venv && make ... PYTHON=python3.12"
