@@ -24,6 +24,8 @@ pub enum Output {
         data: Map<String, Value>,
         /// Jupyter's display metadata.
         metadata: Map<String, Value>,
+        /// The name under which a later display replaces it; no part of the file.
+        display_id: Option<String>,
     },
     /// The cell's value.
     Result {
@@ -190,7 +192,7 @@ fn output(output: &Output, execution_count: u64) -> Value {
         Output::Stream { name, text } => {
             json!({ "name": name, "output_type": "stream", "text": lines(text) })
         }
-        Output::Display { data, metadata } => {
+        Output::Display { data, metadata, display_id: _ } => {
             json!({ "data": bundle(data), "metadata": metadata, "output_type": "display_data" })
         }
         Output::Result { data, metadata } => json!({

@@ -1,0 +1,120 @@
+//! The command line: one definition, from which the help, the parser and the shells' completions come.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Elixir and Python cells in one session.
+#[derive(Debug, Parser)]
+#[command(
+    name = "snakebridge",
+    version,
+    about,
+    disable_help_subcommand = true,
+    args_conflicts_with_subcommands = true
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) session: SessionArgs,
+
+    /// Run one cell and leave; a first line `%%python` makes it Python
+    #[arg(short, long = "eval", value_name = "CODE")]
+    pub(crate) eval: Option<String>,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What is common to all commands that start a session.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct SessionArgs {
+    /// The Python to use [default: the active environment, the nearest .venv upward, python3]
+    #[arg(long, value_name = "PATH", global = true)]
+    pub(crate) python: Option<PathBuf>,
+
+    /// The elixir program to use [default: elixir on the PATH]
+    #[arg(long, value_name = "PATH", global = true, env = "SNAKEBRIDGE_ELIXIR")]
+    pub(crate) elixir: Option<PathBuf>,
+
+    /// Keep the record under this name, continuing it if it exists
+    #[arg(long, value_name = "NAME", global = true)]
+    pub(crate) session: Option<String>,
+
+    /// Keep no record
+    #[arg(long, global = true, conflicts_with = "session")]
+    pub(crate) no_record: bool,
+
+    /// Load a project around the session: `-S mix`
+    #[arg(short = 'S', value_name = "SCRIPT", value_parser = ["mix"], global = true)]
+    pub(crate) script: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// The interactive prompt (also without any command)
+    Repl,
+    /// Run a notebook or a script of cells
+    Run(RunArgs),
+    /// List, show, resume or remove recorded sessions
+    Sessions {
+        #[command(subcommand)]
+        action: Option<SessionsAction>,
+    },
+    /// Say what was found on this machine, and how to get what is missing
+    Doctor,
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// .ipynb, .py (percent format), .exs, or a cell script (lines `%%python` and `%%elixir` start a cell); `-` reads
+    /// a cell script from standard input
+    pub(crate) file: PathBuf,
+
+    /// Print every event as one line of JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Write the executed notebook to this .ipynb file
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Go on after a failing cell
+    #[arg(long)]
+    pub(crate) keep_going: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SessionsAction {
+    /// The recorded sessions, newest first
+    List,
+    /// The cells of a session and what they printed
+    Show {
+        /// The session's name
+        name: String,
+    },
+    /// Run a session's cells again, then go on in the prompt; asks first, for side effects repeat
+    Resume {
+        /// The session's name
+        name: String,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
+    /// Remove sessions
+    Rm {
+        /// Their names
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
+    /// Remove old sessions
+    Prune {
+        /// Keep those of the last so many days
+        #[arg(long, value_name = "DAYS", default_value_t = 30)]
+        days: u64,
+    },
+}
