@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the benchmarks; arguments go to bench/run.py.
 
-# shellcheck source=scripts/lib.sh
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 activate_test_env

@@ -2,7 +2,7 @@
 # Builds what a session runs, `build.sh [release|dev]`: the binary, the extension (put where Python finds it) and the
 # Elixir library. Where nothing changed, nothing is written.
 
-# shellcheck source=scripts/lib.sh
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 case ${1:-release} in

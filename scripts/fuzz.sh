@@ -2,7 +2,7 @@
 # Fuzzes each target of bridge-core for FUZZ_SECONDS (60), or only those named: `fuzz.sh [TARGET]...`. A crash is kept in
 # bridge-core/fuzz/artifacts/ and fails the run.
 
-# shellcheck source=scripts/lib.sh
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 trap 'exit 130' INT
 

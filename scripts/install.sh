@@ -2,7 +2,7 @@
 # Copies a release build to where it runs without this checkout: `install.sh PREFIX` gives PREFIX/bin/snakebridge and
 # PREFIX/share/snakebridge/{python,elixir}, where the binary looks first.
 
-# shellcheck source=scripts/lib.sh
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 [ -n "${1:-}" ] || die "install.sh wants a PREFIX" "for example:  make install PREFIX=~/.local"

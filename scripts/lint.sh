@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks formatting and lints of every language; changes nothing.
 
-# shellcheck source=scripts/lib.sh
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 trap 'exit 130' INT
 cd "$root"
@@ -26,7 +26,7 @@ part "ruff format" ruff format --check .
 part "mix format" mix_in_elixir format --check-formatted
 part "mix compile" mix_warnings
 if have shellcheck; then
-    part "shellcheck" shellcheck --external-sources --source-path=SCRIPTDIR scripts/*.sh .ci/run
+    part "shellcheck" shellcheck --external-sources scripts/*.sh .ci/run
 else
     note "shellcheck was not found: the shell scripts are not checked (apt-get install shellcheck)"
 fi

@@ -6,13 +6,15 @@
 #   dev     a Python environment for the tests and lints, with pytest and ruff
 #   lints   rustfmt and clippy
 #   fuzz    cargo-fuzz
-# A part that is there costs a few milliseconds. Nothing is written outside the repository, apart from Debian packages.
+# A part that is there costs a few milliseconds. Nothing is written outside the repository, apart from Debian packages:
+# what all the parts lack of them is gathered first, so that root is asked for once.
 
-# shellcheck source=scripts/lib.sh
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 min_rust=1.95
 min_elixir=1.15
+another_python="name CPython 3.10 to 3.14:  make ... PYTHON=python3.12  (or activate an environment of your own)"
 # The release of Debian whose Elixir is recent enough, and which the one before it can build.
 elixir_from_release=trixie
 # What Elixir, Mix (releases and tests with coverage too) and our library call. `erlang-nox` would pull in far more.
@@ -28,47 +30,73 @@ elixir_build_packages=(erlang-dev make xz-utils)
 
 has_apt() { have apt-get && have dpkg-query; }
 
+codename() { sed -n 's/^VERSION_CODENAME=//p' /etc/os-release; }
+
 # shellcheck disable=SC2016 # the ${...} is dpkg's
 is_installed() { [ "$(dpkg-query -W -f='${Status}' "$1" 2>/dev/null)" = "install ok installed" ]; }
 
-# debian_packages WHAT-FOR PACKAGE...: installs those that are missing, as root or with sudo; where neither can be, it
-# says what to type and stops.
-debian_packages() {
-    local what=$1 package missing=() become=()
-    shift
+# Installs those that are missing, as root or with sudo; where neither can be, says what to type and stops.
+install_debian_packages() {
+    local package missing=() become=()
     for package in "$@"; do is_installed "$package" || missing+=("$package"); done
     if ((${#missing[@]} == 0)); then return 0; fi
 
-    local install="apt-get update && apt-get install --no-install-recommends -y ${missing[*]}"
+    local install="apt-get install --no-install-recommends -y ${missing[*]}"
     if [ "$(id -u)" != 0 ]; then
         if ! have sudo; then
-            die "$what: Debian packages are missing, and this user is not root and has no sudo" \
-                "type this, then try again:  su -c '$install'"
+            die "Debian packages are missing, and this user is not root and has no sudo" \
+                "type this, then try again:  su -c 'apt-get update && $install'"
         elif ! sudo -n true 2>/dev/null && ! [ -t 2 ]; then
-            die "$what: Debian packages are missing, and there is no terminal on which sudo could ask for a password" \
-                "type this, then try again:  sudo sh -c '$install'"
+            die "Debian packages are missing, and there is no terminal on which sudo could ask for a password" \
+                "type this, then try again:  sudo apt-get update && sudo $install"
         fi
         become=(sudo)
     fi
-    say "Installing Debian packages for $what: ${missing[*]}"
-    quietly "$tools/log/apt.log" "${become[@]}" sh -c "export DEBIAN_FRONTEND=noninteractive; $install" ||
-        die "$what: apt-get failed" "type this to see it yourself:  ${become[*]:+sudo }sh -c '$install'"
+    say "Installing Debian packages: ${missing[*]}"
+    quietly "$tools/log/apt.log" "${become[@]}" sh -c \
+        "export DEBIAN_FRONTEND=noninteractive; apt-get update && $install" ||
+        die "apt-get could not install what is missing" "mend what it says above, then try again"
+}
+
+# Prints the Debian packages that a part may take; nothing where what it needs comes from elsewhere.
+packages_for() {
+    case $1 in
+        rust) have cc || echo gcc libc6-dev ;;
+        fuzz) have c++ || echo g++ ;;
+        elixir)
+            if elixir_is_ready; then return 0; fi
+            echo "${erlang_packages[@]}"
+            if at_least "$(elixir_version)" "$min_elixir"; then return 0; fi
+            if debian_elixir_fits; then echo elixir; else echo "${elixir_build_packages[@]}"; fi
+            ;;
+        python | dev)
+            local python
+            python=$(python_for_venv "$1")
+            if [ "$python" = python3 ] && ! have python3; then
+                echo python3 python3-venv
+            elif [ -n "$python" ] && ! "$python" -I -c 'import ensurepip, venv' 2>/dev/null; then
+                # Debian ships these modules apart from Python, in a package for each version of it.
+                local version
+                version=$("$python" -I -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+                if is_installed "python$version-minimal"; then echo "python$version-venv"; fi
+            fi
+            ;;
+    esac
 }
 
 # --- Elixir ----------------------------------------------------------------------------------------------------------
 
-# The stamp holds which programs were looked at; a newer or another one is looked at again.
-elixir_stamp=$tools/stamp/elixir
-
-elixir_is_ready() {
-    have erl && have elixir || return 1
-    local erl elixir
-    erl=$(command -v erl) elixir=$(command -v elixir)
-    [ "$(cat "$elixir_stamp" 2>/dev/null)" = "$erl $elixir" ] && [ "$elixir_stamp" -nt "$erl" ] &&
-        [ "$elixir_stamp" -nt "$elixir" ]
-}
-
 elixir_version() { { have elixir && elixir --short-version 2>/dev/null; } || echo 0; }
+
+# Whether Debian's own Elixir is recent enough; by name where apt has no lists yet.
+debian_elixir_fits() {
+    local candidate
+    candidate=$(apt-cache policy elixir 2>/dev/null | sed -n 's/^ *Candidate: //p')
+    case $candidate in
+        '' | '(none)') [ "$(codename)" != bookworm ] ;;
+        *) at_least "$candidate" "$min_elixir" ;;
+    esac
+}
 
 # Prints the applications of OTP that this Erlang lacks (Debian ships them as packages of their own).
 missing_applications() {
@@ -77,52 +105,48 @@ missing_applications() {
         io:put_chars(lists:join(" ", Missing)), halt().' -extra "${erlang_applications[@]}"
 }
 
-setup_elixir() {
-    if elixir_is_ready; then return 0; fi
-    if has_apt; then
-        setup_elixir_on_debian
-    elif ! have erl || ! at_least "$(elixir_version)" "$min_elixir"; then
-        die "Elixir $min_elixir or later was not found" \
-            "$(if have brew; then echo "type this, then try again:  brew install elixir"; else
-                echo "install Erlang/OTP 25 or later and Elixir $min_elixir or later, and put them on PATH"; fi)"
+# Looking costs a start of the BEAM, so a stamp holds which programs were found good; others, or newer ones, are looked
+# at again.
+elixir_is_ready() {
+    have erl && have elixir || return 1
+    local erl elixir stamp=$tools/stamp/elixir
+    erl=$(command -v erl) elixir=$(command -v elixir)
+    if [ "$(cat "$stamp" 2>/dev/null)" = "$erl $elixir" ] && [ "$stamp" -nt "$erl" ] && [ "$stamp" -nt "$elixir" ]; then
+        return 0
     fi
-    local missing
-    missing=$(missing_applications) || die "$(command -v erl) does not start"
-    [ -z "$missing" ] || die "$(command -v erl) lacks these applications of Erlang/OTP: $missing" \
-        "install them the way this Erlang was installed (not by this script: it is not Debian's)"
-    mkdir -p "$(dirname "$elixir_stamp")"
-    echo "$(command -v erl) $(command -v elixir)" >"$elixir_stamp"
+    if at_least "$(elixir_version)" "$min_elixir" && [ -z "$(missing_applications)" ]; then
+        mkdir -p "$(dirname "$stamp")"
+        echo "$erl $elixir" >"$stamp"
+        return 0
+    fi
+    return 1
 }
 
-setup_elixir_on_debian() {
-    # An Erlang from elsewhere (asdf, kerl, a source build) is used as it is.
-    if ! have erl || dpkg-query -S "$(readlink -f "$(command -v erl)")" >/dev/null 2>&1; then
-        debian_packages Erlang/OTP "${erlang_packages[@]}"
-    fi
-    if at_least "$(elixir_version)" "$min_elixir"; then return 0; fi
-
-    local candidate
-    candidate=$(apt-cache policy elixir 2>/dev/null | sed -n 's/^ *Candidate: //p')
-    if at_least "${candidate/(none)/0}" "$min_elixir"; then
-        debian_packages Elixir elixir
-    else
-        build_elixir
-    fi
+setup_elixir() {
+    if elixir_is_ready; then return 0; fi
+    if has_apt && have erl && ! at_least "$(elixir_version)" "$min_elixir" && ! debian_elixir_fits; then build_elixir; fi
     hash -r
+    if elixir_is_ready; then return 0; fi
+
+    if ! have erl || ! have elixir; then
+        die "Erlang/OTP and Elixir were not found" "$(if have brew; then
+            echo "type this, then try again:  brew install elixir"; else
+            echo "install Erlang/OTP 25 or later and Elixir $min_elixir or later, and put them on PATH"; fi)"
+    fi
     at_least "$(elixir_version)" "$min_elixir" ||
         die "$(command -v elixir) is older than Elixir $min_elixir" "put a newer one before it on PATH, or remove it"
+    die "$(command -v erl) lacks these applications of Erlang/OTP: $(missing_applications)" \
+        "install them the way this Erlang was installed"
 }
 
 # Builds the Elixir of Debian's next release from its source tarball. apt fetches it: with the machine's own mirror,
 # proxy and certificates, in directories of our own so that the machine's configuration stays as it is; and apt checks
 # the archive's signature against Debian's keys, the index against it, and the tarball's hash against the index.
 build_elixir() {
-    local codename mirror keyring=/usr/share/keyrings/debian-archive-keyring.gpg work=$tools/build/elixir
-    debian_packages "building Elixir" "${elixir_build_packages[@]}"
-    codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+    local mirror keyring=/usr/share/keyrings/debian-archive-keyring.gpg work=$tools/build/elixir
     # shellcheck disable=SC2016 # the $(...) are apt's
     mirror=$(apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(COMPONENT) $(REPO_URI)' 2>/dev/null |
-        sed -n "s/^Debian $codename main //p" | head -n 1)
+        sed -n "s/^Debian $(codename) main //p" | head -n 1)
     [ -n "$mirror" ] || die "apt knows no mirror of Debian, so the source of Elixir cannot be fetched" \
         "type 'apt-get update' as root and try again, or put Elixir $min_elixir or later on PATH"
 
@@ -183,76 +207,70 @@ for line in open(sys.argv[1], encoding="utf-8"):
 EOP
 }
 
+# Prints the Python that a part's environment has yet to be made of; nothing where the environment is there.
+python_for_venv() {
+    local env venv
+    env=$(session_env)
+    case $1 in
+        python) venv=$env ;;
+        dev) venv=$(test_env) ;;
+    esac
+    if [ -x "$venv/bin/python" ]; then return 0; fi
+    if [ "$venv" = "$root/.venv" ]; then echo "${PYTHON:-python3}"; else echo "$env/bin/python"; fi
+}
+
 # make_venv DIRECTORY PYTHON
 make_venv() {
     local venv=$1 python=$2 refusal
-    if ! have "$python"; then
-        if [ "$python" = python3 ] && has_apt; then debian_packages Python python3 python3-venv; else
-            die "$python was not found" "put CPython 3.10 to 3.14 on PATH, or name one:  make ... PYTHON=python3.12"
-        fi
-    fi
+    have "$python" || die "$python was not found" "$another_python"
     refusal=$(refusal_of "$python")
-    [ -z "$refusal" ] || die "$(command -v "$python") cannot be used: $refusal" \
-        "name another one:  make ... PYTHON=python3.12  (or activate an environment of your own)"
-    # Debian ships venv's own parts as a package, one per version of Python.
-    if ! "$python" -I -c 'import ensurepip, venv' 2>/dev/null; then
-        local version
-        version=$("$python" -I -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-        if has_apt && is_installed "python$version-minimal"; then
-            debian_packages "Python environments (venv)" "python$version-venv"
-        else
-            die "$(command -v "$python") lacks the modules venv and ensurepip" \
-                "name another one:  make ... PYTHON=python3.12  (or activate an environment of your own)"
-        fi
-    fi
+    [ -z "$refusal" ] || die "$(command -v "$python") cannot be used: $refusal" "$another_python"
+    "$python" -I -c 'import ensurepip, venv' 2>/dev/null ||
+        die "$(command -v "$python") lacks the modules venv and ensurepip" "$another_python"
     say "Making a Python environment in ${venv#"$root"/}"
-    # Under another name until it is whole: half an environment would look like one.
-    rm -rf "$venv"
-    quietly "$tools/log/venv.log" "$python" -m venv "$venv" || { rm -rf "$venv"; die "$python -m venv failed"; }
+    quietly "$tools/log/venv.log" "$python" -m venv --clear "$venv" || { rm -rf "$venv"; die "$python -m venv failed"; }
 }
 
-# install_packages VENV REQUIREMENTS...: shows what is fetched; all that pip says is in the log.
-install_packages() {
-    local venv=$1 file missing='' arguments=() log=$tools/log/pip.log
+# install_into VENV REQUIREMENTS...: shows what is fetched; all that pip says is in the log.
+install_into() {
+    local venv=$1 file lacking='' arguments=() log=$tools/log/pip.log
     shift
     for file in "$@"; do
-        missing+=$(missing_packages "$venv/bin/python" "$file")
+        lacking+=$(missing_packages "$venv/bin/python" "$file")
         arguments+=(-r "$file")
     done
-    if [ -z "$missing" ]; then return 0; fi
-    say "Installing into ${venv#"$root"/} (half a minute or so): $missing"
+    if [ -z "$lacking" ]; then return 0; fi
+    say "Installing into ${venv#"$root"/} (half a minute or so): ${lacking% }"
     mkdir -p "$tools/log"
-    # Wheels only where there are any: building these from source takes compilers and hours.
-    if ! "$venv/bin/python" -m pip install --disable-pip-version-check --progress-bar off --prefer-binary \
+    # Wheels alone: building these packages from source takes compilers and hours.
+    if ! "$venv/bin/python" -m pip install --disable-pip-version-check --progress-bar off --only-binary :all: \
         "${arguments[@]}" 2>&1 </dev/null | tee "$log" | sed -nE '/\.metadata/d; s/^ *Downloading ([^-]+-[^-]+)[^ ]*/    \1/p' >&2; then
         tail -n 15 "$log" >&2
         die "pip could not install everything; its whole output is in ${log#"$root"/}" \
-            "if a package has no wheel for this Python, name another one:  rm -r $venv && make ... PYTHON=python3.12"
+            "if a package has no build for this Python:  rm -r $venv" "$another_python"
     fi
 }
 
-# Makes ./.venv where no environment is active, and refuses a Python that cannot run a session.
-ready_session_env() {
-    local venv refusal
-    venv=$(session_env)
-    if [ "$venv" = "$root/.venv" ] && ! [ -x "$venv/bin/python" ]; then make_venv "$venv" "${PYTHON:-python3}"; fi
+# Makes what environment is missing, and refuses a Python that cannot run a session.
+ready_env() {
+    local part=$1 venv=$2 python refusal
+    python=$(python_for_venv "$part")
+    if [ -n "$python" ]; then make_venv "$venv" "$python"; fi
     refusal=$(refusal_of "$venv/bin/python")
     if [ -z "$refusal" ]; then return 0; fi
-    if [ "$venv" = "$root/.venv" ]; then
-        die "the environment $venv cannot be used: $refusal" \
-            "remove it and name another Python:  rm -r $venv && make ... PYTHON=python3.12"
-    else
-        die "the active environment $venv cannot be used: $refusal" \
-            "deactivate it, or activate one with CPython 3.10 to 3.14"
-    fi
+    case $venv in
+        "$root"/*) die "the environment $venv cannot be used: $refusal" "remove it:  rm -r $venv" "$another_python" ;;
+        *) die "the active environment $venv cannot be used: $refusal" \
+            "deactivate it, or activate one with CPython 3.10 to 3.14" ;;
+    esac
 }
 
 setup_python() {
-    ready_session_env
     local venv missing
     venv=$(session_env)
+    ready_env python "$venv"
     if [ "$venv" = "$root/.venv" ]; then
-        install_packages "$venv" "$root/python/requirements.txt"
+        install_into "$venv" "$root/python/requirements.txt"
         return 0
     fi
     # An active environment is the user's: it is used as it is.
@@ -264,27 +282,17 @@ setup_python() {
 }
 
 setup_dev() {
-    ready_session_env
-    local env venv
-    env=$(session_env) venv=$(test_env)
-    if [ "$venv" != "$env" ] && ! [ -x "$venv/bin/python" ]; then make_venv "$venv" "$env/bin/python"; fi
-    install_packages "$venv" "$root/python/requirements.txt" "$root/python/requirements-dev.txt"
+    local venv
+    venv=$(test_env)
+    ready_env dev "$venv"
+    install_into "$venv" "$root/python/requirements.txt" "$root/python/requirements-dev.txt"
 }
 
 # --- Rust ------------------------------------------------------------------------------------------------------------
 
-# compiler COMMAND WHAT-FOR PACKAGE...
 compiler() {
-    local command=$1 what=$2
-    shift 2
-    if have "$command"; then return 0; fi
-    if has_apt; then
-        debian_packages "$what" "$@"
-    elif [ "$(uname)" = Darwin ]; then
-        die "$command was not found; it is needed for $what" "type this, then try again:  xcode-select --install"
-    else
-        die "$command was not found; it is needed for $what" "install a C and C++ compiler"
-    fi
+    have "$1" || die "$1, the compiler, was not found" "$(if [ "$(uname)" = Darwin ]; then
+        echo "type this, then try again:  xcode-select --install"; else echo "install a C and C++ compiler"; fi)"
 }
 
 setup_rust() {
@@ -293,7 +301,8 @@ setup_rust() {
     version=$(cargo --version | cut -d' ' -f2)
     at_least "$version" "$min_rust" || die "cargo is $version; $min_rust or later is needed" \
         "type this, then try again:  rustup update stable"
-    compiler cc "linking Rust programs" gcc libc6-dev
+    # rustc links with it.
+    compiler cc
 }
 
 setup_lints() {
@@ -309,15 +318,25 @@ setup_lints() {
 setup_fuzz() {
     rustup run nightly rustc --version >/dev/null 2>&1 || die "fuzzing needs Rust's nightly toolchain" \
         "type this, then try again:  rustup toolchain install nightly --profile minimal"
-    compiler c++ "the fuzzing engine" g++
+    compiler c++
     if have cargo-fuzz; then return 0; fi
     say "Building cargo-fuzz into .tools (a few minutes)"
     quietly "$tools/log/cargo-fuzz.log" cargo install --locked --root "$tools" cargo-fuzz || die "cargo-fuzz did not build"
 }
 
+# ---------------------------------------------------------------------------------------------------------------------
+
 for part in "$@"; do
     case $part in
-        rust | lints | fuzz | elixir | python | dev) "setup_$part" ;;
+        rust | lints | fuzz | elixir | python | dev) ;;
         *) die "setup.sh has no part '$part'" "its parts: rust lints fuzz elixir python dev" ;;
     esac
 done
+if has_apt; then
+    packages=()
+    for part in "$@"; do
+        for package in $(packages_for "$part"); do packages+=("$package"); done
+    done
+    if ((${#packages[@]} > 0)); then install_debian_packages "${packages[@]}"; fi
+fi
+for part in "$@"; do "setup_$part"; done

@@ -2,7 +2,7 @@
 # Runs the tests, `test.sh [rust|python|elixir]...` (all of them by default), on a build with debug assertions. What
 # follows `--` goes to the test runner.
 
-# shellcheck source=scripts/lib.sh
+# shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 trap 'exit 130' INT
 
