@@ -1,6 +1,6 @@
 //! The shared crate of SnakeBridge, in three layers, each depending only on those above it.
 //!
-//! 1. [`term`], `wire`: bytes and terms only. No I/O, no threads, no clock.
+//! 1. [`term`], [`wire`]: bytes and terms only. No I/O, no threads, no clock.
 //! 2. `refs`, `marshal`, `introspect`: Python objects, behind the `python` feature; runs in the worker.
 //! 3. `session`, `runtime`, `notebook`: behind the `host` feature; runs in the front ends.
 //!
@@ -8,6 +8,7 @@
 #![warn(missing_docs)]
 
 pub mod term;
+pub mod wire;
 
 pub mod error;
 #[cfg(feature = "host")]

@@ -12,9 +12,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use crate::language::Language;
-pub use event::{
-    ChildState, Completeness, Completion, CompletionItem, Event, Inspection, LateEvent, Name, Status, StreamName,
-};
+pub use crate::wire::{CallShape, Completeness, Completion, CompletionItem, Status, StreamName};
+pub use event::{ChildState, Event, Inspection, LateEvent, Name};
 pub use mime::{Bundle, Data};
 pub use reply::{Events, LateEvents, NotYet, Reply, Stream};
 
@@ -183,9 +182,14 @@ impl Session {
         // The lock also keeps the queue in the order of the numbers.
         let mut last = self.last_cell.lock().unwrap_or_else(PoisonError::into_inner);
         let number = request.number.unwrap_or(*last + 1);
-        self.commands.send(Command::Execute(number, request, sender)).map_err(|_| Error::Ended)?;
+        self.commands
+            .send(Command::Execute(number, request, sender))
+            .map_err(|_| Error::Ended)?;
         *last = number.max(*last);
-        Ok(Cell { number, events: Stream(events) })
+        Ok(Cell {
+            number,
+            events: Stream(events),
+        })
     }
 
     /// Stops the running cell: politely first; after the grace time, or at the second call, by ending its process.

@@ -125,16 +125,28 @@ impl Hint for Error {
             Error::Missing { hint, .. } | Error::Support { hint, .. } => Some(hint.clone()),
             Error::Start { hint, .. } | Error::Refused { hint, .. } => hint.clone(),
             Error::Died { .. } => Some("the next cell starts it again".into()),
-            Error::Locked { .. } => Some("end the other one, or choose another name with `--session NAME`".into()),
+            Error::Locked { .. } => {
+                Some("end the other one, or choose another name with `--session NAME`".into())
+            }
             Error::NoRecord { .. } => Some("`snakebridge sessions list` names those that there are".into()),
-            Error::BadName { .. } => Some("letters, digits, `-`, `_` and `.`, at most 100, not `.` first".into()),
+            Error::BadName { .. } => {
+                Some("letters, digits, `-`, `_` and `.`, at most 100, not `.` first".into())
+            }
             _ => None,
         }
     }
 }
 
 impl Error {
-    pub(crate) fn file(action: &'static str, path: impl Into<PathBuf>, error: impl std::fmt::Display) -> Error {
-        Error::File { action, path: path.into(), message: error.to_string() }
+    pub(crate) fn file(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+        error: impl std::fmt::Display,
+    ) -> Error {
+        Error::File {
+            action,
+            path: path.into(),
+            message: error.to_string(),
+        }
     }
 }

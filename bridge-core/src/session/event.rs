@@ -7,28 +7,7 @@ use serde_json::{Map, Value};
 
 use super::mime::Bundle;
 use crate::language::Language;
-
-/// Which of a cell's two text streams.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum StreamName {
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
-}
-
-/// How a cell ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// It ran to its end.
-    Ok,
-    /// It failed, or the process that ran it died; an [`Event::Error`] says how.
-    Error,
-    /// The user stopped it.
-    Interrupted,
-}
+use crate::wire::{Status, StreamName};
 
 /// One thing that a cell did. [`Event::Started`] comes first and [`Event::Finished`] last, each exactly once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -109,7 +88,10 @@ pub enum Event {
     },
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a function of a reference")]
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde wants a function of a reference"
+)]
 fn is_false(value: &bool) -> bool {
     !value
 }
@@ -125,32 +107,6 @@ pub struct LateEvent {
     pub event: Event,
 }
 
-/// Ways to finish the name at the cursor.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Completion {
-    /// The byte where the replaced text starts.
-    pub from: usize,
-    /// The byte where it ends.
-    pub to: usize,
-    /// What may stand there, best first.
-    pub items: Vec<CompletionItem>,
-}
-
-/// One way to finish.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct CompletionItem {
-    /// What to insert.
-    pub text: String,
-    /// `function`, `module`, `class`, `keyword`, ...
-    pub kind: String,
-    /// A signature or a type, for the menu's second column.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
-    /// Documentation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub doc: Option<String>,
-}
-
 /// What is known of the name at the cursor.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Inspection {
@@ -158,21 +114,6 @@ pub struct Inspection {
     pub found: bool,
     /// Documentation in one or more forms.
     pub data: Bundle,
-}
-
-/// Whether a source can be run as it stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "status", rename_all = "lowercase")]
-pub enum Completeness {
-    /// It can.
-    Complete,
-    /// More lines must follow.
-    Incomplete {
-        /// Whitespace that the next line should start with.
-        indent: String,
-    },
-    /// It cannot, and more lines will not help.
-    Invalid,
 }
 
 /// A name of the session, told by the language that owns it.

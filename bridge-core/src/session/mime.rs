@@ -39,9 +39,9 @@ impl Data {
         }
         let text = String::from_utf8(bytes).map_err(|_| format!("{mime} is not UTF-8"))?;
         match kind {
-            Kind::Json => {
-                serde_json::from_str(&text).map(Data::Json).map_err(|error| format!("{mime} is no JSON: {error}"))
-            }
+            Kind::Json => serde_json::from_str(&text)
+                .map(Data::Json)
+                .map_err(|error| format!("{mime} is no JSON: {error}")),
             _ => Ok(Data::Text(text)),
         }
     }
@@ -56,7 +56,10 @@ pub struct Bundle(pub BTreeMap<String, Data>);
 impl Bundle {
     /// A bundle of plain text alone.
     pub fn plain(text: impl Into<String>) -> Bundle {
-        Bundle(BTreeMap::from([("text/plain".to_owned(), Data::Text(text.into()))]))
+        Bundle(BTreeMap::from([(
+            "text/plain".to_owned(),
+            Data::Text(text.into()),
+        )]))
     }
 
     /// The form of that type.
@@ -85,7 +88,10 @@ impl Kind {
             Kind::Json
         } else if mime.starts_with("text/")
             || mime.ends_with("+xml")
-            || matches!(mime, "application/xml" | "application/javascript" | "application/x-latex")
+            || matches!(
+                mime,
+                "application/xml" | "application/javascript" | "application/x-latex"
+            )
         {
             Kind::Text
         } else {
@@ -111,7 +117,13 @@ impl Serialize for Bundle {
 impl<'de> Deserialize<'de> for Bundle {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Bundle, D::Error> {
         let forms = BTreeMap::<String, Value>::deserialize(deserializer)?;
-        Ok(Bundle(forms.into_iter().map(|(mime, value)| (Kind::of(&mime), mime, value)).map(read_form).collect()))
+        Ok(Bundle(
+            forms
+                .into_iter()
+                .map(|(mime, value)| (Kind::of(&mime), mime, value))
+                .map(read_form)
+                .collect(),
+        ))
     }
 }
 

@@ -41,7 +41,9 @@ impl<T> Future for Reply<T> {
     type Output = Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T>> {
-        Pin::new(&mut self.0).poll(context).map(|answer| answer.unwrap_or(Err(Error::Ended)))
+        Pin::new(&mut self.0)
+            .poll(context)
+            .map(|answer| answer.unwrap_or(Err(Error::Ended)))
     }
 }
 
