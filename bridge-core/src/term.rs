@@ -36,6 +36,7 @@
 //! ```
 
 mod reader;
+mod token;
 mod writer;
 
 mod tree;
@@ -56,7 +57,8 @@ mod tests;
 
 pub use error::Error;
 pub use inflate::inflate;
-pub use reader::{OpaqueKind, Reader, Token};
+pub use reader::Reader;
+pub use token::{OpaqueKind, Token};
 pub use tree::{Map, Term, Terms};
 pub use writer::Writer;
 
@@ -65,7 +67,7 @@ pub use writer::Writer;
 /// ```
 /// use bridge_core::term::{Limits, Term};
 ///
-/// let nested = Term::list([Term::list([Term::list([Term::from(1)])])]).encode()?;
+/// let nested = Term::tuple([Term::tuple([Term::tuple([1])])]).encode()?;
 /// let limits = Limits { max_depth: 2, ..Limits::default() };
 /// let error = Term::decode_with(&nested, &limits).unwrap_err();
 /// assert!(error.to_string().contains("nested deeper than 2"));
@@ -82,6 +84,9 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { max_inflated: 1 << 30, max_depth: 1_000_000 }
+        Limits {
+            max_inflated: 1 << 30,
+            max_depth: 1_000_000,
+        }
     }
 }

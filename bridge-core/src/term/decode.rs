@@ -166,7 +166,7 @@ fn leaf_term(token: Token<'_>) -> Term {
         Token::Int(value) => Term::Int(value),
         Token::BigInt { negative, magnitude } => {
             let sign = if negative { Sign::Minus } else { Sign::Plus };
-            Term::BigInt(BigInt::from_bytes_le(sign, magnitude))
+            BigInt::from_bytes_le(sign, magnitude).into()
         }
         Token::Float(value) => Term::Float(value),
         Token::Atom(name) => Term::Atom(name.into_owned()),

@@ -8,8 +8,8 @@
 /// ```
 /// use bridge_core::term::Term;
 ///
-/// let error = Term::decode(&[131, 104, 2, 97, 1]).unwrap_err();
-/// assert_eq!(error.to_string(), "byte 1: a tuple claims 2 more terms, which the 2 bytes left cannot hold");
+/// let error = Term::decode(&[131, 104, 3, 97, 1]).unwrap_err();
+/// assert_eq!(error.to_string(), "byte 1: a tuple claims 3 more terms, which the 2 bytes left cannot hold");
 /// ```
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]

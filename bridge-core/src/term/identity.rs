@@ -105,7 +105,7 @@ fn print(term: &Term, key_depth: usize, out: &mut Vec<u8>) {
                 continue;
             }
             Term::BigInt(value) => {
-                match i64::try_from(value) {
+                match i64::try_from(value.as_ref()) {
                     Ok(value) => {
                         out.push(b'i');
                         out.extend_from_slice(&value.to_be_bytes());

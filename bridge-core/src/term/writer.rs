@@ -68,6 +68,12 @@ impl Writer {
         self.out.truncate(position);
     }
 
+    /// Puts encoded bytes before what was written from `position` on, for a value that turns out to need a wrapper.
+    /// Moves all that follows.
+    pub fn insert(&mut self, position: usize, encoded: &[u8]) {
+        self.out.splice(position..position, encoded.iter().copied());
+    }
+
     /// An integer.
     #[inline]
     pub fn int(&mut self, value: i64) {
