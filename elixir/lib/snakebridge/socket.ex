@@ -1,0 +1,254 @@
+defmodule SnakeBridge.Socket do
+  @moduledoc """
+  A Unix socket that carries frames: a big-endian `u32` length, then that many bytes of External Term Format.
+
+  It knows bytes and terms, and of the protocol only the hello; what the messages mean is known to its users.
+  A value of this type holds the bytes that were read and not used yet, so the newest one must be used for reading.
+  Any process may send.
+
+  The framing is done here, over a raw `:gen_tcp` socket, since `packet: 4` ends at 64 MB, and `:socket` takes seconds
+  for a frame of 100 MB.
+  """
+
+  import Kernel, except: [send: 2]
+
+  @version 1
+  @limit 0x7FFFFFFF
+  # Of a frame that is still to come, at most so much is asked for at once: memory follows what has arrived.
+  @chunk 1_048_576
+  @options [:binary, active: false, packet: :raw, buffer: 65_536]
+
+  @enforce_keys [:port]
+  defstruct [:port, buffer: <<>>]
+
+  @type t :: %__MODULE__{port: :gen_tcp.socket(), buffer: iodata()}
+  @type listener :: :gen_tcp.socket()
+  @type frame :: {:ok, term()} | {:malformed, String.t()}
+
+  @doc "Connects to a listening socket."
+  @spec connect(Path.t(), timeout()) :: {:ok, t()} | {:error, term()}
+  def connect(path, timeout \\ 5_000) do
+    with {:ok, port} <- :gen_tcp.connect({:local, path}, 0, @options, timeout),
+         do: {:ok, %__MODULE__{port: port}}
+  end
+
+  @doc "Listens on a path, which must not exist yet."
+  @spec listen(Path.t()) :: {:ok, listener()} | {:error, term()}
+  def listen(path), do: :gen_tcp.listen(0, [{:ifaddr, {:local, path}} | @options])
+
+  @doc "Takes a connection on a listening socket; one of another user is refused."
+  @spec accept(listener(), timeout()) :: {:ok, t()} | {:error, term()}
+  def accept(listener, timeout) do
+    with {:ok, port} <- :gen_tcp.accept(listener, timeout) do
+      if same_user?(port) do
+        {:ok, %__MODULE__{port: port}}
+      else
+        :gen_tcp.close(port)
+        {:error, :eacces}
+      end
+    end
+  end
+
+  @doc """
+  Sends `{:hello, version, info}` and waits for the other side's.
+
+  Gives what the other side said of itself.
+  """
+  @spec hello(t(), map(), timeout()) :: {:ok, map(), t()} | {:error, Exception.t()}
+  def hello(socket, info, timeout \\ 5_000) do
+    with :ok <- send(socket, {:hello, @version, info}),
+         {:ok, message, socket} <- recv(socket, timeout) do
+      greeted(message, socket)
+    else
+      {:malformed, text, _} -> {:error, bridge(:bad_message, "the other side's hello: #{text}")}
+      {:error, reason} -> {:error, bridge(:unavailable, "the other side gave no hello: #{describe(reason)}")}
+    end
+  end
+
+  @doc "Waits for a hello and answers it with `info`: the side of `hello/3` that accepts."
+  @spec answer_hello(t(), map(), timeout()) :: {:ok, map(), t()} | {:error, Exception.t()}
+  def answer_hello(socket, info, timeout \\ 5_000) do
+    with {:ok, message, socket} <- recv(socket, timeout),
+         {:ok, peer, socket} <- greeted(message, socket),
+         :ok <- send(socket, {:hello, @version, info}) do
+      {:ok, peer, socket}
+    else
+      {:error, %{__exception__: true, reason: reason, message: message, hint: hint} = error} ->
+        send(socket, {:error, 0, {:bridge, reason, message, hint}})
+        {:error, error}
+
+      {:malformed, text, _} ->
+        {:error, bridge(:bad_message, "the other side's hello: #{text}")}
+
+      {:error, reason} ->
+        {:error, bridge(:unavailable, "the other side gave no hello: #{describe(reason)}")}
+    end
+  end
+
+  defp greeted({:hello, @version, %{} = info}, socket), do: {:ok, info, socket}
+
+  defp greeted({:hello, version, _}, _) do
+    text = "the other side speaks version #{inspect(version)} of the protocol, this one version #{@version}"
+    {:error, bridge(:version, text, "reinstall SnakeBridge: its parts are of different releases")}
+  end
+
+  defp greeted({:error, _, {:bridge, reason, message, hint}}, _), do: {:error, bridge(reason, message, hint)}
+
+  defp greeted(other, _),
+    do: {:error, bridge(:bad_message, "expected a hello, got #{inspect(other, limit: 5)}")}
+
+  @doc "Sends a term."
+  @spec send(t(), term()) :: :ok | {:error, term()}
+  def send(%__MODULE__{port: port}, term) do
+    # Large binaries stay where they are.
+    body = :erlang.term_to_iovec(term)
+    size = :erlang.iolist_size(body)
+
+    if size <= @limit,
+      do: :gen_tcp.send(port, [<<size::32>> | body]),
+      else: {:error, :emsgsize}
+  end
+
+  @doc """
+  Waits for a frame.
+
+  `{:malformed, text, socket}` is a frame that holds no term; the connection goes on.
+  After an error it does not.
+  """
+  @spec recv(t(), timeout()) :: {:ok, term(), t()} | {:malformed, String.t(), t()} | {:error, term()}
+  def recv(socket, timeout \\ :infinity)
+
+  def recv(%__MODULE__{port: port, buffer: <<>>} = socket, timeout) do
+    case :gen_tcp.recv(port, 0, timeout) do
+      {:ok, <<size::32, body::binary-size(size)>>} when size <= @limit -> decoded(body, socket)
+      {:ok, bytes} -> assemble(socket, bytes, timeout)
+      {:error, _} = error -> error
+    end
+  end
+
+  def recv(%__MODULE__{buffer: buffer} = socket, timeout), do: assemble(socket, buffer, timeout)
+
+  defp assemble(socket, <<size::32, _::binary>>, _) when size > @limit,
+    do: {:error, {:too_long, close(socket, size)}}
+
+  defp assemble(socket, <<size::32, body::binary-size(size), rest::binary>>, _),
+    do: decoded(body, %{socket | buffer: rest})
+
+  defp assemble(socket, <<size::32, start::binary>>, timeout) do
+    case collect(socket.port, size - byte_size(start), timeout, [start]) do
+      {:ok, body} -> decoded(body, %{socket | buffer: <<>>})
+      {:error, _} = error -> error
+    end
+  end
+
+  defp assemble(socket, bytes, timeout) do
+    with {:ok, more} <- :gen_tcp.recv(socket.port, 0, timeout), do: assemble(socket, bytes <> more, timeout)
+  end
+
+  defp collect(_, 0, _, parts), do: {:ok, parts |> Enum.reverse() |> IO.iodata_to_binary()}
+
+  defp collect(port, missing, timeout, parts) do
+    with {:ok, bytes} <- :gen_tcp.recv(port, min(missing, @chunk), timeout),
+         do: collect(port, missing - byte_size(bytes), timeout, [bytes | parts])
+  end
+
+  defp decoded(body, socket) do
+    {:ok, :erlang.binary_to_term(body), socket}
+  rescue
+    ArgumentError -> {:malformed, malformed(body), socket}
+  end
+
+  @doc """
+  Asks for what arrives to be sent to the controlling process as messages, which `message/2` understands.
+
+  For a process that waits for other messages too. Must not be mixed with `recv/2`.
+  """
+  @spec active(t()) :: :ok | {:error, term()}
+  def active(%__MODULE__{port: port}), do: :inet.setopts(port, active: :once)
+
+  @doc "Takes a message that may be of this socket: gives the frames that it completes."
+  @spec message(t(), term()) :: {:ok, [frame()], t()} | {:closed, term()} | :unknown
+  def message(%__MODULE__{port: port} = socket, {:tcp, port, bytes}) do
+    case split(socket.buffer, bytes, []) do
+      {:ok, frames, buffer} ->
+        active(socket)
+        {:ok, frames, %{socket | buffer: buffer}}
+
+      {:too_long, size} ->
+        {:closed, {:too_long, close(socket, size)}}
+    end
+  end
+
+  def message(%__MODULE__{port: port}, {:tcp_closed, port}), do: {:closed, :closed}
+  def message(%__MODULE__{port: port}, {:tcp_error, port, reason}), do: {:closed, reason}
+  def message(_, _), do: :unknown
+
+  # The buffer of an unfinished frame is a list of parts, newest first, with the number of bytes that are missing:
+  # a large frame would otherwise be copied for each of its parts.
+  defp split({missing, parts}, bytes, frames) when byte_size(bytes) < missing,
+    do: {:ok, Enum.reverse(frames), {missing - byte_size(bytes), [bytes | parts]}}
+
+  defp split({_, parts}, bytes, frames),
+    do: split([bytes | parts] |> Enum.reverse() |> IO.iodata_to_binary(), frames)
+
+  defp split(<<>>, bytes, frames), do: split(bytes, frames)
+  defp split(buffer, bytes, frames), do: split(buffer <> bytes, frames)
+
+  defp split(<<size::32, _::binary>>, _) when size > @limit, do: {:too_long, size}
+
+  defp split(<<size::32, body::binary-size(size), rest::binary>>, frames),
+    do: split(rest, [frame(body) | frames])
+
+  defp split(<<size::32, start::binary>> = bytes, frames),
+    do: {:ok, Enum.reverse(frames), {size - byte_size(start), [bytes]}}
+
+  defp split(bytes, frames), do: {:ok, Enum.reverse(frames), bytes}
+
+  defp frame(body) do
+    {:ok, :erlang.binary_to_term(body)}
+  rescue
+    ArgumentError -> {:malformed, malformed(body)}
+  end
+
+  @doc "Hands the socket to another process: it lives as long as that one."
+  @spec controlling_process(t(), pid()) :: :ok | {:error, term()}
+  def controlling_process(%__MODULE__{port: port}, pid), do: :gen_tcp.controlling_process(port, pid)
+
+  @doc "Closes the socket; who waits for it, in any process, gets `{:error, :closed}`."
+  @spec close(t()) :: :ok
+  def close(%__MODULE__{port: port}), do: :gen_tcp.close(port)
+
+  @doc "What a reason of `recv/2`, `send/2` or `connect/2` means, for people."
+  @spec describe(term()) :: String.t()
+  def describe(:closed), do: "the connection was closed"
+  def describe(:timeout), do: "no answer in time"
+  def describe(:emsgsize), do: "a message is longer than 2 GB"
+  def describe({:too_long, size}), do: "a frame claims #{size} bytes, more than the limit of 2 GB"
+  def describe(reason) when is_atom(reason), do: List.to_string(:inet.format_error(reason))
+  def describe(%{__exception__: true} = error), do: Exception.message(error)
+  def describe(reason), do: inspect(reason)
+
+  defp close(socket, result) do
+    close(socket)
+    result
+  end
+
+  defp malformed(body) do
+    "a frame of #{byte_size(body)} bytes that holds no term: #{inspect(body, limit: 16)}"
+  end
+
+  defp bridge(reason, message, hint \\ nil),
+    do: %SnakeBridge.BridgeError{reason: reason, message: message, hint: hint}
+
+  # Linux tells who connected. Elsewhere the directory of the socket, which is open to its owner alone, keeps others out.
+  defp same_user?(port) do
+    with {:unix, :linux} <- :os.type(),
+         {:ok, [{:raw, 1, 17, <<_pid::native-32, uid::native-32, _gid::native-32>>}]} <-
+           :inet.getopts(port, [{:raw, 1, 17, 12}]),
+         {:ok, %{uid: own}} <- File.stat("/proc/self") do
+      uid == own
+    else
+      _ -> true
+    end
+  end
+end
