@@ -74,7 +74,7 @@ packages_for() {
             python=$(python_for_venv "$1")
             if [ "$python" = python3 ] && ! have python3; then
                 echo python3 python3-venv
-            elif [ -n "$python" ] && ! "$python" -I -c 'import ensurepip, venv' 2>/dev/null; then
+            elif [ -n "$python" ] && have "$python" && ! "$python" -I -c 'import ensurepip, venv' 2>/dev/null; then
                 # Debian ships these modules apart from Python, in a package for each version of it.
                 local version
                 version=$("$python" -I -c 'import sys; print("%d.%d" % sys.version_info[:2])')
@@ -143,14 +143,17 @@ setup_elixir() {
 # proxy and certificates, in directories of our own so that the machine's configuration stays as it is; and apt checks
 # the archive's signature against Debian's keys, the index against it, and the tarball's hash against the index.
 build_elixir() {
-    local mirror keyring=/usr/share/keyrings/debian-archive-keyring.gpg work=$tools/build/elixir
+    local mirror keyring=/usr/share/keyrings/debian-archive-keyring.gpg work version
     # shellcheck disable=SC2016 # the $(...) are apt's
     mirror=$(apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(COMPONENT) $(REPO_URI)' 2>/dev/null |
         sed -n "s/^Debian $(codename) main //p" | head -n 1)
     [ -n "$mirror" ] || die "apt knows no mirror of Debian, so the source of Elixir cannot be fetched" \
         "type 'apt-get update' as root and try again, or put Elixir $min_elixir or later on PATH"
 
-    rm -rf "$work"
+    # Not in .tools: the Makefile of Elixir takes no path with a space, and would ask our git for its revision.
+    work=$(mktemp -d /tmp/snakebridge-elixir.XXXXXX)
+    # shellcheck disable=SC2064 # with the value of now: the variable is local
+    trap "rm -rf '$work'" EXIT
     mkdir -p "$work"/{lists,cache/archives}/partial
     echo "deb-src [signed-by=$keyring] $mirror $elixir_from_release main" >"$work/sources.list"
     local apt=(apt-get -q -o "Dir::Etc::SourceList=$work/sources.list" -o Dir::Etc::SourceParts=/dev/null
@@ -165,19 +168,15 @@ build_elixir() {
     (cd "$work" && quietly "$tools/log/elixir-fetch.log" "${apt[@]}" source --download-only --tar-only elixir-lang) ||
         die "the source of Elixir could not be fetched from $mirror"
 
-    local version prefix
     tar -xf "$work"/elixir-lang_*.orig.tar.* -C "$work"
     version=$(cat "$work"/elixir-*/VERSION)
-    prefix=$tools/elixir-$version
     say "Building Elixir $version into .tools (about a minute)"
-    # Its Makefile asks git for a revision; it must not find ours.
-    quietly "$tools/log/elixir-build.log" env GIT_CEILING_DIRECTORIES="$tools" \
-        make -C "$work"/elixir-*/ install PREFIX="$prefix.new" || die "Elixir $version did not build"
-    rm -rf "$prefix"
-    mv "$prefix.new" "$prefix"
+    quietly "$tools/log/elixir-build.log" make -C "$work"/elixir-*/ install PREFIX="$work/prefix" ||
+        die "Elixir $version did not build"
+    # Linked last: what the link names is whole.
+    rm -rf "$tools/elixir-$version"
+    mv "$work/prefix" "$tools/elixir-$version"
     ln -sfn "elixir-$version" "$tools/elixir"
-    rm -rf "$work"
-    PATH=$tools/elixir/bin:$PATH
 }
 
 # --- Python ----------------------------------------------------------------------------------------------------------
@@ -205,6 +204,15 @@ for line in open(sys.argv[1], encoding="utf-8"):
         except PackageNotFoundError:
             print(name[0], end=" ")
 EOP
+}
+
+# An environment can be gone, or (conda's) be without Python, and still be active.
+check_active_env() {
+    local env
+    env=$(session_env)
+    if [ "$env" != "$root/.venv" ] && ! [ -x "$env/bin/python" ]; then
+        die "the active environment $env has no bin/python" "deactivate it, or activate one with CPython 3.10 to 3.14"
+    fi
 }
 
 # Prints the Python that a part's environment has yet to be made of; nothing where the environment is there.
@@ -331,6 +339,9 @@ for part in "$@"; do
         rust | lints | fuzz | elixir | python | dev) ;;
         *) die "setup.sh has no part '$part'" "its parts: rust lints fuzz elixir python dev" ;;
     esac
+done
+for part in "$@"; do
+    case $part in python | dev) check_active_env ;; esac
 done
 if has_apt; then
     packages=()
