@@ -1,7 +1,7 @@
 //! The shared crate of SnakeBridge, in three layers, each depending only on those above it.
 //!
 //! 1. [`term`], [`wire`]: bytes and terms only. No I/O, no threads, no clock.
-//! 2. `refs`, `marshal`, `introspect`: Python objects, behind the `python` feature; runs in the worker.
+//! 2. `refs`, `marshal`, `steps`, `exception`: Python objects, behind the `python` feature; runs in the worker.
 //! 3. `session`, `runtime`, `notebook`: behind the `host` feature; runs in the front ends.
 //!
 //! It knows nothing of terminals and nothing of Jupyter.
@@ -9,6 +9,15 @@
 
 pub mod term;
 pub mod wire;
+
+#[cfg(feature = "python")]
+pub mod exception;
+#[cfg(feature = "python")]
+pub mod marshal;
+#[cfg(feature = "python")]
+pub mod refs;
+#[cfg(feature = "python")]
+pub mod steps;
 
 pub mod error;
 #[cfg(feature = "host")]

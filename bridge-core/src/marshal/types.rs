@@ -1,0 +1,41 @@
+//! Types and functions of Python's standard library that conversion needs, looked up once.
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
+
+/// What conversion takes from `builtins`, `datetime` and `zoneinfo`.
+pub(crate) struct Types {
+    pub(crate) date: Py<PyType>,
+    pub(crate) time: Py<PyType>,
+    pub(crate) datetime: Py<PyType>,
+    pub(crate) timedelta: Py<PyType>,
+    pub(crate) timezone: Py<PyType>,
+    pub(crate) utc: Py<PyAny>,
+    pub(crate) range: Py<PyType>,
+    pub(crate) memoryview: Py<PyType>,
+}
+
+impl Types {
+    pub(crate) fn get(py: Python<'_>) -> PyResult<&'static Types> {
+        static TYPES: PyOnceLock<Types> = PyOnceLock::new();
+        TYPES.get_or_try_init(py, || {
+            let datetime = py.import("datetime")?;
+            let builtins = py.import("builtins")?;
+            let class = |module: &Bound<'_, PyModule>, name: &str| -> PyResult<Py<PyType>> {
+                Ok(module.getattr(name)?.cast_into::<PyType>()?.unbind())
+            };
+            let timezone = class(&datetime, "timezone")?;
+            Ok(Types {
+                date: class(&datetime, "date")?,
+                time: class(&datetime, "time")?,
+                datetime: class(&datetime, "datetime")?,
+                timedelta: class(&datetime, "timedelta")?,
+                utc: timezone.bind(py).getattr("utc")?.unbind(),
+                timezone,
+                range: class(&builtins, "range")?,
+                memoryview: class(&builtins, "memoryview")?,
+            })
+        })
+    }
+}

@@ -1,0 +1,370 @@
+//! The `do` request: a target, and steps taken in order, each on the value of the one before.
+//!
+//! It runs what Elixir asks of Python, and nothing else: no sockets, no answers.
+
+use pyo3::exceptions::PyAttributeError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyModule, PySlice, PyString, PyTuple};
+use pyo3::{PyTypeInfo, intern};
+
+use crate::marshal::{Decoder, Encoding, Failure, Result};
+use crate::refs::Refs;
+use crate::term::{Reader, Token};
+
+/// A `do` request, its parts still encoded.
+#[derive(Debug, Clone, Copy)]
+pub struct Do<'a> {
+    target: &'a [u8],
+    steps: &'a [u8],
+    /// What the result is to become.
+    pub encoding: Encoding,
+    /// The cell that the call belongs to.
+    pub cell: Option<u64>,
+}
+
+/// What a `do` request was, in short: for the record of calls.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Shape {
+    /// The module, or the class of the object that was called.
+    pub module: String,
+    /// The name that was called.
+    pub name: String,
+    /// The classes of the arguments.
+    pub args: Vec<String>,
+}
+
+/// Where `{name, _}` targets are found.
+pub trait Names {
+    /// The value of a name of the session, or of a builtin.
+    fn find<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>>;
+}
+
+impl<'a> Do<'a> {
+    /// Takes the body of a request apart.
+    pub fn read(reader: &mut Reader<'a>) -> Result<Self> {
+        reader.expect_tuple(3)?;
+        let target = reader.skip()?;
+        let steps = reader.skip()?;
+        let mut call = Do { target, steps, encoding: Encoding::Auto, cell: None };
+        let Token::Map(options) = reader.token()? else {
+            return Err(bad("the options of a call are no map"));
+        };
+        for _ in 0..options {
+            match (reader.expect_atom()?.as_ref(), reader.token()?) {
+                ("as", Token::Atom(name)) => {
+                    call.encoding = match name.as_ref() {
+                        "auto" => Encoding::Auto,
+                        "ref" => Encoding::Ref,
+                        "value" => Encoding::Value,
+                        other => return Err(bad(format!("`as: :{other}` is none of auto, ref, value"))),
+                    };
+                }
+                ("cell", Token::Int(cell)) => call.cell = u64::try_from(cell).ok(),
+                ("cell", Token::Atom(_)) => {}
+                (name, value) => return Err(bad(format!("the option {name} with {} is unknown", value.kind()))),
+            }
+        }
+        Ok(call)
+    }
+
+    /// Takes the steps. `step` counts them, for the error of one that fails.
+    pub fn run<'py>(
+        &self,
+        py: Python<'py>,
+        refs: &Refs,
+        names: &dyn Names,
+        step: &mut usize,
+        mut shape: Option<&mut Shape>,
+    ) -> Result<Bound<'py, PyAny>> {
+        let decoder = Decoder::new(py, refs);
+        let mut value = target(py, decoder, names, self.target, shape.as_deref_mut())?;
+        let mut reader = Reader::fragment(self.steps);
+        let count = match reader.token()? {
+            Token::Nil => 0,
+            Token::List(count) => count,
+            other => return Err(bad(format!("the steps of a call are {}", other.kind()))),
+        };
+        for index in 0..count {
+            *step = index;
+            value = take(py, decoder, &mut reader, value, shape.as_deref_mut())?;
+        }
+        Ok(value)
+    }
+}
+
+fn bad(message: impl Into<std::borrow::Cow<'static, str>>) -> Failure {
+    Failure::refuse("bad_message", message)
+}
+
+fn target<'py>(
+    py: Python<'py>,
+    decoder: Decoder<'_, 'py>,
+    names: &dyn Names,
+    encoded: &[u8],
+    shape: Option<&mut Shape>,
+) -> Result<Bound<'py, PyAny>> {
+    let mut reader = Reader::fragment(encoded);
+    reader.expect_tuple(2)?;
+    match reader.expect_atom()?.as_ref() {
+        "module" => {
+            let name = reader.expect_str()?;
+            if let Some(shape) = shape {
+                name.clone_into(&mut shape.module);
+            }
+            Ok(module(py, name)?)
+        }
+        "name" => {
+            let name = reader.expect_str()?;
+            if let Some(shape) = shape {
+                name.clone_into(&mut shape.name);
+            }
+            match names.find(py, name)? {
+                Some(value) => Ok(value),
+                None => {
+                    Err(pyo3::exceptions::PyNameError::new_err(format!("name '{name}' is not defined")).into())
+                }
+            }
+        }
+        "value" => decoder.value(&mut reader),
+        other => Err(bad(format!("a call cannot start from a {other}"))),
+    }
+}
+
+/// Imports a module, or finds it imported.
+fn module<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    let key = PyString::intern(py, name);
+    let null = std::ptr::null_mut();
+    // SAFETY: the name is a live str and the interpreter attached; absent arguments may be null.
+    // The first call waits for an import that another thread is in the middle of, and gives the topmost package.
+    // The second gives the module itself, or null without an error when there is none.
+    unsafe {
+        let top = ffi::PyImport_ImportModuleLevelObject(key.as_ptr(), null, null, null, 0);
+        let top = Bound::from_owned_ptr_or_err(py, top)?;
+        if !name.contains('.') {
+            return Ok(top);
+        }
+        match Bound::from_owned_ptr_or_opt(py, ffi::PyImport_GetModule(key.as_ptr())) {
+            Some(module) => Ok(module),
+            None => match PyErr::take(py) {
+                Some(error) => Err(error),
+                None => Ok(PyModule::import(py, key)?.into_any()),
+            },
+        }
+    }
+}
+
+fn take<'py>(
+    py: Python<'py>,
+    decoder: Decoder<'_, 'py>,
+    reader: &mut Reader<'_>,
+    value: Bound<'py, PyAny>,
+    mut shape: Option<&mut Shape>,
+) -> Result<Bound<'py, PyAny>> {
+    let Token::Tuple(size) = reader.token()? else {
+        return Err(bad("a step of a call is no tuple"));
+    };
+    let step = reader.expect_atom()?;
+    Ok(match (step.as_ref(), size) {
+        ("attr", 2) => {
+            let name = name(py, reader)?;
+            note(&mut shape, &value, &name);
+            attribute(&value, &name)?
+        }
+        ("call", 3) => {
+            let args = decoder.arguments(reader)?;
+            let kwargs = keywords(py, decoder, reader)?;
+            note_args(&mut shape, &args);
+            value.call(args, kwargs.as_ref())?
+        }
+        ("method", 4) => {
+            let name = name(py, reader)?;
+            let args = decoder.arguments(reader)?;
+            let kwargs = keywords(py, decoder, reader)?;
+            note(&mut shape, &value, &name);
+            note_args(&mut shape, &args);
+            attribute(&value, &name)?.call(args, kwargs.as_ref())?
+        }
+        ("item", 2) => value.get_item(decoder.value(reader)?)?,
+        ("slice", 4) => {
+            let (start, stop, step) = (decoder.value(reader)?, decoder.value(reader)?, decoder.value(reader)?);
+            value.get_item(PySlice::type_object(py).call1((start, stop, step))?)?
+        }
+        ("set_attr", 3) => {
+            let name = name(py, reader)?;
+            value.setattr(&name, decoder.value(reader)?)?;
+            value
+        }
+        ("set_item", 3) => {
+            let key = decoder.value(reader)?;
+            value.set_item(key, decoder.value(reader)?)?;
+            value
+        }
+        ("op", 3) => {
+            let operator = reader.expect_atom()?;
+            binary(&operator, &value, &decoder.value(reader)?)?
+        }
+        ("rop", 3) => {
+            let operator = reader.expect_atom()?;
+            binary(&operator, &decoder.value(reader)?, &value)?
+        }
+        ("unary", 2) => unary(&reader.expect_atom()?, &value)?,
+        ("is", 2) => {
+            let other = decoder.value(reader)?;
+            boolean(py, value.is(&other))
+        }
+        ("fun", 2) => fun(&reader.expect_atom()?, &value)?,
+        (other, size) => return Err(bad(format!("{{{other}, ..}} with {size} parts is no step of a call"))),
+    })
+}
+
+fn note(shape: &mut Option<&mut Shape>, value: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) {
+    let Some(shape) = shape else { return };
+    shape.name = name.to_string();
+    shape.args.clear();
+    if value.cast::<PyModule>().is_err() {
+        shape.module = crate::marshal::type_name(value.get_type().as_any());
+    }
+}
+
+fn note_args(shape: &mut Option<&mut Shape>, args: &Bound<'_, PyTuple>) {
+    let Some(shape) = shape else { return };
+    shape.args = args.iter().map(|arg| crate::marshal::kind(&arg)).collect();
+}
+
+fn name<'py>(py: Python<'py>, reader: &mut Reader<'_>) -> Result<Bound<'py, PyString>> {
+    Ok(PyString::intern(py, reader.expect_str()?))
+}
+
+/// `value.name`. A submodule that nobody has imported yet is imported.
+fn attribute<'py>(value: &Bound<'py, PyAny>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+    let py = value.py();
+    let error = match value.getattr(name) {
+        Ok(attribute) => return Ok(attribute),
+        Err(error) => error,
+    };
+    if !error.is_instance_of::<PyAttributeError>(py) || !value.hasattr(intern!(py, "__path__")).unwrap_or(false) {
+        return Err(error);
+    }
+    let Ok(package) = value.cast::<PyModule>().map_err(PyErr::from).and_then(|package| package.name()) else {
+        return Err(error);
+    };
+    let submodule = format!("{package}.{name}");
+    match module(py, &submodule) {
+        Ok(module) => Ok(module),
+        // No such submodule: the attribute is what is missing. Any other error is the submodule's own.
+        Err(missing)
+            if missing.is_instance_of::<pyo3::exceptions::PyModuleNotFoundError>(py)
+                && missing.value(py).getattr(intern!(py, "name"))?.eq(&submodule)? =>
+        {
+            Err(error)
+        }
+        Err(own) => Err(own),
+    }
+}
+
+fn keywords<'py>(
+    py: Python<'py>,
+    decoder: Decoder<'_, 'py>,
+    reader: &mut Reader<'_>,
+) -> Result<Option<Bound<'py, PyDict>>> {
+    let count = match reader.token()? {
+        Token::Nil => return Ok(None),
+        Token::List(count) => count,
+        other => return Err(bad(format!("{} stands where keyword arguments should", other.kind()))),
+    };
+    let kwargs = PyDict::new(py);
+    for _ in 0..count {
+        reader.expect_tuple(2)?;
+        let name = match reader.token()? {
+            Token::Binary(name) => std::str::from_utf8(name)
+                .map(|name| PyString::intern(py, name))
+                .map_err(|_| bad("the name of a keyword argument is not UTF-8"))?,
+            Token::Atom(name) => PyString::intern(py, &name),
+            other => return Err(bad(format!("{} stands where the name of a keyword argument should", other.kind()))),
+        };
+        let value = decoder.value(reader)?;
+        if kwargs.contains(&name)? {
+            return Err(Failure::not_convertible(format!("the keyword argument {name} is given twice")));
+        }
+        kwargs.set_item(name, value)?;
+    }
+    match reader.end_list() {
+        true => Ok(Some(kwargs)),
+        false => Err(bad("the keyword arguments are no proper list")),
+    }
+}
+
+fn binary<'py>(operator: &str, left: &Bound<'py, PyAny>, right: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
+    Ok(match operator {
+        "add" => left.add(right)?,
+        "sub" => left.sub(right)?,
+        "mul" => left.mul(right)?,
+        "truediv" => left.div(right)?,
+        "floordiv" => left.floor_div(right)?,
+        "mod" => left.rem(right)?,
+        "pow" => left.pow(right, left.py().None())?,
+        "matmul" => left.matmul(right)?,
+        "and" => left.bitand(right)?,
+        "or" => left.bitor(right)?,
+        "xor" => left.bitxor(right)?,
+        "lshift" => left.lshift(right)?,
+        "rshift" => left.rshift(right)?,
+        "eq" => left.rich_compare(right, pyo3::basic::CompareOp::Eq)?,
+        "ne" => left.rich_compare(right, pyo3::basic::CompareOp::Ne)?,
+        "lt" => left.rich_compare(right, pyo3::basic::CompareOp::Lt)?,
+        "le" => left.rich_compare(right, pyo3::basic::CompareOp::Le)?,
+        "gt" => left.rich_compare(right, pyo3::basic::CompareOp::Gt)?,
+        "ge" => left.rich_compare(right, pyo3::basic::CompareOp::Ge)?,
+        "contains" => boolean(left.py(), left.contains(right)?),
+        other => return Err(bad(format!("{other} is no binary operator"))),
+    })
+}
+
+fn unary<'py>(operator: &str, value: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
+    Ok(match operator {
+        "neg" => value.neg()?,
+        "pos" => value.pos()?,
+        "invert" => value.bitnot()?,
+        "abs" => value.abs()?,
+        "not" => boolean(value.py(), !value.is_truthy()?),
+        other => return Err(bad(format!("{other} is no unary operator"))),
+    })
+}
+
+fn fun<'py>(function: &str, value: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
+    let py = value.py();
+    Ok(match function {
+        "repr" => value.repr()?.into_any(),
+        "str" => value.str()?.into_any(),
+        "len" => value.len()?.into_pyobject(py).map_err(PyErr::from)?.into_any(),
+        "bool" => boolean(py, value.is_truthy()?),
+        "iter" => value.try_iter()?.into_any(),
+        "next" => {
+            // SAFETY: the object is alive; what is no iterator is refused before.
+            let next = unsafe {
+                if ffi::PyIter_Check(value.as_ptr()) == 0 {
+                    let class = crate::marshal::type_name(value.get_type().as_any());
+                    let message = format!("'{class}' object is not an iterator");
+                    return Err(pyo3::exceptions::PyTypeError::new_err(message).into());
+                }
+                Bound::from_owned_ptr_or_opt(py, ffi::PyIter_Next(value.as_ptr()))
+            };
+            match next {
+                Some(item) => item,
+                None => {
+                    return Err(PyErr::take(py)
+                        .unwrap_or_else(|| pyo3::exceptions::PyStopIteration::new_err(()))
+                        .into());
+                }
+            }
+        }
+        "dir" => value.dir()?.into_any(),
+        "hash" => value.hash()?.into_pyobject(py).map_err(PyErr::from)?.into_any(),
+        other => return Err(bad(format!("{other} is no function that a step can apply"))),
+    })
+}
+
+fn boolean(py: Python<'_>, value: bool) -> Bound<'_, PyAny> {
+    pyo3::types::PyBool::new(py, value).to_owned().into_any()
+}
