@@ -1,0 +1,259 @@
+defmodule SnakeBridge.Host do
+  @moduledoc """
+  The connection of this BEAM to the front end that started it.
+
+  `connect/0` opens the control connection and takes over this VM's output; `start/0` also opens the two lanes on which
+  cells are run and questions (completion, documentation) are answered.
+  The end of the control connection is the end of the VM: a BEAM whose front end has gone has nobody to serve.
+
+  This module evaluates nothing: see `SnakeBridge.Host.Cells` and `SnakeBridge.Host.Questions`.
+  """
+
+  alias SnakeBridge.{Device, Ebin, Host, Interim, IOServer, Keeper, LogHandler, Render, Socket}
+
+  @version 1
+  @variable "SNAKEBRIDGE_HOST"
+
+  @doc """
+  Connects to the front end, if that has not happened yet, and opens the lanes: from here on cells are served.
+
+  Returns at once; the VM must be kept alive (`--no-halt`).
+  """
+  @spec start() :: :ok
+  def start do
+    connect()
+    Ebin.keep_on_path()
+    prepare_helpers()
+    LogHandler.install()
+    path = path!()
+    spawn_service(fn -> Host.Cells.run(path) end)
+    spawn_service(fn -> Host.Questions.run(path) end)
+    :ok
+  end
+
+  @doc """
+  Opens the control connection, and from then on shows all output of this VM in the front end.
+
+  With `-S mix` this comes before Mix starts, so that the project's compilation is seen.
+  """
+  @spec connect() :: :ok
+  def connect do
+    if Process.whereis(Host) == nil do
+      path = path!()
+      caller = self()
+      reference = make_ref()
+      spawn_service(fn -> control(path, caller, reference) end)
+
+      receive do
+        ^reference -> :ok
+      end
+    end
+
+    :ok
+  end
+
+  @doc "Opens a connection to the front end and says hello on it. The VM ends if that fails."
+  @spec open(Path.t(), map()) :: {Socket.t(), map()}
+  def open(path, info) do
+    with {:ok, socket} <- Socket.connect(path),
+         {:ok, answer, socket} <- Socket.hello(socket, Map.merge(%{peer: :beam, pid: os_pid()}, info)) do
+      {socket, answer}
+    else
+      {:error, reason} -> stop("cannot reach the front end at #{path}: #{describe(reason)}")
+    end
+  end
+
+  @doc "Sends an event on the control connection, in the calling process, which waits while the front end is slow."
+  @spec event(atom(), term()) :: :ok
+  def event(op, body) do
+    case :persistent_term.get(Host, nil) do
+      nil -> :ok
+      socket -> with {:error, _} <- Socket.send(socket, {:ev, op, body}), do: :ok
+    end
+  end
+
+  @doc "Answers a request that came on the control connection. Never waits."
+  @spec answer(integer(), {:ok, term()} | {:error, term()}) :: :ok
+  def answer(id, answer) do
+    send(Host.Writer, {:answer, id, answer})
+    :ok
+  end
+
+  @doc "Asks the front end for something on the control connection: its answer, or `{:error, error}` of the protocol."
+  @spec request(atom(), term(), timeout()) :: {:ok, term()} | {:error, term()}
+  def request(op, body, timeout \\ :infinity) do
+    reference = make_ref()
+    send(Host.Writer, {:request, op, body, self(), reference})
+
+    receive do
+      {^reference, answer} -> answer
+    after
+      timeout -> {:error, {:bridge, :unavailable, "the front end did not answer `#{op}` in time", nil}}
+    end
+  end
+
+  @doc "Ends the VM at once with a line that the front end finds in its log."
+  @spec stop(String.t()) :: no_return()
+  def stop(message) do
+    :io.put_chars(:erlang.group_leader(), "snakebridge: #{message}\n")
+    :erlang.halt(1)
+  end
+
+  # --- the control connection ---
+
+  defp control(path, caller, reference) do
+    Process.register(self(), Host)
+
+    # Above everything else, so that interrupts arrive, and the end of the front end is seen, while all schedulers are
+    # busy with user code.
+    Process.flag(:priority, :max)
+
+    info = %{role: :control, versions: versions(), executable: executable()}
+    {socket, answer} = open(path, info)
+    :persistent_term.put(Host, socket)
+    writer = spawn_service(fn -> writer(socket, 1, %{}) end)
+    Process.register(writer, Host.Writer)
+
+    start_services(answer)
+    send(caller, reference)
+    control_loop(socket)
+  end
+
+  defp start_services(answer) do
+    Render.configure(answer)
+    background = IOServer.start_background()
+    Device.install()
+    {:ok, _} = Keeper.start()
+    {:ok, _} = Host.Names.start()
+
+    options = [worker: &worker/0, names: &Keeper.read/1, group_leader: background]
+    Interim.call(SnakeBridge.Session, :start_link, [options], :ok)
+  end
+
+  defp control_loop(socket) do
+    case Socket.recv(socket) do
+      {:ok, message, socket} ->
+        control_message(message)
+        control_loop(socket)
+
+      {:malformed, text, socket} ->
+        event(:fault, text)
+        control_loop(socket)
+
+      {:error, _} ->
+        :erlang.halt(0, flush: false)
+    end
+  end
+
+  defp control_message({:req, id, :interrupt, cell}) when is_integer(cell), do: Host.Cells.interrupt(cell, id)
+
+  defp control_message({:req, id, :shutdown, _}) do
+    answer(id, {:ok, true})
+    send(Host.Writer, :halt)
+  end
+
+  defp control_message({:req, id, :ping, term}), do: answer(id, {:ok, term})
+
+  defp control_message({:req, id, :attach, %{generation: generation, socket: path}})
+       when is_integer(generation) and is_binary(path) do
+    # Binding every name in the worker takes as long as the names are large.
+    spawn_service(fn ->
+      case Host.Names.attach(generation, path) do
+        :ok ->
+          answer(id, {:ok, true})
+
+        {:error, exception} ->
+          answer(id, {:error, {:bridge, :unavailable, Exception.message(exception), nil}})
+      end
+    end)
+  end
+
+  defp control_message({:req, id, op, _}) when op in [:interrupt, :attach],
+    do: answer(id, {:error, {:bridge, :bad_message, "`#{op}` has a body of another shape", nil}})
+
+  defp control_message({:req, id, op, _}),
+    do:
+      answer(
+        id,
+        {:error,
+         {:bridge, :unknown_op, "the BEAM serves no `#{describe(op)}` on its control connection", nil}}
+      )
+
+  defp control_message({kind, id, answer}) when kind in [:ok, :error],
+    do: send(Host.Writer, {:answered, id, {kind, answer}})
+
+  defp control_message({:ev, :detach, %{generation: generation, reason: reason}}) do
+    spawn_service(fn ->
+      Interim.call(SnakeBridge.Session, :detach, [SnakeBridge.Session, generation, reason], :ok)
+    end)
+  end
+
+  defp control_message(other), do: event(:fault, "not a message of the protocol: #{describe(other)}")
+
+  # The only process that waits for the front end to read answers, so that the one that reads never waits.
+  defp writer(socket, next, waiting) do
+    receive do
+      {:answer, id, {kind, value}} ->
+        Socket.send(socket, {kind, id, value})
+        writer(socket, next, waiting)
+
+      {:request, op, body, from, reference} ->
+        Socket.send(socket, {:req, next, op, body})
+        writer(socket, next + 1, Map.put(waiting, next, {from, reference}))
+
+      {:answered, id, answer} ->
+        {asker, waiting} = Map.pop(waiting, id)
+        with {from, reference} <- asker, do: send(from, {reference, answer})
+        writer(socket, next, waiting)
+
+      :halt ->
+        :erlang.halt(0, flush: false)
+    end
+  end
+
+  defp worker do
+    case request(:worker, nil) do
+      {:ok, worker} ->
+        {:ok, worker}
+
+      {:error, {:bridge, reason, message, hint}} ->
+        {:error, SnakeBridge.BridgeError.exception(reason: reason, message: message, hint: hint)}
+
+      {:error, other} ->
+        {:error, SnakeBridge.BridgeError.exception(reason: :unavailable, message: describe(other), hint: nil)}
+    end
+  end
+
+  # The helpers of IEx (`h`, `i`, `r`, ..) read their configuration from the application.
+  defp prepare_helpers do
+    {:ok, _} = Application.ensure_all_started(:iex)
+    Render.configure_iex()
+  end
+
+  # A process of ours that ends takes the VM with it: better than half a session that hangs.
+  defp spawn_service(function) do
+    spawn(fn ->
+      try do
+        function.()
+      catch
+        kind, reason -> stop(Exception.format(kind, reason, __STACKTRACE__))
+      end
+    end)
+  end
+
+  defp path! do
+    System.get_env(@variable) ||
+      stop("#{@variable} is not set\nhint: this entry point is for the `snakebridge` command, which sets it")
+  end
+
+  defp versions, do: %{elixir: System.version(), otp: System.otp_release()}
+  defp executable, do: System.find_executable("elixir") || System.find_executable("erl") || "elixir"
+  defp os_pid, do: String.to_integer(System.pid())
+
+  defp describe(text) when is_binary(text), do: text
+  defp describe(exception) when is_exception(exception), do: Exception.message(exception)
+  defp describe(term), do: inspect(term, limit: 10, printable_limit: 200)
+
+  @doc false
+  def version, do: @version
+end

@@ -1,0 +1,272 @@
+defmodule SnakeBridge.Host.Cells do
+  @moduledoc """
+  Serves the lane on which the front end asks for cells: one at a time, each in the evaluator.
+
+  This process never runs code of the user's and never waits for it, so an interrupt always finds it ready.
+  """
+
+  alias SnakeBridge.{Evaluator, Host, IOServer, Render, Socket}
+
+  # An evaluator that was killed ends when the function of the VM that it is in returns: that may take long.
+  @kill_ms 150
+
+  defstruct [:socket, :evaluator, :cell]
+
+  @doc "Opens the lane and serves it for as long as the VM lives."
+  @spec run(Path.t()) :: no_return()
+  def run(path) do
+    Process.register(self(), __MODULE__)
+    Process.flag(:priority, :high)
+    {socket, answer} = Host.open(path, %{role: :lane, thread: :main})
+    Render.configure(answer)
+    Socket.active(socket)
+    loop(%__MODULE__{socket: socket, evaluator: start_evaluator()})
+  end
+
+  @doc "Interrupts a cell, and answers the request of the control connection that asked for it."
+  @spec interrupt(pos_integer(), integer()) :: :ok
+  def interrupt(cell, id) do
+    case Process.whereis(__MODULE__) do
+      nil -> Host.answer(id, {:ok, false})
+      pid -> send(pid, {:interrupt, cell, id})
+    end
+
+    :ok
+  end
+
+  defp start_evaluator do
+    tag = make_ref()
+    pid = Evaluator.start(tag)
+    %{pid: pid, tag: tag, monitor: Process.monitor(pid)}
+  end
+
+  defp loop(%{evaluator: %{tag: tag, monitor: monitor}} = state) do
+    receive do
+      {:interrupt, cell, id} ->
+        loop(interrupted(cell, id, state))
+
+      {^tag, :done, outcome} ->
+        loop(finish(outcome, state))
+
+      {:DOWN, ^monitor, :process, pid, reason} ->
+        loop(ended(pid, reason, state))
+
+      {:killed_late, ^monitor} ->
+        Process.demonitor(monitor, [:flush])
+        loop(ended(state.evaluator.pid, :killed, state))
+
+      {:flushed, device} ->
+        loop(flushed(device, state))
+
+      {:bound, device} ->
+        loop(bound(device, state))
+
+      message ->
+        loop(other(message, state))
+    end
+  end
+
+  defp other(message, state) do
+    case Socket.message(state.socket, message) do
+      {:ok, frames, socket} -> Enum.reduce(frames, %{state | socket: socket}, &frame/2)
+      # The control connection ends the VM.
+      {:closed, _} -> Process.sleep(:infinity)
+      :unknown -> state
+    end
+  end
+
+  # --- what the front end sends ---
+
+  defp frame({:ok, {:req, id, :execute, body}}, state), do: execute(id, body, state)
+
+  defp frame({:ok, {:req, id, op, _}}, state) do
+    refuse(state, id, :unknown_op, "the BEAM serves no `#{inspect(op)}` on its lane for cells")
+  end
+
+  defp frame({:ok, {kind, id, answer}}, state) when kind in [:ok, :error] do
+    with %{device: device} <- state.cell, do: IOServer.input(device, id, {kind, answer})
+    state
+  end
+
+  defp frame({:ok, other}, state),
+    do: fault(state, "not a message of the protocol: #{inspect(other, limit: 10)}")
+
+  defp frame({:malformed, text}, state), do: fault(state, text)
+
+  defp execute(id, %{cell: cell, source: source} = body, %{cell: nil} = state)
+       when is_integer(cell) and cell > 0 and is_binary(source) do
+    Render.configure(body)
+    device = IOServer.start(cell, {:lane, state.socket})
+    IOServer.put_current(device)
+
+    job = %{
+      cell: cell,
+      source: source,
+      device: device,
+      read: body[:read] == true,
+      silent: body[:silent] == true,
+      store: body[:store_history] != false and body[:silent] != true
+    }
+
+    Evaluator.run(state.evaluator.pid, state.evaluator.tag, job)
+
+    running = %{
+      id: id,
+      number: cell,
+      device: device,
+      phase: :running,
+      started: now(),
+      lost: nil,
+      outcome: nil
+    }
+
+    %{state | cell: running}
+  end
+
+  defp execute(id, _, %{cell: nil} = state),
+    do: refuse(state, id, :bad_message, "`execute` wants `cell`, a positive integer, and `source`, a text")
+
+  defp execute(id, _, state),
+    do: refuse(state, id, :bad_message, "cell #{state.cell.number} is still running")
+
+  defp refuse(state, id, reason, message) do
+    Socket.send(state.socket, {:error, id, {:bridge, reason, message, nil}})
+    state
+  end
+
+  defp fault(state, text) do
+    Host.event(:fault, text)
+    state
+  end
+
+  # --- the end of a cell: flush its output, hand its names to Python, answer ---
+
+  defp finish(outcome, %{cell: %{phase: :running} = cell} = state) do
+    IOServer.finish(cell.device)
+    %{state | cell: %{cell | phase: :finishing, outcome: outcome}}
+  end
+
+  defp finish(_, state), do: state
+
+  defp flushed(device, %{cell: %{device: device, phase: :finishing} = cell} = state) do
+    Host.Names.bind_written({:bound, cell.device})
+    %{state | cell: %{cell | phase: :binding}}
+  end
+
+  defp bound(device, %{cell: %{device: device, phase: :binding}} = state), do: answer(state)
+  defp bound(_, state), do: state
+
+  defp answer(%{cell: cell} = state) do
+    IOServer.put_current(IOServer.background())
+    answer = Map.put(cell.outcome, :duration_us, now() - cell.started)
+    Socket.send(state.socket, {:ok, cell.id, answer})
+    %{state | cell: nil}
+  end
+
+  # --- interrupts and deaths ---
+
+  defp interrupted(number, id, %{cell: %{number: number, phase: :running} = cell} = state) do
+    Host.answer(id, {:ok, true})
+    pid = state.evaluator.pid
+    lost = losses(pid)
+    IOServer.interrupt(cell.device)
+    Process.exit(pid, :kill)
+    Process.send_after(self(), {:killed_late, state.evaluator.monitor}, @kill_ms)
+    %{state | cell: %{cell | phase: :interrupted, lost: lost}}
+  end
+
+  # The names are on their way to a worker that may not answer: the cell does not wait for it any longer.
+  defp interrupted(number, id, %{cell: %{number: number, phase: :binding}} = state) do
+    Host.answer(id, {:ok, true})
+    answer(state)
+  end
+
+  defp interrupted(_, id, state) do
+    Host.answer(id, {:ok, false})
+    state
+  end
+
+  defp ended(pid, reason, %{cell: cell} = state) do
+    state = %{state | evaluator: start_evaluator()}
+
+    case cell do
+      %{phase: :running} ->
+        report(cell, "EXIT", exit_text(pid, reason), exit_hint())
+        finish(empty_outcome(:error), state)
+
+      %{phase: :interrupted} ->
+        report(cell, "Interrupted", "the cell was interrupted", cell.lost)
+        finish(empty_outcome(:interrupted), %{state | cell: %{cell | phase: :running}})
+
+      _ ->
+        text = Render.color(:red, exit_text(pid, reason)) |> IO.iodata_to_binary()
+        Host.event(:stream, {nil, :stderr, "#{text}\n#{exit_hint()}\n"})
+        state
+    end
+  end
+
+  defp empty_outcome(status), do: %{status: status, reads: [], writes: [], deletes: [], calls: []}
+
+  defp report(cell, class, message, hint) do
+    traceback = [IO.iodata_to_binary(Render.color(:red, "** (#{class}) #{message}"))]
+    body = %{cell: cell.number, class: class, message: message, traceback: traceback, hint: hint}
+    IOServer.emit(cell.device, :error, body)
+  end
+
+  defp exit_text(pid, reason),
+    do: "the process of the cells, #{inspect(pid)}, has ended: #{Exception.format_exit(reason)}"
+
+  defp exit_hint,
+    do:
+      "variables, imports and modules are kept; its mailbox, its ETS tables and processes linked to it are gone"
+
+  # What goes with the evaluator, as a text, or nil.
+  defp losses(pid) do
+    tables = for table <- :ets.all(), :ets.info(table, :owner) == pid, do: inspect(:ets.info(table, :name))
+
+    case Process.info(pid, [:links, :message_queue_len]) do
+      [links: links, message_queue_len: messages] ->
+        processes = for link <- links, is_pid(link), do: describe_process(link)
+
+        [
+          list("linked processes", processes),
+          list("ETS tables", tables),
+          if(messages > 0, do: "#{messages} messages in its mailbox")
+        ]
+        |> Enum.filter(& &1)
+        |> case do
+          [] -> nil
+          parts -> "lost with the process of the cells: " <> Enum.join(parts, "; ")
+        end
+
+      nil ->
+        nil
+    end
+  end
+
+  defp list(_, []), do: nil
+
+  defp list(what, items) do
+    {shown, rest} = Enum.split(items, 10)
+    more = if rest == [], do: "", else: " and #{length(rest)} more"
+    "#{what} #{Enum.join(shown, ", ")}#{more}"
+  end
+
+  defp describe_process(pid) do
+    case Process.info(pid, [:registered_name, :dictionary]) do
+      [registered_name: name, dictionary: _] when is_atom(name) ->
+        inspect(name)
+
+      [registered_name: _, dictionary: dictionary] ->
+        "#{inspect(pid)}#{initial_call(dictionary[:"$initial_call"])}"
+
+      _ ->
+        inspect(pid)
+    end
+  end
+
+  defp initial_call({module, function, arity}), do: " (#{Exception.format_mfa(module, function, arity)})"
+  defp initial_call(_), do: ""
+
+  defp now, do: System.monotonic_time(:microsecond)
+end

@@ -1,0 +1,48 @@
+defmodule SnakeBridge.Host.Names do
+  @moduledoc """
+  Hands the names that Elixir owns to the worker.
+
+  One request at a time: the names that a cell has written must not be overtaken by the older values that a worker gets
+  when it has just started. A worker that does not answer holds up this process and nothing else.
+  """
+
+  use GenServer
+
+  alias SnakeBridge.{Interim, Keeper}
+
+  @session SnakeBridge.Session
+
+  @doc "Starts the process."
+  @spec start() :: GenServer.on_start()
+  def start, do: GenServer.start(__MODULE__, nil, name: __MODULE__)
+
+  @doc "Connects this VM to a worker, and binds all names there."
+  @spec attach(pos_integer(), Path.t()) :: :ok | {:error, Exception.t()}
+  def attach(generation, path), do: GenServer.call(__MODULE__, {:attach, generation, path}, :infinity)
+
+  @doc "Binds the names that cells have written since the last time; then sends `message` to the caller."
+  @spec bind_written(term()) :: :ok
+  def bind_written(message), do: GenServer.cast(__MODULE__, {:bind_written, self(), message})
+
+  @impl true
+  def init(nil), do: {:ok, nil}
+
+  @impl true
+  def handle_call({:attach, generation, path}, _, state) do
+    result =
+      with :ok <- Interim.call(@session, :attach, [@session, generation, path], :ok),
+           do: bind(Keeper.all_names())
+
+    {:reply, result, state}
+  end
+
+  # What cannot be bound now, because no worker is there or it has just died, is bound by the next `attach/2`.
+  @impl true
+  def handle_cast({:bind_written, from, message}, state) do
+    with [_ | _] = names <- Keeper.take_written(), do: bind(names)
+    send(from, message)
+    {:noreply, state}
+  end
+
+  defp bind(names), do: Interim.call(@session, :bind, [@session, names], :ok)
+end

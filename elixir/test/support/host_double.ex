@@ -1,0 +1,218 @@
+defmodule SnakeBridge.HostDouble do
+  @moduledoc """
+  A front end for tests: listens on a Unix socket, starts a BEAM as the real one does, speaks the protocol with it.
+
+  Frames that nobody has waited for are kept in their order, so a test can say what it expects of each connection.
+  """
+
+  alias SnakeBridge.Socket
+
+  defstruct [:directory, :port, :control, :main, :own, :os_pid, :relay, :cells]
+
+  @timeout 15_000
+
+  @doc "Starts a BEAM and waits until its three connections stand. Options: `command`, `info` (of our hello), `env`."
+  def start(options \\ []) do
+    directory =
+      Path.join(System.tmp_dir!(), "sb#{System.unique_integer([:positive])}#{:rand.uniform(100_000)}")
+
+    File.mkdir_p!(directory)
+    File.chmod!(directory, 0o700)
+    path = Path.join(directory, "host.sock")
+    {:ok, listener} = Socket.listen(path)
+
+    arguments = Keyword.get_lazy(options, :arguments, &arguments/0)
+
+    port =
+      Port.open({:spawn_executable, System.find_executable("elixir")}, [
+        :binary,
+        :exit_status,
+        :stderr_to_stdout,
+        args: arguments,
+        cd: options[:cd] || directory,
+        env: [{~c"SNAKEBRIDGE_HOST", String.to_charlist(path)} | Keyword.get(options, :env, [])]
+      ])
+
+    {:os_pid, os_pid} = Port.info(port, :os_pid)
+    host = %__MODULE__{directory: directory, port: port, os_pid: os_pid}
+    host = %{host | relay: start_relay(), cells: :counters.new(1, [])}
+    ExUnit.Callbacks.on_exit(fn -> stop(host) end)
+    info = Map.merge(%{peer: :host, role: :control, pid: 1}, Keyword.get(options, :info, %{}))
+
+    Enum.reduce(Keyword.get(options, :connections, 1..3), host, fn _, host -> accept(host, listener, info) end)
+  end
+
+  @doc "The arguments with which the front end starts `elixir`."
+  def arguments do
+    ebin = :snakebridge |> :code.lib_dir() |> Path.join("ebin")
+    ["--no-halt", "--erl", "+Bi -noinput", "-pa", ebin, "-e", "SnakeBridge.Host.start()"]
+  end
+
+  def accept(host, listener, info) do
+    {:ok, socket} = Socket.accept(listener, @timeout)
+    {:ok, hello, socket} = Socket.answer_hello(socket, info, @timeout)
+    name = if hello.role == :control, do: :control, else: hello.thread
+    pid = spawn_link(fn -> reader(host.relay, name) end)
+    :ok = Socket.controlling_process(socket, pid)
+    send(pid, socket)
+    Map.put(host, name, %{socket: socket, hello: hello, reader: pid})
+  end
+
+  # One BEAM may serve the tests of a module: what it sends goes to the test that runs.
+  defp start_relay do
+    owner = self()
+    spawn_link(fn -> relay(owner) end)
+  end
+
+  defp relay(owner) do
+    receive do
+      {:owner, owner} ->
+        relay(owner)
+
+      message ->
+        send(owner, message)
+        relay(owner)
+    end
+  end
+
+  @doc "From now on the frames come to the calling process."
+  def own(host) do
+    send(host.relay, {:owner, self()})
+    :ok
+  end
+
+  defp reader(owner, name) do
+    receive do
+      socket -> read(owner, name, socket)
+    end
+  end
+
+  defp read(owner, name, socket) do
+    receive do
+      :pause ->
+        receive do
+          :resume -> :ok
+        end
+    after
+      0 -> :ok
+    end
+
+    case Socket.recv(socket) do
+      {:ok, term, socket} ->
+        send(owner, {:frame, name, term})
+        read(owner, name, socket)
+
+      other ->
+        send(owner, {:closed, name, other})
+    end
+  end
+
+  def stop(host) do
+    System.cmd("kill", ["-9", "#{host.os_pid}"], stderr_to_stdout: true)
+    File.rm_rf!(host.directory)
+  end
+
+  @doc "Reads no more of a connection until `resume/2`: a front end that is slow."
+  def pause(host, name), do: send(Map.fetch!(host, name).reader, :pause)
+  def resume(host, name), do: send(Map.fetch!(host, name).reader, :resume)
+
+  def send_frame(host, name, term), do: :ok = Socket.send(Map.fetch!(host, name).socket, term)
+
+  @doc "Sends a request and waits for its answer."
+  def request(host, name, op, body, timeout \\ @timeout) do
+    id = System.unique_integer([:positive])
+    send_frame(host, name, {:req, id, op, body})
+
+    receive do
+      {:frame, ^name, {:ok, ^id, value}} -> {:ok, value}
+      {:frame, ^name, {:error, ^id, error}} -> {:error, error}
+    after
+      timeout ->
+        raise "no answer to #{op} on #{name}; mailbox: #{inspect(Process.info(self(), :messages), limit: 30)}"
+    end
+  end
+
+  @doc "Begins a cell: gives its number."
+  def begin_cell(host, source, options \\ []) do
+    :counters.add(host.cells, 1, 1)
+    cell = :counters.get(host.cells, 1)
+
+    body =
+      Map.merge(
+        %{cell: cell, source: source, store_history: true, silent: false, read: false},
+        Map.new(options)
+      )
+
+    send_frame(host, :main, {:req, cell, :execute, body})
+    cell
+  end
+
+  @doc """
+  Waits for the end of a cell: a map with its answer's fields and `stdout`, `stderr`, `result` (its text/plain),
+  `error` (the body) and `events` (all of them, in their order). `inputs` are the answers to what it asks for.
+  """
+  def end_cell(cell, options \\ []) do
+    collect(
+      options[:host],
+      cell,
+      Keyword.get(options, :inputs, []),
+      [],
+      Keyword.get(options, :timeout, @timeout)
+    )
+  end
+
+  defp collect(host, cell, inputs, events, timeout) do
+    receive do
+      {:frame, :main, {:ok, ^cell, answer}} ->
+        summary(Enum.reverse(events), answer)
+
+      {:frame, :main, {:error, ^cell, error}} ->
+        %{refused: error}
+
+      {:frame, :main, {:ev, op, body}} ->
+        collect(host, cell, inputs, [{op, body} | events], timeout)
+
+      {:frame, :main, {:req, id, :input, body}} ->
+        {answer, inputs} = List.pop_at(inputs, 0, :eof)
+        if answer != :none, do: send_frame(host, :main, input_answer(id, answer))
+        collect(host, cell, inputs, [{:input, body} | events], timeout)
+    after
+      timeout ->
+        raise "cell #{cell} did not end; events: #{inspect(Enum.reverse(events), limit: 50)}, " <>
+                "mailbox: #{inspect(Process.info(self(), :messages), limit: 30)}"
+    end
+  end
+
+  defp input_answer(id, :eof), do: {:error, id, {:bridge, :eof, "end of input", nil}}
+  defp input_answer(id, text), do: {:ok, id, text}
+
+  defp summary(events, answer) do
+    text = fn name -> for({:stream, {_, ^name, text}} <- events, into: "", do: text) end
+
+    Map.merge(answer, %{
+      events: events,
+      stdout: text.(:stdout),
+      stderr: text.(:stderr),
+      result: Enum.find_value(events, fn {op, body} -> op == :result && body.data["text/plain"] end),
+      error: Enum.find_value(events, fn {op, body} -> op == :error && body end)
+    })
+  end
+
+  @doc "Runs a cell to its end."
+  def run(host, source, options \\ []) do
+    {ending, beginning} = Keyword.split(options, [:inputs, :timeout])
+    host |> begin_cell(source, beginning) |> end_cell([host: host] ++ ending)
+  end
+
+  @doc "Text without colours."
+  def plain(nil), do: nil
+  def plain(text) when is_binary(text), do: String.replace(text, ~r/\e\[[0-9;]*m/, "")
+  def plain(lines) when is_list(lines), do: lines |> Enum.join("\n") |> plain()
+
+  @doc "The result of a cell that must not fail, without colours."
+  def value(host, source, options \\ []) do
+    cell = run(host, source, options)
+    if cell.error, do: raise("the cell failed: #{plain(cell.error.traceback)}")
+    plain(cell.result)
+  end
+end
