@@ -164,14 +164,18 @@ defmodule SnakeBridge.Socket do
   For a process that waits for other messages too. Must not be mixed with `recv/2`.
   """
   @spec active(t()) :: :ok | {:error, term()}
-  def active(%__MODULE__{port: port}), do: :inet.setopts(port, active: :once)
+  def active(%__MODULE__{port: port, buffer: buffer}) do
+    # What came together with the hello is here already, and nothing else may follow for a long time.
+    if buffer != <<>>, do: Kernel.send(self(), {:tcp, port, <<>>})
+    :inet.setopts(port, active: :once)
+  end
 
   @doc "Takes a message that may be of this socket: gives the frames that it completes."
   @spec message(t(), term()) :: {:ok, [frame()], t()} | {:closed, term()} | :unknown
   def message(%__MODULE__{port: port} = socket, {:tcp, port, bytes}) do
     case split(socket.buffer, bytes, []) do
       {:ok, frames, buffer} ->
-        active(socket)
+        :inet.setopts(port, active: :once)
         {:ok, frames, %{socket | buffer: buffer}}
 
       {:too_long, size} ->
