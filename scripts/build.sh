@@ -11,7 +11,8 @@ case ${1:-release} in
     *) die "build.sh knows no profile '$1'" "its profiles: release dev" ;;
 esac
 
-# Two commands, not one: in one, cargo would build bridge-core once for both, with Python's symbols in the binary.
+# Two commands, not one: in one, cargo would build bridge-core once for both, and the binary's linker would meet
+# Python's symbols.
 cd "$root"
 cargo build "${flags[@]}" -p snakebridge
 cargo build "${flags[@]}" -p snakebridge-native

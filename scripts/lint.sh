@@ -11,12 +11,6 @@ mix_in_elixir() {
     mix "$@"
 }
 
-# Forced and elsewhere, for Mix keeps silent about a file that it need not compile again.
-mix_warnings() {
-    export MIX_BUILD_PATH=$root/elixir/_build/lint
-    mix_in_elixir compile --force --warnings-as-errors
-}
-
 activate_test_env
 part "Cargo.lock" cargo metadata --locked --format-version 1 --quiet >/dev/null
 part "cargo fmt" cargo fmt --all --check
@@ -24,7 +18,8 @@ part "clippy" cargo clippy --workspace --all-targets --all-features -- -D warnin
 part "ruff check" ruff check .
 part "ruff format" ruff format --check .
 part "mix format" mix_in_elixir format --check-formatted
-part "mix compile" mix_warnings
+# Also of files that need not be compiled again.
+part "mix compile" mix_in_elixir compile --all-warnings --warnings-as-errors
 if have shellcheck; then
     part "shellcheck" shellcheck --external-sources scripts/*.sh .ci/run
 else
