@@ -32,7 +32,7 @@ say "Installed $prefix/bin/snakebridge"
 case ":$PATH:" in *":$prefix/bin:"*) ;; *) note "$prefix/bin is not on PATH" ;; esac
 if [ "$(command -v elixir)" = "$tools/elixir/bin/elixir" ]; then
     rm -rf "$share/elixir-lang"
-    cp -RL "$tools/elixir" "$share/elixir-lang"
+    cp -R "$tools/elixir/." "$share/elixir-lang"
     note "this machine's own Elixir is missing or too old; for the one installed beside:"
     note "    export SNAKEBRIDGE_ELIXIR=$share/elixir-lang/bin/elixir"
 fi
