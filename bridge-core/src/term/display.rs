@@ -128,7 +128,7 @@ fn open<'a>(term: &'a Term, out: &mut Bounded) -> Result<Option<Level<'a>>, fmt:
             return write!(out, "#Integer<{} bits>", value.bits()).map(|()| None);
         }
         Term::BigInt(value) => return write!(out, "{value}").map(|()| None),
-        Term::Float(value) => return write!(out, "{value:?}").map(|()| None),
+        Term::Float(value) => return show_float(*value, out).map(|()| None),
         Term::Atom(name) => return show_atom(name, out).map(|()| None),
         Term::Binary(bytes) => return show_binary(bytes, out).map(|()| None),
         Term::BitString { bytes, last_bits } => return show_bits(bytes, *last_bits, out).map(|()| None),
@@ -157,6 +157,15 @@ fn opaque(kind: OpaqueKind) -> &'static str {
         OpaqueKind::Reference => "#Reference<...>",
         OpaqueKind::Fun | OpaqueKind::Export => "#Function<...>",
         OpaqueKind::Record => "#Record<...>",
+    }
+}
+
+/// Rust's shortest digits, with the `.0` that Elixir wants also before an exponent.
+fn show_float(value: f64, out: &mut Bounded) -> fmt::Result {
+    let text = format!("{value:?}");
+    match text.split_once('e') {
+        Some((digits, exponent)) if !digits.contains('.') => write!(out, "{digits}.0e{exponent}"),
+        _ => out.write_str(&text),
     }
 }
 

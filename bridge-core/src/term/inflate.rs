@@ -57,6 +57,11 @@ pub fn inflate<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Cow<'a, [u8]>, Er
         }
         std::cmp::Ordering::Equal => {}
     }
+    if let [_, tag::COMPRESSED, ..] = inflated[..] {
+        return Err(Error::Inflate {
+            what: "it holds another compressed term",
+        });
+    }
     match decoder.into_inner().len() {
         0 => Ok(Cow::Owned(inflated)),
         count => Err(Error::TrailingBytes {

@@ -333,8 +333,8 @@ impl<'a> Reader<'a> {
                 }
                 tag::NEW_REFERENCE | tag::NEWER_REFERENCE => {
                     let words = usize::from(self.u16("a reference")?);
-                    if words > 5 {
-                        return Err(malformed("a reference has more than 5 words"));
+                    if !(1..=5).contains(&words) {
+                        return Err(malformed("a reference has not 1 to 5 words"));
                     }
                     self.atom("a reference")?;
                     let creation = if tag == tag::NEW_REFERENCE { 1 } else { 4 };
