@@ -1,0 +1,239 @@
+//! Completion: what the languages know of the name at the cursor, for reedline's menus.
+//!
+//! The question goes to the session's thread, so no key ever waits for a language: [`LineCompleter`] says `Pending`,
+//! and the engine asks again when the answer is there. An answer that comes within a blink is given at once, which
+//! saves a paint of a menu without entries.
+
+use std::time::Duration;
+
+use bridge_core::session::{Completion, CompletionItem, Reply, Session};
+use reedline::{Completer, CompletionResult, CompletionStatus, Span, Suggestion, Suggestions};
+
+use crate::command;
+use crate::entry::Entry;
+use crate::line::Line;
+
+/// How long an answer is waited for before the engine goes on without it.
+const BLINK: Duration = Duration::from_millis(6);
+
+/// How many suggestions a menu holds. Nobody reads more, and measuring each is the engine's work at every paint.
+const SHOWN: usize = 1000;
+
+/// How much documentation is shown beside the menu, in characters.
+const DOCUMENTATION: usize = 240;
+
+/// The completer of the line.
+pub(crate) struct LineCompleter {
+    session: Session,
+    line: Line,
+    /// The question that was put last, and what became of it.
+    question: Option<Question>,
+}
+
+struct Question {
+    text: String,
+    position: usize,
+    /// What needs no language: commands.
+    own: Vec<Suggestion>,
+    /// Where the language's source starts in the text.
+    offset: usize,
+    state: State,
+}
+
+enum State {
+    Asked(Reply<Completion>),
+    /// Answered, but the engine has not been told.
+    Arrived(Suggestions),
+    Known(Suggestions),
+}
+
+impl LineCompleter {
+    pub(crate) fn new(session: Session, line: Line) -> LineCompleter {
+        LineCompleter {
+            session,
+            line,
+            question: None,
+        }
+    }
+
+    fn ask(&self, text: &str, position: usize) -> Question {
+        let own = command::suggestions(text, position);
+        let language = self.line.language();
+        let (offset, state) = match Entry::parse(text, language) {
+            Entry::Code {
+                language,
+                source,
+                offset,
+            } if position >= offset => (
+                offset,
+                State::Asked(self.session.complete(language, source, position - offset)),
+            ),
+            Entry::Blank => (0, State::Asked(self.session.complete(language, text, position))),
+            _ => (0, State::Known(own.clone().into())),
+        };
+        Question {
+            text: text.to_owned(),
+            position,
+            own,
+            offset,
+            state,
+        }
+    }
+}
+
+impl Question {
+    /// Takes the answer in if it is there, or comes within that time.
+    fn settle(&mut self, time: Duration) {
+        let State::Asked(reply) = &mut self.state else {
+            return;
+        };
+        let Some(answer) = reply.wait_for(time) else {
+            return;
+        };
+        let mut all = std::mem::take(&mut self.own);
+        // A language that cannot answer (it starts, it has died) has nothing to suggest; the prompt is not the place
+        // to say why.
+        all.extend(suggestions(answer.unwrap_or_default(), self.offset, &self.text));
+        self.state = State::Arrived(all.into());
+    }
+}
+
+impl Completer for LineCompleter {
+    fn complete(&mut self, text: &str, position: usize) -> CompletionResult {
+        let same = self
+            .question
+            .as_ref()
+            .is_some_and(|asked| asked.text == text && asked.position == position);
+        if !same {
+            let mut question = self.ask(text, position);
+            question.settle(BLINK);
+            self.question = Some(question);
+        }
+        match self.question.as_mut().map(|question| &mut question.state) {
+            Some(State::Arrived(found)) => {
+                let found = found.clone();
+                if let Some(question) = &mut self.question {
+                    question.state = State::Known(found.clone());
+                }
+                CompletionResult::fresh(found)
+            }
+            Some(State::Known(found)) => CompletionResult::fresh(found.clone()),
+            _ => CompletionResult::Pending,
+        }
+    }
+
+    fn poll_completion(&mut self) -> CompletionStatus {
+        self.line.turn();
+        let Some(question) = &mut self.question else {
+            return CompletionStatus::Idle;
+        };
+        question.settle(Duration::ZERO);
+        match question.state {
+            State::Asked(_) => CompletionStatus::Pending,
+            State::Arrived(_) => CompletionStatus::Ready,
+            State::Known(_) => CompletionStatus::Idle,
+        }
+    }
+}
+
+/// The language's answer as suggestions for the whole text.
+fn suggestions(completion: Completion, offset: usize, text: &str) -> Vec<Suggestion> {
+    // Ends that are none of the text's would bring the editor down.
+    let from = (completion.from + offset).min(text.len());
+    let to = (completion.to + offset).clamp(from, text.len());
+    if !text.is_char_boundary(from) || !text.is_char_boundary(to) {
+        return Vec::new();
+    }
+    let span = Span::new(from, to);
+    completion
+        .items
+        .into_iter()
+        .take(SHOWN)
+        .map(|item| suggestion(item, span))
+        .collect()
+}
+
+fn suggestion(item: CompletionItem, span: Span) -> Suggestion {
+    let description = describe(&item);
+    Suggestion {
+        value: item.text,
+        description: Some(description),
+        span,
+        ..Suggestion::default()
+    }
+}
+
+/// The text beside an entry: its kind, its signature or type, the beginning of its documentation.
+fn describe(item: &CompletionItem) -> String {
+    let mut description = item.kind.clone();
+    if let Some(detail) = item.detail.as_deref().filter(|detail| !detail.is_empty()) {
+        description.push(' ');
+        description.push_str(detail);
+    }
+    if let Some(doc) = item.doc.as_deref() {
+        let doc = shortened(doc, DOCUMENTATION);
+        if !doc.is_empty() {
+            description.push_str(" - ");
+            description.push_str(&doc);
+        }
+    }
+    description
+}
+
+/// The first paragraph, on one line and at most that long.
+fn shortened(doc: &str, most: usize) -> String {
+    let paragraph = doc.trim_start().split("\n\n").next().unwrap_or("");
+    let words = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
+    match words.char_indices().nth(most) {
+        None => words,
+        Some((end, _)) => {
+            let end = words[..end].rfind(' ').unwrap_or(end);
+            format!("{}...", &words[..end])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn completion(from: usize, to: usize) -> Completion {
+        let item = CompletionItem {
+            text: "columns".into(),
+            kind: "property".into(),
+            detail: Some("Index".into()),
+            doc: Some("The column labels\nof the frame.\n\nMore.".into()),
+        };
+        Completion {
+            from,
+            to,
+            items: vec![item],
+        }
+    }
+
+    #[test]
+    fn an_answer_is_placed_where_its_source_stands() {
+        let found = suggestions(completion(3, 6), 4, ":py df.col");
+        assert_eq!(found[0].span, Span::new(7, 10));
+        assert_eq!(found[0].value, "columns");
+        assert_eq!(
+            found[0].description.as_deref(),
+            Some("property Index - The column labels of the frame.")
+        );
+    }
+
+    #[test]
+    fn ends_outside_the_text_do_no_harm() {
+        assert_eq!(suggestions(completion(5, 2), 0, "abc")[0].span, Span::new(3, 3));
+        assert_eq!(suggestions(completion(1, 99), 0, "abc")[0].span, Span::new(1, 3));
+        assert!(suggestions(completion(1, 2), 0, "日本").is_empty());
+    }
+
+    #[test]
+    fn documentation_is_cut_at_a_word() {
+        assert_eq!(shortened("  one two\n  three\n\nfour", 99), "one two three");
+        assert_eq!(shortened("one two three", 9), "one two...");
+        assert_eq!(shortened("日本語日本語", 3), "日本語...");
+        assert_eq!(shortened("", 3), "");
+    }
+}

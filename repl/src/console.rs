@@ -1,0 +1,263 @@
+//! The loop of the prompt: reads an entry, runs it, shows what it does.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use bridge_core::language::Language;
+use bridge_core::session::{Cell, CellRequest, ChildState, Event, NotYet, Session, Status};
+
+use crate::editor::{Editor, Reading};
+use crate::entry::{Entry, runnable};
+use crate::history::{self, CellHistory};
+use crate::keys;
+use crate::line::Line;
+use crate::plain::{Message, PlainReader};
+use crate::question;
+use crate::render::{Look, hint_line, is_dumb};
+use crate::stage::{Now, Stage};
+use crate::{highlight, late, signals};
+
+/// How long a cell may wait for its language to start before the user is told.
+const START: Duration = Duration::from_millis(700);
+
+/// What follows an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    Read,
+    Leave,
+}
+
+/// The prompt and what belongs to it.
+pub(crate) struct Console {
+    session: Session,
+    line: Line,
+    editor: Editor,
+    stage: Arc<Stage>,
+    /// Where the editor takes lines that shall appear above it.
+    printer: Option<std::sync::mpsc::SyncSender<String>>,
+    /// Where a dumb terminal's reader is told to stop.
+    plain: Option<Sender<Message>>,
+}
+
+/// Runs the prompt until the user leaves.
+pub(crate) fn run(
+    session: Session,
+    late: bridge_core::session::LateEvents,
+    language: Language,
+) -> anyhow::Result<()> {
+    let mut console = Console::new(session, language)?;
+    late::watch(late, &console.session, Arc::clone(&console.stage));
+    console.greet()?;
+    let left = console.converse();
+    console.stage.set(Now::Busy);
+    console.stage.renderer().fresh_line()?;
+    let ended = console.session.shutdown().wait();
+    left?;
+    Ok(ended?)
+}
+
+impl Console {
+    fn new(session: Session, language: Language) -> anyhow::Result<Console> {
+        let look = Look::detect();
+        let line = Line::new(language);
+        let stage = Arc::new(Stage::new(look));
+        let (editor, printer, plain) = if is_dumb() {
+            let (reader, sender) = PlainReader::new();
+            (Editor::Plain(reader), None, Some(sender))
+        } else {
+            highlight::load_in_background();
+            let (history, trouble) = CellHistory::open(history::path(), line.clone());
+            if let Some(trouble) = trouble {
+                stage.renderer().note(&trouble)?;
+            }
+            let (editor, printer) = Editor::full(&session, &line, history, look);
+            (editor, Some(printer), None)
+        };
+        signals::watch(session.clone(), Arc::clone(&stage), plain.clone())?;
+        Ok(Console {
+            session,
+            line,
+            editor,
+            stage,
+            printer,
+            plain,
+        })
+    }
+
+    fn greet(&self) -> io::Result<()> {
+        let switch = match self.editor {
+            Editor::Full(_) => format!("{} switches", keys::SWITCH),
+            Editor::Plain(_) => ":ex and :py switch".to_owned(),
+        };
+        let version = env!("CARGO_PKG_VERSION");
+        self.stage.renderer().block(&format!(
+            "SnakeBridge {version}: Elixir and Python in one session\n{switch} the language, :help tells more, Ctrl-D leaves"
+        ))
+    }
+
+    fn converse(&mut self) -> io::Result<()> {
+        loop {
+            self.stage.renderer().fresh_line()?;
+            self.stage.set(Now::Editing(self.printer.clone()));
+            let reading = self.editor.read(&self.line, &self.session);
+            self.stage.set(Now::Busy);
+            match reading {
+                Reading::Dropped => {}
+                Reading::Suspend => suspend(),
+                Reading::End => {
+                    self.stage.renderer().block("")?;
+                    return Ok(());
+                }
+                Reading::Entry(text) => {
+                    let language = self.line.language();
+                    self.line.submitted();
+                    if self.entry(&text, language)? == Next::Leave {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    fn entry(&mut self, text: &str, language: Language) -> io::Result<Next> {
+        match Entry::parse(text, language) {
+            Entry::Blank => Ok(Next::Read),
+            Entry::Command { command, arguments } => (command.run)(self, arguments),
+            Entry::Code { language, source, .. } => self.cell(language, &runnable(language, source)),
+        }
+    }
+
+    fn cell(&mut self, language: Language, source: &str) -> io::Result<Next> {
+        let mut cell = match self.session.execute(CellRequest::new(language, source)) {
+            Ok(cell) => cell,
+            Err(error) => {
+                self.fail(&error)?;
+                return Ok(Next::Leave);
+            }
+        };
+        self.stage.set(Now::Running(cell.number));
+        let shown = self.show(&mut cell, language, source);
+        self.stage.set(Now::Busy);
+        shown
+    }
+
+    /// Shows the cell's events to the last.
+    fn show(&mut self, cell: &mut Cell, language: Language, source: &str) -> io::Result<Next> {
+        let mut waited = !self.is_starting(language);
+        let mut failed = false;
+        let mut meanwhile = None;
+        loop {
+            let event = match meanwhile.take() {
+                Some(event) => Some(event),
+                None if waited => cell.events.wait(),
+                None => match cell.events.wait_for(START) {
+                    Ok(event) => event,
+                    Err(NotYet) => {
+                        waited = true;
+                        if self.is_starting(language) {
+                            self.note(&format!("{language} is starting; the cell runs when it is up"))?;
+                        }
+                        continue;
+                    }
+                },
+            };
+            match event {
+                Some(Event::Input { prompt, password }) => {
+                    meanwhile = question::ask(self, cell, &prompt, password)?;
+                }
+                Some(Event::Finished { status, .. }) => {
+                    if status == Status::Interrupted && !failed {
+                        self.note("interrupted")?;
+                    }
+                    return Ok(Next::Read);
+                }
+                Some(event) => {
+                    failed |= matches!(event, Event::Error { .. });
+                    self.stage.renderer().event(&event)?;
+                    if failed && language == Language::Python && looks_like_a_command(source) {
+                        self.hint(":help lists the commands that there are")?;
+                    }
+                }
+                None => {
+                    self.fail(&bridge_core::error::Error::Ended)?;
+                    return Ok(Next::Leave);
+                }
+            }
+        }
+    }
+
+    fn is_starting(&self, language: Language) -> bool {
+        matches!(
+            self.session.children().borrow().of(language),
+            ChildState::Starting
+        )
+    }
+
+    pub(crate) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    pub(crate) fn stage(&self) -> &Arc<Stage> {
+        &self.stage
+    }
+
+    pub(crate) fn plain(&self) -> Option<&Sender<Message>> {
+        self.plain.as_ref()
+    }
+
+    pub(crate) fn editor(&mut self) -> &mut Editor {
+        &mut self.editor
+    }
+
+    /// Makes the following entries cells of that language.
+    pub(crate) fn switch(&mut self, language: Language) -> io::Result<Next> {
+        self.line.set_language(language);
+        Ok(Next::Read)
+    }
+
+    /// The terminal's width in columns.
+    pub(crate) fn width(&self) -> usize {
+        match rustix::termios::tcgetwinsize(io::stdout()) {
+            Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),
+            _ => 80,
+        }
+    }
+
+    pub(crate) fn say(&self, text: &str) -> io::Result<()> {
+        self.stage.renderer().block(text)
+    }
+
+    pub(crate) fn note(&self, text: &str) -> io::Result<()> {
+        self.stage.renderer().note(text)
+    }
+
+    pub(crate) fn fail(&self, error: &bridge_core::error::Error) -> io::Result<()> {
+        self.stage.renderer().failure(error)
+    }
+
+    pub(crate) fn complain(&self, what: &str, hint: &str) -> io::Result<()> {
+        self.note(what)?;
+        self.hint(hint)
+    }
+
+    fn hint(&self, hint: &str) -> io::Result<()> {
+        let mut renderer = self.stage.renderer();
+        let line = hint_line(hint, renderer.look());
+        renderer.block(&line)
+    }
+}
+
+/// Ctrl-Z: as a shell expects of whom it started.
+fn suspend() {
+    // Where there is no job control the system ignores it.
+    let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
+}
+
+/// In Python no code starts with a colon and a letter; who types it means a command.
+fn looks_like_a_command(source: &str) -> bool {
+    source
+        .strip_prefix(':')
+        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()))
+}

@@ -1,0 +1,228 @@
+//! Colours for what is being typed.
+//!
+//! The engine asks at every paint for the whole text, so lines that have not changed are kept with the state of the
+//! parser behind them; after an edit only the lines from there on are read again, until the state is as it was.
+//! The grammars take a while to load: that happens on a thread of its own, and text is plain until then.
+
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use bridge_core::language::Language;
+use nu_ansi_term::{Color, Style};
+use reedline::{Highlighter, StyledText};
+use syntect::highlighting::{self as theme, FontStyle, HighlightIterator, HighlightState, Theme};
+use syntect::parsing::{ParseState, ScopeStack, SyntaxReference, SyntaxSet};
+use two_face::theme::EmbeddedThemeName;
+
+use crate::entry::Entry;
+use crate::line::Line;
+
+/// How long one paint may spend on reading lines. What is left keeps its old colours until the next one.
+const BUDGET: Duration = Duration::from_millis(6);
+
+/// The highlighter of the line.
+pub(crate) struct CellHighlighter {
+    line: Line,
+    cells: Mutex<[Cell; 2]>,
+}
+
+impl CellHighlighter {
+    pub(crate) fn new(line: Line) -> CellHighlighter {
+        CellHighlighter {
+            line,
+            cells: Mutex::default(),
+        }
+    }
+}
+
+impl Highlighter for CellHighlighter {
+    fn highlight(&self, text: &str, cursor: usize) -> StyledText {
+        self.line.painted(text, cursor);
+        let mut styled = StyledText::new();
+        match Entry::parse(text, self.line.language()) {
+            Entry::Blank => styled.push((Style::new(), text.to_owned())),
+            Entry::Command { command, .. } => {
+                let (name, rest) = text.split_at(1 + command.name.len());
+                styled.push((command_style(), name.to_owned()));
+                styled.push((Style::new(), rest.to_owned()));
+            }
+            Entry::Code {
+                language,
+                source,
+                offset,
+            } => {
+                if offset > 0 {
+                    styled.push((command_style(), text[..offset].to_owned()));
+                }
+                let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+                cells[language as usize].colour(language, source, &mut styled);
+            }
+        }
+        styled
+    }
+}
+
+fn command_style() -> Style {
+    Style::new().bold()
+}
+
+/// The grammars and the theme.
+struct Grammars {
+    syntaxes: SyntaxSet,
+    theme: Theme,
+}
+
+static GRAMMARS: OnceLock<Grammars> = OnceLock::new();
+
+/// Loads the grammars, and compiles what a first line needs; in the background.
+pub(crate) fn load_in_background() {
+    std::thread::spawn(|| {
+        GRAMMARS.get_or_init(|| Grammars {
+            syntaxes: two_face::syntax::extra_newlines(),
+            theme: two_face::theme::extra().get(EmbeddedThemeName::Ansi).clone(),
+        });
+        let elixir = "def f(x), do: \"#{x}\" |> g(:a, 1.0) # c";
+        let python = "def f(x: int): return f'{x}' + g('a', 1.0) # c";
+        for (language, sample) in [(Language::Elixir, elixir), (Language::Python, python)] {
+            Cell::default().colour(language, sample, &mut StyledText::new());
+        }
+    });
+}
+
+impl Grammars {
+    fn syntax(&self, language: Language) -> &SyntaxReference {
+        let name = match language {
+            Language::Elixir => "Elixir",
+            Language::Python => "Python",
+        };
+        self.syntaxes
+            .find_syntax_by_name(name)
+            .unwrap_or_else(|| self.syntaxes.find_syntax_plain_text())
+    }
+}
+
+/// The text of one language as it was painted last.
+#[derive(Default)]
+struct Cell {
+    lines: Vec<Painted>,
+}
+
+/// A line, its colours, and the state of the parser at its start; no state when the budget ran out before it.
+struct Painted {
+    text: String,
+    before: Option<(ParseState, HighlightState)>,
+    pieces: Vec<(Style, String)>,
+}
+
+impl Cell {
+    fn colour(&mut self, language: Language, source: &str, styled: &mut StyledText) {
+        let Some(grammars) = GRAMMARS.get() else {
+            styled.push((Style::new(), source.to_owned()));
+            return;
+        };
+        self.update(grammars, language, source);
+        for line in &self.lines {
+            for piece in &line.pieces {
+                styled.push(piece.clone());
+            }
+        }
+    }
+
+    fn update(&mut self, grammars: &Grammars, language: Language, source: &str) {
+        let texts: Vec<&str> = source.split_inclusive('\n').collect();
+        let kept = |(line, text): &(&Painted, &&str)| line.text == **text && line.before.is_some();
+        let same = self.lines.iter().zip(&texts).take_while(kept).count();
+        let mut rest = self.lines.split_off(same);
+        let tail = rest
+            .iter()
+            .rev()
+            .zip(texts[same..].iter().rev())
+            .take_while(|(a, b)| a.text == ***b)
+            .count();
+        let highlighter = theme::Highlighter::new(&grammars.theme);
+        let started = Instant::now();
+        // The state behind the lines that are kept: found by reading the last of them again.
+        let mut state = match self.lines.pop() {
+            Some(Painted {
+                before: Some(before), ..
+            }) => Some(before),
+            _ => Some((
+                ParseState::new(grammars.syntax(language)),
+                HighlightState::new(&highlighter, ScopeStack::new()),
+            )),
+        };
+        for (index, text) in texts.iter().enumerate().skip(self.lines.len()) {
+            // In the unchanged tail, the old line is the one that is as far from the end.
+            let left = texts.len() - index;
+            let old = (left <= tail).then(|| rest.len() - left);
+            if let Some(old) = old.filter(|old| state.is_some() && rest[*old].before == state) {
+                self.lines.extend(rest.drain(old..));
+                return;
+            }
+            if state.is_some() && started.elapsed() > BUDGET {
+                state = None;
+            }
+            let before = state.clone();
+            let pieces = match &mut state {
+                Some(state) => read_line(grammars, &highlighter, state, text),
+                None => match old {
+                    Some(old) => std::mem::take(&mut rest[old].pieces),
+                    None => vec![(Style::new(), (*text).to_owned())],
+                },
+            };
+            self.lines.push(Painted {
+                text: (*text).to_owned(),
+                before,
+                pieces,
+            });
+        }
+    }
+}
+
+fn read_line(
+    grammars: &Grammars,
+    highlighter: &theme::Highlighter<'_>,
+    (parser, colours): &mut (ParseState, HighlightState),
+    text: &str,
+) -> Vec<(Style, String)> {
+    // A grammar that fails on a line costs that line its colours.
+    let Ok(operations) = parser.parse_line(text, &grammars.syntaxes) else {
+        return vec![(Style::new(), text.to_owned())];
+    };
+    let mut pieces: Vec<(Style, String)> = Vec::new();
+    for (style, piece) in HighlightIterator::new(colours, &operations, text, highlighter) {
+        let style = terminal_style(style);
+        match pieces.last_mut() {
+            Some((last, before)) if *last == style => before.push_str(piece),
+            _ => pieces.push((style, piece.to_owned())),
+        }
+    }
+    pieces
+}
+
+/// The theme's style in the terminal's palette. A colour without alpha is an index into the palette, and one with
+/// alpha 1 the terminal's own: the convention of bat's themes for terminals.
+fn terminal_style(style: theme::Style) -> Style {
+    let colour = style.foreground;
+    let mut terminal = Style::new();
+    terminal.foreground = match (colour.a, colour.r) {
+        (0, 0) => Some(Color::Black),
+        (0, 1) => Some(Color::Red),
+        (0, 2) => Some(Color::Green),
+        (0, 3) => Some(Color::Yellow),
+        (0, 4) => Some(Color::Blue),
+        (0, 5) => Some(Color::Purple),
+        (0, 6) => Some(Color::Cyan),
+        (0, 7) => Some(Color::White),
+        (0, index) => Some(Color::Fixed(index)),
+        (1, _) => None,
+        _ => Some(Color::Rgb(colour.r, colour.g, colour.b)),
+    };
+    terminal.is_bold = style.font_style.contains(FontStyle::BOLD);
+    terminal.is_italic = style.font_style.contains(FontStyle::ITALIC);
+    terminal.is_underline = style.font_style.contains(FontStyle::UNDERLINE);
+    terminal
+}
+
+#[cfg(test)]
+mod tests;

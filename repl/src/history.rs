@@ -1,0 +1,376 @@
+//! The history: one for both languages, kept across sessions.
+//!
+//! A file of JSON lines in the state directory, an entry per line, so that a damaged line costs one entry and two
+//! sessions can append at once; searched in memory. Nothing here can stop the prompt: a history that cannot be read
+//! starts empty, and one that cannot be written lives as long as the session.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bridge_core::language::Language;
+use reedline::{
+    CommandLineSearch, History, HistoryItem, HistoryItemId, HistorySessionId, ReedlineError,
+    ReedlineErrorVariants, Result, SearchDirection, SearchQuery,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::line::Line;
+
+/// How many entries are kept. The file may grow to twice that before it is cut.
+const KEPT: usize = 20_000;
+
+/// One entry: a cell or a command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub(crate) language: Language,
+    pub(crate) source: String,
+    /// Seconds since 1970.
+    pub(crate) at: u64,
+}
+
+/// The history of the prompt.
+pub(crate) struct CellHistory {
+    records: Vec<Record>,
+    file: Option<PathBuf>,
+    line: Line,
+}
+
+/// Where the history is kept.
+pub(crate) fn path() -> Option<PathBuf> {
+    use etcetera::BaseStrategy;
+    let directories = etcetera::base_strategy::Xdg::new().ok()?;
+    Some(directories.state_dir()?.join("snakebridge").join("history.jsonl"))
+}
+
+impl CellHistory {
+    /// Reads that file; without one, or when it cannot be used, the history lasts as long as the session. Says why.
+    pub(crate) fn open(file: Option<PathBuf>, line: Line) -> (CellHistory, Option<String>) {
+        let (records, trouble) = match file.as_deref().map(load) {
+            None => (Vec::new(), None),
+            Some(Ok(records)) => (records, None),
+            Some(Err(error)) => (Vec::new(), Some(error.to_string())),
+        };
+        let said = trouble.map(|trouble| {
+            let name = file.as_deref().unwrap_or(Path::new("")).display();
+            format!(
+                "the history {name} cannot be used: {trouble}; this session's cells are forgotten at its end"
+            )
+        });
+        let file = file.filter(|_| said.is_none());
+        (CellHistory { records, file, line }, said)
+    }
+
+    fn remember(&mut self, source: &str) -> HistoryItemId {
+        let record = Record {
+            language: self.line.language(),
+            source: source.trim_end().to_owned(),
+            at: now(),
+        };
+        let repeated = self
+            .records
+            .last()
+            .is_some_and(|last| last.source == record.source && last.language == record.language);
+        if !repeated {
+            // A disk that is full must not cost the cell: the entry stays in memory.
+            if let Some(file) = &self.file {
+                let _ = append(file, &record);
+            }
+            self.records.push(record);
+        }
+        HistoryItemId::new(self.records.len() as i64 - 1)
+    }
+
+    fn item(&self, index: usize) -> HistoryItem {
+        let mut item = HistoryItem::from_command_line(&self.records[index].source);
+        item.id = Some(HistoryItemId::new(index as i64));
+        item
+    }
+
+    /// The records that a query means, nearest first.
+    fn find(&self, query: &SearchQuery) -> Vec<usize> {
+        let backward = matches!(query.direction, SearchDirection::Backward);
+        let start = query.start_id.and_then(|id| usize::try_from(id.0).ok());
+        // The engine asks for the next entry from the one it shows; showing the same text again would look stuck.
+        let shown = start
+            .and_then(|start| self.records.get(start))
+            .map(|record| record.source.as_str());
+        let wanted = |index: &usize| {
+            let source = self.records[*index].source.as_str();
+            shown != Some(source)
+                && match &query.filter.command_line {
+                    None => true,
+                    Some(CommandLineSearch::Prefix(prefix)) => source.starts_with(prefix.as_str()),
+                    Some(CommandLineSearch::Substring(part)) => source.contains(part.as_str()),
+                    Some(CommandLineSearch::Exact(whole)) => source == whole,
+                }
+        };
+        let limit = query
+            .limit
+            .and_then(|limit| usize::try_from(limit).ok())
+            .unwrap_or(usize::MAX);
+        if backward {
+            let end = start.unwrap_or(self.records.len()).min(self.records.len());
+            (0..end).rev().filter(wanted).take(limit).collect()
+        } else {
+            let begin = start.map_or(0, |start| start + 1);
+            (begin..self.records.len()).filter(wanted).take(limit).collect()
+        }
+    }
+}
+
+impl History for CellHistory {
+    fn save(&mut self, mut item: HistoryItem) -> Result<HistoryItem> {
+        item.id = Some(self.remember(&item.command_line));
+        Ok(item)
+    }
+
+    fn load(&self, id: HistoryItemId) -> Result<HistoryItem> {
+        let index = usize::try_from(id.0)
+            .ok()
+            .filter(|index| *index < self.records.len());
+        index
+            .map(|index| self.item(index))
+            .ok_or(unsupported("an entry that is not there"))
+    }
+
+    fn count(&self, query: SearchQuery) -> Result<i64> {
+        Ok(self.find(&query).len() as i64)
+    }
+
+    /// What the engine finds one by one goes into the line, so the line is told its language.
+    fn search(&self, query: SearchQuery) -> Result<Vec<HistoryItem>> {
+        let found = self.find(&query);
+        if query.limit == Some(1) {
+            match found.first() {
+                Some(index) => self
+                    .line
+                    .recall(&self.records[*index].source, self.records[*index].language),
+                None if matches!(query.direction, SearchDirection::Forward) => self.line.recall_ended(),
+                None => {}
+            }
+        }
+        Ok(found.into_iter().map(|index| self.item(index)).collect())
+    }
+
+    fn update(&mut self, _: HistoryItemId, _: &dyn Fn(HistoryItem) -> HistoryItem) -> Result<()> {
+        Err(unsupported("updating entries"))
+    }
+
+    fn clear(&mut self) -> Result<()> {
+        self.records.clear();
+        match &self.file {
+            Some(file) => Ok(fs::remove_file(file)?),
+            None => Ok(()),
+        }
+    }
+
+    fn delete(&mut self, _: HistoryItemId) -> Result<()> {
+        Err(unsupported("removing entries"))
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn session(&self) -> Option<HistorySessionId> {
+        None
+    }
+}
+
+fn unsupported(feature: &'static str) -> ReedlineError {
+    ReedlineError(ReedlineErrorVariants::HistoryFeatureUnsupported {
+        history: "CellHistory",
+        feature,
+    })
+}
+
+fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}
+
+/// Reads the file, makes it if there is none, and cuts it when it has grown too long.
+fn load(path: &Path) -> io::Result<Vec<Record>> {
+    if let Some(parent) = path.parent() {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
+    }
+    let mut bytes = Vec::new();
+    // Opened as it will be written, so that a file that refuses is known now.
+    options().read(true).open(path)?.read_to_end(&mut bytes)?;
+    let mut records: Vec<Record> = bytes
+        .split(|byte| *byte == b'\n')
+        .filter_map(|line| serde_json::from_slice(line).ok())
+        .collect();
+    if records.len() > 2 * KEPT {
+        records.drain(..records.len() - KEPT);
+        let _ = rewrite(path, &records);
+    }
+    Ok(records)
+}
+
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(0o600);
+    options
+}
+
+/// One write, so that entries of two sessions never mix.
+fn append(path: &Path, record: &Record) -> io::Result<()> {
+    let mut line = serde_json::to_vec(record)?;
+    line.push(b'\n');
+    options().open(path)?.write_all(&line)
+}
+
+fn rewrite(path: &Path, records: &[Record]) -> io::Result<()> {
+    let new = path.with_extension("new");
+    let mut text = Vec::new();
+    for record in records {
+        serde_json::to_writer(&mut text, record)?;
+        text.push(b'\n');
+    }
+    let mut file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&new)?;
+    file.write_all(&text)?;
+    fs::rename(new, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Language::{Elixir, Python};
+    use reedline::SearchFilter;
+
+    fn history(entries: &[(Language, &str)]) -> CellHistory {
+        let line = Line::new(Elixir);
+        let mut history = CellHistory::open(None, line.clone()).0;
+        for (language, source) in entries {
+            line.set_language(*language);
+            history.remember(source);
+        }
+        line.set_language(Elixir);
+        history
+    }
+
+    fn step(
+        history: &CellHistory,
+        direction: SearchDirection,
+        from: Option<i64>,
+        prefix: &str,
+    ) -> Option<(i64, String)> {
+        let query = SearchQuery {
+            direction,
+            start_id: from.map(HistoryItemId::new),
+            limit: Some(1),
+            ..SearchQuery::last_with_search(SearchFilter::from_text_search(
+                CommandLineSearch::Prefix(prefix.into()),
+                None,
+            ))
+        };
+        let item = history.search(query).unwrap().into_iter().next()?;
+        Some((item.id.unwrap().0, item.command_line))
+    }
+
+    #[test]
+    fn walking_back_and_forth_shows_each_text_and_tells_its_language() {
+        let history = history(&[(Elixir, "a"), (Python, "b = 1"), (Elixir, "c"), (Python, "c")]);
+        let found = step(&history, SearchDirection::Backward, None, "");
+        assert_eq!(found, Some((3, "c".into())));
+        history.line.painted("c", 1);
+        assert_eq!(history.line.language(), Python);
+        assert_eq!(
+            step(&history, SearchDirection::Backward, Some(3), ""),
+            Some((1, "b = 1".into()))
+        );
+        assert_eq!(
+            step(&history, SearchDirection::Forward, Some(1), ""),
+            Some((2, "c".into()))
+        );
+        assert_eq!(step(&history, SearchDirection::Backward, Some(0), ""), None);
+        assert_eq!(step(&history, SearchDirection::Forward, Some(3), ""), None);
+        assert_eq!(history.line.language(), Elixir);
+    }
+
+    #[test]
+    fn typing_a_beginning_finds_what_begins_so() {
+        let history = history(&[(Elixir, "x = 1"), (Python, "y = 2"), (Python, "x = 3")]);
+        assert_eq!(
+            step(&history, SearchDirection::Backward, None, "x"),
+            Some((2, "x = 3".into()))
+        );
+        assert_eq!(
+            step(&history, SearchDirection::Backward, Some(2), "x"),
+            Some((0, "x = 1".into()))
+        );
+    }
+
+    #[test]
+    fn a_repeated_cell_is_one_entry_and_a_cell_of_many_lines_too() {
+        let history = history(&[(Elixir, "a\n  b\n"), (Elixir, "a\n  b"), (Python, "a\n  b")]);
+        assert_eq!(history.records.len(), 2);
+        assert_eq!(history.records[0].source, "a\n  b");
+    }
+
+    #[test]
+    fn what_was_typed_is_there_in_the_next_session_and_damage_costs_one_entry() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state/history.jsonl");
+        let line = Line::new(Python);
+        CellHistory::open(Some(path.clone()), line.clone())
+            .0
+            .remember("x = '日本'\ny");
+        File::options()
+            .append(true)
+            .open(&path)
+            .unwrap()
+            .write_all(b"{\"language\":\"pyth\n\xff\xfe\n")
+            .unwrap();
+        CellHistory::open(Some(path.clone()), line.clone())
+            .0
+            .remember("z");
+        let sources: Vec<String> = CellHistory::open(Some(path.clone()), line)
+            .0
+            .records
+            .into_iter()
+            .map(|record| record.source)
+            .collect();
+        assert_eq!(sources, ["x = '日本'\ny", "z"]);
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_history_that_cannot_be_used_is_said_and_lasts_for_the_session() {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut history, said) = CellHistory::open(Some(directory.path().to_owned()), Line::new(Elixir));
+        assert!(said.unwrap().contains("cannot be used"));
+        history.remember("a");
+        assert_eq!(
+            step(&history, SearchDirection::Backward, None, ""),
+            Some((0, "a".into()))
+        );
+    }
+
+    #[test]
+    fn a_file_that_has_grown_too_long_is_cut() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("history.jsonl");
+        let records: Vec<Record> = (0..2 * KEPT as u64 + 1)
+            .map(|at| Record {
+                language: Elixir,
+                source: at.to_string(),
+                at,
+            })
+            .collect();
+        rewrite(&path, &records).unwrap();
+        assert_eq!(load(&path).unwrap().len(), KEPT);
+        assert_eq!(load(&path).unwrap().last(), records.last());
+    }
+}

@@ -1,0 +1,59 @@
+//! What happens outside running cells: output of threads that cells left behind, and children that cannot start.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bridge_core::language::Language;
+use bridge_core::session::{ChildState, Children, Event, LateEvents, NotYet, Session};
+
+use crate::render::failure;
+use crate::stage::{Lines, Stage};
+
+/// How long a line that was begun waits for its end before it is shown without.
+const PATIENCE: Duration = Duration::from_millis(400);
+
+/// How often the children are looked at while they start.
+const STARTING: Duration = Duration::from_millis(100);
+
+/// Shows it all, on a thread of its own.
+pub(crate) fn watch(mut late: LateEvents, session: &Session, stage: Arc<Stage>) {
+    let children = session.children();
+    std::thread::spawn(move || {
+        let mut lines = Lines::default();
+        let mut starting = vec![Language::Python, Language::Elixir];
+        loop {
+            let told = starting_children(&mut starting, &children.borrow());
+            let shown = told.into_iter().try_for_each(|error| {
+                let text = failure(&error, stage.renderer().look());
+                stage.aside(&Event::Notice { text }, &mut lines)
+            });
+            let next = match (starting.is_empty(), lines.is_begun()) {
+                (false, _) => late.wait_for(STARTING),
+                (true, true) => late.wait_for(PATIENCE),
+                (true, false) => Ok(late.wait()),
+            };
+            let shown = shown.and_then(|()| match &next {
+                Ok(Some(event)) => stage.aside(&event.event, &mut lines),
+                Ok(None) | Err(NotYet) => stage.flush(&mut lines),
+            });
+            // A terminal that cannot be written is gone, and so is the session soon.
+            if shown.is_err() || matches!(next, Ok(None)) {
+                return;
+            }
+        }
+    });
+}
+
+/// Takes out of the list the children that have started or failed, and gives the failures.
+fn starting_children(starting: &mut Vec<Language>, children: &Children) -> Vec<bridge_core::error::Error> {
+    let mut failures = Vec::new();
+    starting.retain(|language| match children.of(*language) {
+        ChildState::Starting | ChildState::Down { .. } => true,
+        ChildState::Up { .. } => false,
+        ChildState::Failed { error } => {
+            failures.push(error.clone());
+            false
+        }
+    });
+    failures
+}

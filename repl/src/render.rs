@@ -1,0 +1,302 @@
+//! What a cell's events look like in a terminal or a pipe.
+//!
+//! [`render`] turns an event into text and knows no stream; [`Renderer`] writes it, and knows whether the cursor is
+//! at the start of a line. What a program prints passes through untouched and at once.
+
+mod ansi;
+mod bundle;
+
+use std::io::{self, IsTerminal, Write};
+
+use bridge_core::session::{Event, StreamName};
+use unicode_width::UnicodeWidthStr;
+
+pub(crate) use ansi::without_escapes;
+
+/// How much of a begun line is kept, in bytes.
+const BEGUN: usize = 512;
+
+/// How things may look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Whether colours may be used.
+    pub colours: bool,
+    /// Whether the cursor can be moved: output goes to a terminal that is not dumb.
+    pub terminal: bool,
+}
+
+impl Look {
+    /// No colours, no terminal.
+    pub const PLAIN: Look = Look {
+        colours: false,
+        terminal: false,
+    };
+
+    /// What standard output and standard error allow, and the user wants (`NO_COLOR`, `TERM=dumb`).
+    pub fn detect() -> Look {
+        let terminal = io::stdout().is_terminal() && io::stderr().is_terminal() && !is_dumb();
+        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Look {
+            colours: terminal && wanted,
+            terminal,
+        }
+    }
+
+    fn painted(self, code: &str, text: &str) -> String {
+        if self.colours {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    fn text(self, text: &str) -> String {
+        if self.colours {
+            text.to_owned()
+        } else {
+            without_escapes(text)
+        }
+    }
+}
+
+/// Whether the terminal says that it knows no escape sequences.
+pub(crate) fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
+/// A piece of output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Piece {
+    pub(crate) to: StreamName,
+    pub(crate) text: String,
+    /// Whether it stands on lines of its own; else it is written as it is.
+    pub(crate) block: bool,
+}
+
+/// What an event looks like, if it is to be seen.
+pub(crate) fn render(event: &Event, look: Look) -> Option<Piece> {
+    let block = |to, text: String| {
+        (!text.is_empty()).then_some(Piece {
+            to,
+            text,
+            block: true,
+        })
+    };
+    match event {
+        Event::Stream { name, text } => Some(Piece {
+            to: *name,
+            text: text.clone(),
+            block: false,
+        }),
+        Event::Display { data, .. } | Event::Result { data, .. } => {
+            block(StreamName::Stdout, look.text(&bundle::text(data)))
+        }
+        Event::Error {
+            class,
+            message,
+            traceback,
+            hint,
+        } => block(
+            StreamName::Stderr,
+            error(class, message, traceback, hint.as_deref(), look),
+        ),
+        Event::Notice { text } => block(StreamName::Stderr, note(text, look)),
+        Event::Clear { .. } if look.terminal => Some(Piece {
+            to: StreamName::Stdout,
+            text: "\r\x1b[2K".into(),
+            block: false,
+        }),
+        Event::Clear { .. } | Event::Started { .. } | Event::Input { .. } | Event::Finished { .. } => None,
+    }
+}
+
+fn error(class: &str, message: &str, traceback: &[String], hint: Option<&str>, look: Look) -> String {
+    let mut text = if traceback.is_empty() {
+        let named = if message.is_empty() {
+            class.to_owned()
+        } else {
+            format!("{class}: {message}")
+        };
+        look.painted("31", &named)
+    } else {
+        let lines: Vec<&str> = traceback.iter().map(|line| line.trim_end_matches('\n')).collect();
+        look.text(&lines.join("\n"))
+    };
+    if let Some(hint) = hint {
+        text.push('\n');
+        text.push_str(&hint_line(hint, look));
+    }
+    text
+}
+
+/// The line that says what to do.
+pub(crate) fn hint_line(hint: &str, look: Look) -> String {
+    format!("{} {hint}", look.painted("36", "hint:"))
+}
+
+/// The front end's own words, set off from what cells print.
+pub(crate) fn note(text: &str, look: Look) -> String {
+    format!("{} {text}", look.painted("33", "note:"))
+}
+
+/// An error that is not a cell's, with its hint.
+pub(crate) fn failure(error: &bridge_core::error::Error, look: Look) -> String {
+    use bridge_core::error::Hint;
+    let mut text = format!("{} {error}", look.painted("31", "error:"));
+    if let Some(hint) = error.hint() {
+        text.push('\n');
+        text.push_str(&hint_line(&hint, look));
+    }
+    text
+}
+
+/// Writes events to two streams.
+pub struct Renderer<O = io::Stdout, E = io::Stderr> {
+    out: O,
+    err: E,
+    look: Look,
+    /// Whether the cursor is at the start of a line, on standard output and on standard error; in a terminal that is
+    /// one cursor.
+    fresh: [bool; 2],
+    /// What stands on the line that standard output has begun, if it is short.
+    begun: String,
+    /// A clear that waits for the next output.
+    clear: bool,
+}
+
+impl Renderer {
+    /// Writes to this process's streams.
+    pub fn new(look: Look) -> Renderer {
+        Renderer::with_streams(io::stdout(), io::stderr(), look)
+    }
+}
+
+impl<O: Write, E: Write> Renderer<O, E> {
+    /// Writes to any two streams.
+    pub fn with_streams(out: O, err: E, look: Look) -> Renderer<O, E> {
+        Renderer {
+            out,
+            err,
+            look,
+            fresh: [true; 2],
+            begun: String::new(),
+            clear: false,
+        }
+    }
+
+    /// How things may look.
+    pub fn look(&self) -> Look {
+        self.look
+    }
+
+    /// Writes what an event looks like.
+    ///
+    /// # Errors
+    /// When a stream cannot be written, for example because its reader has gone.
+    pub fn event(&mut self, event: &Event) -> io::Result<()> {
+        if let Event::Clear { wait: true } = event {
+            self.clear = true;
+            return Ok(());
+        }
+        let Some(piece) = render(event, self.look) else {
+            return Ok(());
+        };
+        if std::mem::take(&mut self.clear)
+            && let Some(erase) = render(&Event::Clear { wait: false }, self.look)
+        {
+            self.piece(&erase)?;
+        }
+        self.piece(&piece)
+    }
+
+    /// Writes text on lines of its own to standard output.
+    pub(crate) fn block(&mut self, text: &str) -> io::Result<()> {
+        self.piece(&Piece {
+            to: StreamName::Stdout,
+            text: text.to_owned(),
+            block: true,
+        })
+    }
+
+    /// Writes the front end's own words.
+    pub(crate) fn note(&mut self, text: &str) -> io::Result<()> {
+        self.event(&Event::Notice {
+            text: text.to_owned(),
+        })
+    }
+
+    /// Writes an error that is not a cell's.
+    pub(crate) fn failure(&mut self, error: &bridge_core::error::Error) -> io::Result<()> {
+        let text = failure(error, self.look);
+        self.piece(&Piece {
+            to: StreamName::Stderr,
+            text,
+            block: true,
+        })
+    }
+
+    pub(crate) fn piece(&mut self, piece: &Piece) -> io::Result<()> {
+        let which = piece.to as usize;
+        let stream: &mut dyn Write = match piece.to {
+            StreamName::Stdout => &mut self.out,
+            StreamName::Stderr => &mut self.err,
+        };
+        if piece.block && !self.fresh[which] {
+            stream.write_all(b"\n")?;
+        }
+        stream.write_all(piece.text.as_bytes())?;
+        let ended = piece.text.ends_with('\n') || piece.text.ends_with("\x1b[2K");
+        if piece.block && !ended {
+            stream.write_all(b"\n")?;
+        }
+        stream.flush()?;
+        if piece.block || !piece.text.is_empty() {
+            self.fresh[which] = piece.block || ended;
+        }
+        if self.look.terminal {
+            self.fresh = [self.fresh[which]; 2];
+        }
+        match piece.text.rfind(['\n', '\r']) {
+            _ if piece.block => self.begun.clear(),
+            Some(at) => piece.text[at + 1..].clone_into(&mut self.begun),
+            None if self.begun.len() < BEGUN => self.begun.push_str(&piece.text),
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Takes the line that has been begun from the screen, for an editor that draws it again before what is typed.
+    /// One that is too long for that stays, and a new line starts.
+    pub(crate) fn take_begun_line(&mut self, width: usize) -> io::Result<String> {
+        let begun = std::mem::take(&mut self.begun);
+        if self.fresh[0] {
+            return Ok(String::new());
+        }
+        if begun.len() >= BEGUN || 2 * without_escapes(&begun).width() > width || !self.look.terminal {
+            self.fresh_line()?;
+            return Ok(String::new());
+        }
+        self.out.write_all(b"\r\x1b[2K")?;
+        self.out.flush()?;
+        Ok(begun)
+    }
+
+    /// The editor has left the cursor at the start of a line, or within one.
+    pub(crate) fn set_fresh(&mut self, fresh: bool) {
+        self.fresh = [fresh; 2];
+        self.begun.clear();
+    }
+
+    /// Starts a new line where one has been begun: before a prompt, and before the end.
+    pub(crate) fn fresh_line(&mut self) -> io::Result<()> {
+        if !self.fresh[0] {
+            self.out.write_all(b"\n")?;
+            self.out.flush()?;
+        }
+        self.fresh = [true; 2];
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

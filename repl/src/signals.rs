@@ -1,0 +1,92 @@
+//! Signals: Ctrl-C while a cell runs, and the end of the terminal.
+//!
+//! At the prompt the line editor reads Ctrl-C as a key; only while a cell runs, and in a dumb terminal, is it a
+//! signal. The children live in process groups of their own, so it reaches the front end alone.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use bridge_core::session::Session;
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::plain::Message;
+use crate::stage::{Now, Stage};
+
+/// How long an interrupted cell goes on before the user is told how to end it.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long the children may take to end when the terminal has gone.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Watches, on a thread of its own. `plain` is told of Ctrl-C where the terminal edits the line.
+pub(crate) fn watch(session: Session, stage: Arc<Stage>, plain: Option<Sender<Message>>) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let mut signals = {
+        let _context = runtime.enter();
+        Signals {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        }
+    };
+    let before = tcgetattr(io::stdin()).ok();
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            let mut slow: Option<u64> = None;
+            loop {
+                tokio::select! {
+                    _ = signals.interrupt.recv() => slow = interrupted(&session, &stage, plain.as_ref()),
+                    _ = signals.terminate.recv() => leave(&session, before.as_ref(), 15),
+                    _ = signals.hangup.recv() => leave(&session, before.as_ref(), 1),
+                    () = tokio::time::sleep(PATIENCE), if slow.is_some() => {
+                        if slow.take().is_some_and(|cell| stage.runs(cell)) {
+                            let told = "still running; Ctrl-C again ends its process, and its names are lost";
+                            // When the terminal cannot be written, the console notices by itself.
+                            let _ = stage.renderer().note(told);
+                        }
+                    }
+                }
+            }
+        });
+    });
+    Ok(())
+}
+
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+/// Passes Ctrl-C on to whom it concerns; the number of the cell that shall stop.
+fn interrupted(session: &Session, stage: &Stage, plain: Option<&Sender<Message>>) -> Option<u64> {
+    let now = stage.now();
+    if let (Now::Editing(_) | Now::Asking { .. }, Some(plain)) = (&now, plain) {
+        let _ = plain.send(Message::Interrupt);
+    }
+    match now {
+        Now::Running(cell) | Now::Asking { cell, .. } => {
+            session.interrupt();
+            Some(cell)
+        }
+        Now::Busy | Now::Editing(_) => None,
+    }
+}
+
+/// Leaves the terminal as it was found, ends the children, and ends as the signal would have.
+fn leave(session: &Session, before: Option<&Termios>, signal: i32) -> ! {
+    restore(before);
+    let _ = session.shutdown().wait_for(FAREWELL);
+    std::process::exit(128 + signal);
+}
+
+fn restore(before: Option<&Termios>) {
+    if let Some(before) = before {
+        let _ = tcsetattr(io::stdin(), OptionalActions::Now, before);
+    }
+}
