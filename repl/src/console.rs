@@ -15,7 +15,7 @@ use crate::keys;
 use crate::line::Line;
 use crate::plain::{Message, PlainReader};
 use crate::question;
-use crate::render::{Look, hint_line, is_dumb};
+use crate::render::{Look, can_edit, hint_line};
 use crate::stage::{Now, Stage};
 use crate::{highlight, late, signals};
 
@@ -63,7 +63,7 @@ impl Console {
         let look = Look::detect();
         let line = Line::new(language);
         let stage = Arc::new(Stage::new(look));
-        let (editor, printer, plain) = if is_dumb() {
+        let (editor, printer, plain) = if !can_edit() {
             let (reader, sender) = PlainReader::new();
             (Editor::Plain(reader), None, Some(sender))
         } else {

@@ -1,4 +1,4 @@
-//! The terminal front end: a prompt per language over one session, or cells from standard input.
+//! The terminal front end: a prompt per language over one session.
 //!
 //! It renders the events of a [`Session`] and evaluates nothing. What is typed is edited by reedline ([`editor`]);
 //! [`line`] says how its parts share what they know. Nothing here knows Python or Elixir beyond a quick look at a
@@ -16,7 +16,6 @@ mod late;
 mod line;
 mod menu;
 mod names;
-mod piped;
 mod plain;
 mod prompt;
 mod question;
@@ -26,7 +25,6 @@ mod signals;
 mod stage;
 mod validate;
 
-use std::io::{IsTerminal, stderr, stdin, stdout};
 use std::process::ExitCode;
 
 use bridge_core::language::Language;
@@ -51,18 +49,12 @@ impl Options {
     }
 }
 
-/// Runs the prompt until the user leaves, or, without a terminal, the cells that standard input holds.
+/// Runs the prompt until the user leaves. Standard input must be a terminal.
 ///
 /// # Errors
-/// When the session cannot be made, or a stream of this process cannot be read or written. A cell that fails is none:
-/// the prompt goes on, and without a terminal the exit code says so.
+/// When the session cannot be made, or the terminal cannot be used. A cell that fails is none.
 pub fn run(options: Options) -> anyhow::Result<ExitCode> {
     let (session, late) = Session::start(options.config)?;
-    // The editor draws on standard error, results go to standard output.
-    if stdin().is_terminal() && stdout().is_terminal() && stderr().is_terminal() {
-        console::run(session, late, options.language)?;
-        Ok(ExitCode::SUCCESS)
-    } else {
-        piped::run(&session, late)
-    }
+    console::run(session, late, options.language)?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -59,8 +59,13 @@ impl Look {
     }
 }
 
+/// Whether a line can be edited on the screen: the editor draws on standard error.
+pub(crate) fn can_edit() -> bool {
+    io::stderr().is_terminal() && !is_dumb()
+}
+
 /// Whether the terminal says that it knows no escape sequences.
-pub(crate) fn is_dumb() -> bool {
+fn is_dumb() -> bool {
     std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
