@@ -1,0 +1,163 @@
+"""Cells, one after the other: what one did, how it ended, and how it is interrupted.
+
+How a cell's source becomes effects is the engine's business (`shell` with IPython, `plain` without).
+All cells run in one long-lived task, so that context variables set in one are there in the next.
+"""
+
+import _thread
+import asyncio
+import signal
+import threading
+import time
+
+from snakebridge import analysis, engines, tracebacks
+
+# `take_interrupt` gives this for a request that the main thread serves outside cells.
+_SERVED_REQUEST = -1
+
+# How long user code that holds up the loop may go on before the interrupt is raised in it.
+_PATIENCE_SECONDS = 0.1
+
+
+class Cell:
+    """One execution of a cell."""
+
+    def __init__(self, body):
+        self.number = body["cell"]
+        self.source = body["source"]
+        self.silent = bool(body.get("silent"))
+        self.store_history = bool(body.get("store_history", True))
+        self.cancelled = False
+        self.filename = tracebacks.remember(self.number, self.source)
+
+    def meant(self, error):
+        """The error as the user should see it: a cell that was interrupted while it waited was cancelled by us."""
+        if self.cancelled and isinstance(error, asyncio.CancelledError):
+            return KeyboardInterrupt().with_traceback(error.__traceback__)
+        return error
+
+
+class Cells:
+    """The cells of a session. Everything here happens on the main thread."""
+
+    def __init__(self, native, namespace, publisher, loop, selector, directory):
+        self._native = native
+        self._namespace = namespace
+        self._publisher = publisher
+        self._loop = loop
+        self._selector = selector
+        self._directory = directory
+        self._queue = asyncio.Queue()
+        self._running = None
+        self._closing = False
+        self._reminded = False
+        self.engine = None
+        self._task = None
+        self._take_over_interrupts()
+
+    def open(self):
+        """Prepares for cells, and takes them from now on. A worker without cells never imports IPython."""
+        self._task = self._loop.create_task(self._serve())
+
+    def execute(self, body, done):
+        """Queues a cell; `done(answer)` is called when it has run."""
+        self._queue.put_nowait((body, done))
+
+    def close(self):
+        """No cell will come any more."""
+        self._closing = True
+
+    async def _serve(self):
+        self.engine = await engines.load(self._namespace, self._publisher, self._directory)
+        while True:
+            try:
+                body, done = await self._queue.get()
+            except asyncio.CancelledError:
+                if self._closing:
+                    raise
+                # A cell has cancelled its own task and ended before it waited.
+                _uncancel()
+                continue
+            done(await self._run(Cell(body)))
+
+    async def _run(self, cell):
+        started = time.perf_counter_ns()
+        self._native.set_cell(cell.number)
+        self._take_over_interrupts()
+        # Else a warning would be shown once for a line number, not once for a line.
+        self._namespace.globals.pop("__warningregistry__", None)
+        before = self._namespace.snapshot()
+        status = await self._guarded(cell)
+        if cell.cancelled:
+            _uncancel()
+        effects = analysis.effects(self._namespace, before, cell, status, self.engine.transform)
+        duration = (time.perf_counter_ns() - started) // 1000
+        return {"status": status, "duration_us": duration, **effects}
+
+    async def _guarded(self, cell):
+        """Runs the cell; whatever it raises ends here."""
+        try:
+            self._running = cell
+            try:
+                return await self.engine.run(cell)
+            except GeneratorExit:
+                raise
+            except BaseException as error:
+                return self.fail(cell, error)
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            # An interrupt while the error was being told.
+            self._running = None
+            return self.fail(cell, error)
+        finally:
+            self._running = None
+
+    def fail(self, cell, error):
+        """Tells the error of a cell; returns the cell's status."""
+        error = cell.meant(error)
+        self._publisher.error(error, self.engine.hint(cell, error))
+        return "interrupted" if isinstance(error, KeyboardInterrupt) else "error"
+
+    # --- interrupts ---
+
+    def _take_over_interrupts(self):
+        """Cells may have installed a handler of their own; each starts with ours."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self.on_interrupt)
+
+    def on_interrupt(self, _signal=None, _frame=None):
+        """The handler of SIGINT: between two bytecodes of the main thread, or inside `_native.poll`."""
+        __tracebackhide__ = True
+        reminded, self._reminded = self._reminded, False
+        target = self._native.take_interrupt()
+        if target == _SERVED_REQUEST:
+            raise KeyboardInterrupt
+        cell = self._running
+        if target is None or cell is None or cell.number != target:
+            return
+        in_cell = asyncio.current_task(self._loop) is self._task
+        if reminded:
+            # If the cell was reached it is on its way out, and what it does there should not be disturbed.
+            if not in_cell and not self._selector.waiting:
+                raise KeyboardInterrupt
+        elif in_cell:
+            raise KeyboardInterrupt
+        else:
+            cell.cancelled = True
+            self._task.cancel()
+            # The cell waits; another task, or a callback, may hold up the loop.
+            # Not threading.Thread: the code that was interrupted may hold that module's locks.
+            _thread.start_new_thread(self._remind, ())
+
+    def _remind(self):
+        time.sleep(_PATIENCE_SECONDS)
+        self._reminded = True
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+
+def _uncancel():
+    """Takes back the cancellations of the current task, where Python counts them (from 3.11)."""
+    task = asyncio.current_task()
+    while getattr(task, "cancelling", int)():
+        task.uncancel()

@@ -1,0 +1,111 @@
+"""What the extension module calls: the session's Python half as one object.
+
+Each question is answered by the module that knows; this one only joins them.
+"""
+
+import builtins
+import sys
+
+from snakebridge import streams, tracebacks
+from snakebridge.display import Display, Publisher
+from snakebridge.namespace import Namespace
+
+
+class Hooks:
+    """A session's Python half."""
+
+    def __init__(self, native, main_module, directory):
+        self._native = native
+        self._directory = directory
+        self._namespace = Namespace(main_module)
+        self._publisher = Publisher(native)
+        self._cells = None
+        self._loop = None
+        self._over = False
+        self._assistant = None
+
+    @property
+    def globals(self):
+        """The dict that cells run in."""
+        return self._namespace.globals
+
+    def run(self, cells):
+        """Prepares the process for user code and runs the loop until `shutdown`; `cells`: whether cells will come."""
+        # Here and not above: the host has our greeting by now.
+        from snakebridge import loop
+        from snakebridge.cells import Cells
+
+        native = self._native
+        streams.install(native)
+        builtins.display = Display(self._publisher).display
+        if hasattr(native, "ex"):
+            # Not a global: `except Error as ex` would take it away.
+            builtins.ex = native.ex
+        sys.ps1, sys.ps2 = ">>> ", "... "
+        self._loop, selector = loop.make(native)
+        self._cells = Cells(native, self._namespace, self._publisher, self._loop, selector, self._directory)
+        if cells:
+            self._cells.open()
+        loop.run(self._loop, lambda: self._over)
+
+    # --- called on the main thread, from inside `_native.poll` ---
+
+    def execute(self, body, done):
+        """Queues a cell; `done(answer)` is called when it has run."""
+        self._cells.execute(body, done)
+
+    def shutdown(self):
+        """Ends the session: `run` returns."""
+        self._over = True
+        if self._loop is not None:
+            self._cells.close()
+            self._loop.stop()
+
+    # --- called on the lane of their own, while a cell may be running; never runs user code ---
+
+    def complete(self, body):
+        """Ways to finish the name at the cursor."""
+        return self._help.complete(body["source"], body["cursor"])
+
+    def inspect(self, body):
+        """What is known of the name at the cursor."""
+        return self._help.inspect(body["source"], body["cursor"], body.get("detail") or 0)
+
+    def is_complete(self, body):
+        """Whether a source can be run as it stands."""
+        return self._help.is_complete(body["source"])
+
+    def names(self):
+        """The names that Python owns."""
+        return self._help.names()
+
+    # --- called on any thread ---
+
+    def members(self, value, prefix):
+        """The members of an object whose names start with the prefix."""
+        return self._help.members(value, prefix)
+
+    def traceback(self, error):
+        """The traceback as text, and its frames."""
+        return "\n".join(tracebacks.lines(error)) + "\n", tracebacks.frames(error)
+
+    @property
+    def _help(self):
+        if self._assistant is None:
+            from snakebridge.assistant import Assistant
+
+            self._assistant = Assistant(
+                self._native, self._namespace, lambda: self._cells and self._cells.engine
+            )
+        return self._assistant
+
+
+def versions():
+    """What the greeting says of this process."""
+    from snakebridge import engines
+
+    found = {"python": sys.version.split()[0]}
+    ipython = engines.ipython_version()
+    if ipython is not None:
+        found["ipython"] = ipython
+    return found
