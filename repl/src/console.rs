@@ -17,7 +17,7 @@ use crate::plain::{Message, PlainReader};
 use crate::question;
 use crate::render::{Look, can_edit, hint_line};
 use crate::stage::{Now, Stage};
-use crate::{highlight, late, signals};
+use crate::{late, signals};
 
 /// How long a cell may wait for its language to start before the user is told.
 const START: Duration = Duration::from_millis(700);
@@ -67,7 +67,6 @@ impl Console {
             let (reader, sender) = PlainReader::new();
             (Editor::Plain(reader), None, Some(sender))
         } else {
-            highlight::load_in_background();
             let (history, trouble) = CellHistory::open(history::path(), line.clone());
             if let Some(trouble) = trouble {
                 stage.renderer().note(&trouble)?;

@@ -59,9 +59,12 @@ impl Editor {
     ) -> (Editor, SyncSender<String>) {
         let printer = ExternalPrinter::new(PRINTED);
         let sender = printer.sender();
-        let editor = Reedline::create()
+        let mut editor = Reedline::create();
+        let repaint = editor.repaint_signal();
+        let highlighter = CellHighlighter::new(line.clone(), move || repaint.request_repaint());
+        let editor = editor
             .with_history(Box::new(history))
-            .with_highlighter(Box::new(CellHighlighter::new(line.clone())))
+            .with_highlighter(Box::new(highlighter))
             .with_validator(Box::new(Parser {
                 session: session.clone(),
                 line: line.clone(),

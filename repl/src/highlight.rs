@@ -1,10 +1,12 @@
 //! Colours for what is being typed.
 //!
 //! The engine asks at every paint for the whole text, so lines that have not changed are kept with the state of the
-//! parser behind them; after an edit only the lines from there on are read again, until the state is as it was.
-//! The grammars take a while to load: that happens on a thread of its own, and text is plain until then.
+//! parser before them; after an edit only the lines from there on are read again, until the state is as it was.
+//! Reading a line takes up to a millisecond, so a paint reads a few; a thread reads the rest (of a pasted block, or
+//! behind a quote that was just opened) and asks for another paint. The grammars are loaded on that thread too, and
+//! text is plain until then.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bridge_core::language::Language;
@@ -17,21 +19,91 @@ use two_face::theme::EmbeddedThemeName;
 use crate::entry::Entry;
 use crate::line::Line;
 
-/// How long one paint may spend on reading lines. What is left keeps its old colours until the next one.
-const BUDGET: Duration = Duration::from_millis(6);
+/// How long the text is held at a time to read lines of it: by a paint, or by the thread, for which a paint waits.
+const BUDGET: Duration = Duration::from_millis(4);
+
+/// How often what the thread has read so far is painted.
+const REPAINT: Duration = Duration::from_millis(100);
 
 /// The highlighter of the line.
 pub(crate) struct CellHighlighter {
     line: Line,
-    cells: Mutex<[Cell; 2]>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    cells: Mutex<Cells>,
+    unfinished: Condvar,
+}
+
+#[derive(Default)]
+struct Cells {
+    of: [Cell; 2],
+    /// The text that was painted last, when not all of it has been read.
+    unfinished: Option<(Language, String)>,
 }
 
 impl CellHighlighter {
-    pub(crate) fn new(line: Line) -> CellHighlighter {
-        CellHighlighter {
-            line,
-            cells: Mutex::default(),
+    /// `repaint` asks the engine for another paint.
+    pub(crate) fn new(line: Line, repaint: impl Fn() + Send + 'static) -> CellHighlighter {
+        let shared = Arc::new(Shared::default());
+        let reader = Arc::clone(&shared);
+        std::thread::spawn(move || {
+            load();
+            repaint();
+            loop {
+                reader.read_unfinished(&repaint);
+            }
+        });
+        CellHighlighter { line, shared }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Cells> {
+        self.cells.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn colour(&self, language: Language, source: &str, styled: &mut StyledText) {
+        let Some(grammars) = GRAMMARS.get() else {
+            styled.push((Style::new(), source.to_owned()));
+            return;
+        };
+        let mut cells = self.lock();
+        let cell = &mut cells.of[language as usize];
+        let finished = cell.update(grammars, language, source);
+        for line in &cell.lines {
+            styled.buffer.extend_from_slice(&line.pieces);
         }
+        cells.unfinished = (!finished).then(|| (language, source.to_owned()));
+        if !finished {
+            self.unfinished.notify_one();
+        }
+    }
+
+    /// Waits for a text that a paint could not finish, and reads on until it, or one that came after it, is finished.
+    fn read_unfinished(&self, repaint: &impl Fn()) {
+        let mut cells = self
+            .unfinished
+            .wait_while(self.lock(), |cells| cells.unfinished.is_none())
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut painted = Instant::now();
+        while let (Some((language, source)), Some(grammars)) = (cells.unfinished.clone(), GRAMMARS.get()) {
+            if cells.of[language as usize].update(grammars, language, &source) {
+                cells.unfinished = None;
+            }
+            // Let a paint have its turn.
+            drop(cells);
+            if painted.elapsed() > REPAINT {
+                repaint();
+                painted = Instant::now();
+            }
+            std::thread::yield_now();
+            cells = self.lock();
+        }
+        drop(cells);
+        repaint();
     }
 }
 
@@ -54,8 +126,7 @@ impl Highlighter for CellHighlighter {
                 if offset > 0 {
                     styled.push((command_style(), text[..offset].to_owned()));
                 }
-                let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
-                cells[language as usize].colour(language, source, &mut styled);
+                self.shared.colour(language, source, &mut styled);
             }
         }
         styled
@@ -74,19 +145,18 @@ struct Grammars {
 
 static GRAMMARS: OnceLock<Grammars> = OnceLock::new();
 
-/// Loads the grammars, and compiles what a first line needs; in the background.
-pub(crate) fn load_in_background() {
-    std::thread::spawn(|| {
-        GRAMMARS.get_or_init(|| Grammars {
-            syntaxes: two_face::syntax::extra_newlines(),
-            theme: two_face::theme::extra().get(EmbeddedThemeName::Ansi).clone(),
-        });
-        let elixir = "def f(x), do: \"#{x}\" |> g(:a, 1.0) # c";
-        let python = "def f(x: int): return f'{x}' + g('a', 1.0) # c";
-        for (language, sample) in [(Language::Elixir, elixir), (Language::Python, python)] {
-            Cell::default().colour(language, sample, &mut StyledText::new());
-        }
+/// Loads the grammars, and compiles what a first line needs.
+fn load() {
+    GRAMMARS.get_or_init(|| Grammars {
+        syntaxes: two_face::syntax::extra_newlines(),
+        theme: two_face::theme::extra().get(EmbeddedThemeName::Ansi).clone(),
     });
+    let shared = Shared::default();
+    let elixir = "def f(x), do: \"#{x}\" |> g(:a, 1.0) # c";
+    let python = "def f(x: int): return f'{x}' + g('a', 1.0) # c";
+    for (language, sample) in [(Language::Elixir, elixir), (Language::Python, python)] {
+        shared.colour(language, sample, &mut StyledText::new());
+    }
 }
 
 impl Grammars {
@@ -115,20 +185,8 @@ struct Painted {
 }
 
 impl Cell {
-    fn colour(&mut self, language: Language, source: &str, styled: &mut StyledText) {
-        let Some(grammars) = GRAMMARS.get() else {
-            styled.push((Style::new(), source.to_owned()));
-            return;
-        };
-        self.update(grammars, language, source);
-        for line in &self.lines {
-            for piece in &line.pieces {
-                styled.push(piece.clone());
-            }
-        }
-    }
-
-    fn update(&mut self, grammars: &Grammars, language: Language, source: &str) {
+    /// Reads what has changed, as far as the budget goes; whether that was all.
+    fn update(&mut self, grammars: &Grammars, language: Language, source: &str) -> bool {
         let texts: Vec<&str> = source.split_inclusive('\n').collect();
         let kept = |(line, text): &(&Painted, &&str)| line.text == **text && line.before.is_some();
         let same = self.lines.iter().zip(&texts).take_while(kept).count();
@@ -157,7 +215,7 @@ impl Cell {
             let old = (left <= tail).then(|| rest.len() - left);
             if let Some(old) = old.filter(|old| state.is_some() && rest[*old].before == state) {
                 self.lines.extend(rest.drain(old..));
-                return;
+                return self.is_finished();
             }
             if state.is_some() && started.elapsed() > BUDGET {
                 state = None;
@@ -176,6 +234,11 @@ impl Cell {
                 pieces,
             });
         }
+        self.is_finished()
+    }
+
+    fn is_finished(&self) -> bool {
+        self.lines.iter().all(|line| line.before.is_some())
     }
 }
 

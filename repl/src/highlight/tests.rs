@@ -1,24 +1,12 @@
 use super::*;
 
-fn grammars() -> &'static Grammars {
-    load_in_background();
-    let deadline = Instant::now() + Duration::from_secs(30);
-    loop {
-        if let Some(grammars) = GRAMMARS.get() {
-            return grammars;
-        }
-        assert!(Instant::now() < deadline, "the grammars do not load");
-        std::thread::yield_now();
-    }
-}
-
-/// Paints until the budget has sufficed for all lines.
-fn paint(cell: &mut Cell, language: Language, source: &str) -> Vec<(Style, String)> {
+/// Reads until the budget has sufficed for all lines.
+fn paint(shared: &Shared, language: Language, source: &str) -> Vec<(Style, String)> {
     loop {
         let mut styled = StyledText::new();
-        cell.colour(language, source, &mut styled);
+        shared.colour(language, source, &mut styled);
         assert_eq!(styled.raw_string(), source);
-        if cell.lines.iter().all(|line| line.before.is_some()) {
+        if shared.lock().unfinished.is_none() {
             return styled.buffer;
         }
     }
@@ -26,12 +14,12 @@ fn paint(cell: &mut Cell, language: Language, source: &str) -> Vec<(Style, Strin
 
 #[test]
 fn both_languages_have_colours() {
-    grammars();
+    load();
     for (language, source) in [
         (Language::Elixir, "def f(x), do: \"a\" # c"),
         (Language::Python, "def f(x): return 'a' # c"),
     ] {
-        let pieces = paint(&mut Cell::default(), language, source);
+        let pieces = paint(&Shared::default(), language, source);
         let colours: std::collections::HashSet<String> = pieces
             .iter()
             .map(|(style, _)| format!("{:?}", style.foreground))
@@ -42,7 +30,7 @@ fn both_languages_have_colours() {
 
 #[test]
 fn an_edit_gives_what_painting_afresh_gives() {
-    grammars();
+    load();
     let base = "x = 1\ny = \"\"\"\ntext\n\"\"\"\nif x:\n    print(y)  # done\n";
     let edits = [
         base.to_owned(),
@@ -56,12 +44,12 @@ fn an_edit_gives_what_painting_afresh_gives() {
         base.repeat(3),
         base.to_owned(),
     ];
-    let mut cell = Cell::default();
+    let shared = Shared::default();
     for source in &edits {
-        let painted = paint(&mut cell, Language::Python, source);
+        let painted = paint(&shared, Language::Python, source);
         assert_eq!(
             painted,
-            paint(&mut Cell::default(), Language::Python, source),
+            paint(&Shared::default(), Language::Python, source),
             "{source:?}"
         );
     }
@@ -69,11 +57,31 @@ fn an_edit_gives_what_painting_afresh_gives() {
 
 #[test]
 fn a_command_is_told_from_code_and_its_code_from_it() {
-    grammars();
-    let highlighter = CellHighlighter::new(Line::new(Language::Elixir));
+    load();
+    let highlighter = CellHighlighter::new(Line::new(Language::Elixir), || ());
     let styles = |text: &str| highlighter.highlight(text, 0).buffer;
     assert_eq!(styles(":help me")[0], (Style::new().bold(), ":help".into()));
     assert_eq!(styles(":py 'a'")[0], (Style::new().bold(), ":py ".into()));
     assert_ne!(styles(":ok")[0].0, Style::new().bold());
     assert_eq!(styles("  ")[0].1, "  ");
+}
+
+#[test]
+fn what_a_paint_leaves_is_read_on_the_thread_and_painted_again() {
+    load();
+    let (repaint, asked) = std::sync::mpsc::channel();
+    let highlighter = CellHighlighter::new(Line::new(Language::Python), move || {
+        let _ = repaint.send(());
+    });
+    let source = "def total(order, rate=1.0): return [f'{x}' for x in order.items]  # sum\n".repeat(200);
+    highlighter.highlight(&source, 0);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while highlighter.shared.lock().unfinished.is_some() || highlighter.shared.lock().of[1].lines.is_empty() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        asked.recv_timeout(left).expect("the thread finishes");
+        highlighter.highlight(&source, 0);
+    }
+    let styled = highlighter.highlight(&source, 0);
+    assert_eq!(styled.raw_string(), source);
+    assert!(styled.buffer.len() > 200 * 5);
 }
