@@ -53,8 +53,9 @@ install_debian_packages() {
         become=(sudo)
     fi
     say "Installing Debian packages: ${missing[*]}"
+    # An update that fails may be about a source that has nothing to do with us: the install decides.
     quietly "$tools/log/apt.log" "${become[@]}" sh -c \
-        "export DEBIAN_FRONTEND=noninteractive; apt-get update && $install" ||
+        "export DEBIAN_FRONTEND=noninteractive; apt-get update; $install" ||
         die "apt-get could not install what is missing" "mend what it says above, then try again"
 }
 
