@@ -12,7 +12,8 @@ defmodule SnakeBridge.CellParser do
   @doc "The cell that a file name stands for, or nil."
   @spec cell(String.t() | charlist()) :: pos_integer() | nil
   def cell(file) do
-    with "cell " <> number <- to_string(file),
+    # Some of Elixir's checks make the name of a file absolute.
+    with "cell " <> number <- file |> to_string() |> Path.basename(),
          {cell, ""} <- Integer.parse(number) do
       cell
     else

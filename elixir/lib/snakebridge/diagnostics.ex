@@ -105,7 +105,9 @@ defmodule SnakeBridge.Diagnostics do
   defp span_end(_, _, _), do: nil
 
   defp where(diagnostic, line, column) do
-    place = [diagnostic.file || "nofile", line > 0 && ":#{line}", column && ":#{column}"] |> Enum.filter(& &1)
+    file = diagnostic.file || "nofile"
+    file = if CellParser.cell(file), do: Path.basename(file), else: file
+    place = [file, line > 0 && ":#{line}", column && ":#{column}"] |> Enum.filter(& &1)
     ["└─ ", place, frames(diagnostic.stacktrace), "\n"]
   end
 

@@ -7,9 +7,10 @@ defmodule SnakeBridge.Evaluator do
   `SnakeBridge.Keeper`: so a cell that fails, or is killed, keeps what its earlier expressions bound.
   """
 
-  alias SnakeBridge.{CellParser, Diagnostics, Expand, Interim, IOServer, Keeper, Render}
+  alias SnakeBridge.{CellParser, Diagnostics, Expand, Helpers, Interim, IOServer, Keeper, Render}
 
   @session SnakeBridge.Session
+  @idle_ms 20
 
   @typedoc "A cell to run, and where its output goes."
   @type job :: %{
@@ -42,21 +43,43 @@ defmodule SnakeBridge.Evaluator do
   end
 
   defp init(state) do
+    limit_memory()
     {binding, env} = Keeper.session()
     Interim.call(SnakeBridge.Lane, :put_thread, [@session, :main], :ok)
-    loop(%{state | binding: put(binding, :py, Interim.py()), env: env || first_env()})
+    state = %{state | binding: put(binding, :py, Interim.py()), env: env || first_env()}
+    load_code(state)
+    loop(state, :infinity)
+  end
+
+  # Recursion without end would take all memory of the machine, and the names of the session with it.
+  defp limit_memory do
+    with bytes when is_integer(bytes) <- SnakeBridge.Memory.limit() do
+      words = div(bytes, :erlang.system_info(:wordsize))
+      Process.flag(:max_heap_size, %{size: words, kill: true, error_logger: false})
+    end
+  end
+
+  # The first cell of the session would wait for what it needs to be loaded.
+  defp load_code(state) do
+    {:ok, [expression]} = CellParser.parse(~s([1, "text", %{key: 1.5}]), 1)
+    {value, _, _, _} = expand_and_run(expression, state, & &1.())
+    Render.result(value)
   end
 
   # The user's own messages stay in the mailbox.
-  defp loop(%{tag: tag} = state) do
+  defp loop(%{tag: tag} = state, timeout) do
     receive do
       {^tag, :run, job} ->
         Process.group_leader(self(), job.device)
         {outcome, state} = run_cell(job, state)
         send(state.owner, {tag, :done, outcome})
-        # Refs to objects of Python are released when the terms that hold them are collected.
+        loop(state, @idle_ms)
+    after
+      timeout ->
+        # Refs to objects of Python are released when the terms that held them are collected. With large values this
+        # takes a while, in which the next cell would wait.
         :erlang.garbage_collect()
-        loop(state)
+        loop(state, :infinity)
     end
   end
 
@@ -73,7 +96,7 @@ defmodule SnakeBridge.Evaluator do
         env
       )
 
-    env
+    %{env | tracers: [SnakeBridge.Ebin]}
   end
 
   # --- a cell ---
@@ -159,21 +182,24 @@ defmodule SnakeBridge.Evaluator do
     read = MapSet.difference(MapSet.new(read), cell.writes)
     cell = %{cell | reads: MapSet.union(cell.reads, read), writes: MapSet.union(cell.writes, written)}
 
-    env = SnakeBridge.Helpers.give_way(%{env | versioned_vars: %{}})
+    env = Helpers.give_way(%{env | versioned_vars: %{}})
     Keeper.put(changes, env)
     state = %{state | binding: binding, env: env, borrowed: MapSet.difference(state.borrowed, written)}
     {:ok, value, cell, state}
   catch
     kind, reason ->
-      report(kind, reason, __STACKTRACE__, nil, job)
+      report(kind, reason, __STACKTRACE__, nil, job, line(expression))
       {:error, cell, state}
   end
+
+  defp line({_, meta, _}), do: Keyword.get(meta, :line, 1)
+  defp line(_), do: 1
 
   defp pair(name) when is_atom(name), do: {name, nil}
   defp pair(pair), do: pair
 
   defp eval(expression, job, state) do
-    expression = SnakeBridge.Helpers.call_bare_names(expression, state.env)
+    expression = Helpers.prepare(expression, state.env)
 
     # Modules are checked, and their diagnostics collected, as a whole; of anything else only the expansion, because its
     # evaluation may take long and print.
@@ -213,6 +239,10 @@ defmodule SnakeBridge.Evaluator do
   defp names_read(ast, before) do
     {_, names} =
       Macro.prewalk(ast, [], fn
+        # A module is given all variables, used or not.
+        {{:., _, [:elixir_module, :compile]}, _, _}, names ->
+          {nil, names}
+
         {name, meta, nil} = variable, names when is_atom(name) and is_list(meta) ->
           {variable, if(meta[:version] < before and name != :py, do: [name | names], else: names)}
 
@@ -273,8 +303,8 @@ defmodule SnakeBridge.Evaluator do
 
   # --- errors ---
 
-  defp report(kind, reason, stack, hint, job) do
-    error = Render.error(kind, reason, stack)
+  defp report(kind, reason, stack, hint, job, line \\ nil) do
+    error = Render.error(kind, reason, stack, line && {CellParser.file(job.cell), line})
     IOServer.emit(job.device, :error, Map.merge(error, %{cell: job.cell, hint: hint || error.hint}))
   end
 

@@ -25,13 +25,20 @@ defmodule SnakeBridge.Helpers do
   def i, do: IEx.Helpers.i(v())
 
   @doc false
-  # A helper without arguments may be written without parentheses, as in IEx; variables of that name come first.
-  def call_bare_names(expression, env) do
+  # How cells differ from files:
+  # - A helper without arguments may be written without parentheses, as in IEx; variables of that name come first.
+  # - Later cells may implement protocols, so `Mix.install/2` must not consolidate them, unless it is told to.
+  def prepare(expression, env) do
     Macro.prewalk(expression, fn
       {name, meta, context} = variable when is_atom(name) and is_atom(context) ->
         if Macro.Env.lookup_import(env, {name, 0}) == [],
           do: variable,
           else: {name, Keyword.put_new(meta, :if_undefined, :apply), context}
+
+      {{:., _, [{:__aliases__, _, [:Mix]}, :install]} = function, meta, [deps | rest]}
+      when length(rest) < 2 ->
+        options = quote(do: Keyword.put_new(unquote(List.first(rest, [])), :consolidate_protocols, false))
+        {function, meta, [deps, options]}
 
       other ->
         other

@@ -23,6 +23,7 @@ defmodule SnakeBridge.Host do
   def start do
     connect()
     Ebin.keep_on_path()
+    Ebin.keep_modules(Path.dirname(path!()))
     prepare_helpers()
     LogHandler.install()
     path = path!()

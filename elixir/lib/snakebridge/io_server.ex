@@ -267,35 +267,36 @@ defmodule SnakeBridge.IOServer do
   defp to_text(:latin1, chars) do
     binary = IO.iodata_to_binary(chars)
     # Bytes that are UTF-8 were meant as text (`IO.binwrite/2`); any others are characters of Latin-1.
-    {:ok, if(String.valid?(binary), do: binary, else: :unicode.characters_to_binary(binary, :latin1))}
+    case :unicode.characters_to_binary(binary) do
+      text when is_binary(text) -> {:ok, text}
+      _ -> {:ok, :unicode.characters_to_binary(binary, :latin1)}
+    end
   rescue
     ArgumentError -> to_text(:unicode, chars)
   end
 
-  defp to_text(_, binary) when is_binary(binary) do
-    {:ok, if(String.valid?(binary), do: binary, else: replace_invalid(binary, []))}
-  end
+  defp to_text(_, binary) when is_binary(binary), do: {:ok, replace_invalid(binary, [])}
 
   defp to_text(_, chars) do
     case :unicode.characters_to_binary(chars) do
       binary when is_binary(binary) -> {:ok, binary}
-      {_, good, rest} -> to_text(:unicode, good <> "\uFFFD" <> remaining(rest))
+      _ -> {:ok, chars |> bytes() |> IO.iodata_to_binary() |> replace_invalid([])}
     end
   rescue
     ArgumentError -> :error
   end
 
-  # After the first byte that is no text, the rest is taken as bytes.
-  defp remaining(<<_, rest::binary>>), do: rest
-  defp remaining([_ | _] = rest), do: rest |> List.flatten() |> Enum.drop(1) |> Enum.map_join(&chunk/1)
-  defp remaining(_), do: ""
-
-  defp chunk(binary) when is_binary(binary), do: binary
-  defp chunk(char) when char in 0..0xD7FF or char in 0xE000..0x10FFFF, do: <<char::utf8>>
-  defp chunk(_), do: "\uFFFD"
+  # Characters as UTF-8; what is no character becomes a byte that is no UTF-8 either.
+  defp bytes([head | tail]), do: [bytes(head) | bytes(tail)]
+  defp bytes(char) when char in 0..0xD7FF or char in 0xE000..0x10FFFF, do: <<char::utf8>>
+  defp bytes(char) when is_integer(char), do: <<255>>
+  defp bytes(other), do: other
 
   defp replace_invalid(binary, done) do
     case :unicode.characters_to_binary(binary) do
+      good when is_binary(good) and done == [] ->
+        good
+
       good when is_binary(good) ->
         IO.iodata_to_binary([done, good])
 

@@ -8,6 +8,20 @@ defmodule SnakeBridge.Render do
   @key __MODULE__
   @max_bytes 256 * 1024
 
+  @huge Bitwise.bsl(1, 128_000)
+
+  # What evaluates and compiles cells.
+  @hidden [
+            :erl_eval,
+            :elixir,
+            :elixir_compiler,
+            :elixir_module,
+            :elixir_lexical,
+            :elixir_expand,
+            :elixir_dispatch
+          ] ++
+            [Module.ParallelChecker]
+
   @doc """
   Takes in what the front end says of its display: `width` in columns, `colors`. What it does not say stays.
   """
@@ -54,32 +68,53 @@ defmodule SnakeBridge.Render do
 
   @doc "The mime bundle of a result."
   @spec result(term()) :: %{String.t() => String.t()}
-  def result(value) do
-    %{"text/plain" => value |> inspect(IEx.inspect_opts()) |> bounded()}
+  def result(value), do: %{"text/plain" => value |> text() |> bounded()}
+
+  # Writing it in decimal takes time with the square of its length, in which nothing can interrupt the VM.
+  defp text(integer) when is_integer(integer) and (integer > @huge or integer < -@huge) do
+    digits = trunc(:erts_debug.flat_size(integer) * :erlang.system_info(:wordsize) * 8 * :math.log10(2))
+    "an integer of about #{digits} digits"
   end
 
-  @doc "An error of a cell, as the body of an `error` event; frames of ours and of the evaluator are left out."
-  @spec error(:error | :exit | :throw, term(), Exception.stacktrace()) :: map()
-  def error(:error, %Diagnostics.Failed{} = failed, _) do
-    [first | _] = failed.diagnostics
+  defp text({:module, module, code, last}) when is_atom(module) and is_binary(code) do
+    inspect({:module, module, binary_part(code, 0, min(6, byte_size(code))), last}, IEx.inspect_opts())
+    |> String.replace(">>", ", ...>>", global: false)
+  end
+
+  defp text(value), do: inspect(value, IEx.inspect_opts())
+
+  @doc """
+  An error of a cell as the body of an `error` event, without the cell. `line` is that of the expression that failed, for
+  the case that the stack does not say more. Frames of ours and of the evaluation are left out.
+  """
+  @spec error(:error | :exit | :throw, term(), Exception.stacktrace(), {String.t(), pos_integer()} | nil) ::
+          map()
+  def error(kind, reason, stack, place \\ nil)
+
+  def error(:error, %Diagnostics.Failed{error: error, diagnostics: [first | _]} = failed, _, _) do
+    message = first.message |> to_string() |> bounded()
+    %{class: inspect(error.__struct__), message: message, traceback: lines(failed.text), hint: hint(error)}
+  end
+
+  def error(:error, %SnakeBridge.PythonError{} = error, stack, place) do
+    text = String.trim_trailing(error.text || "")
+    python = if text == "", do: color(:red, Exception.message(error)), else: text
 
     %{
-      class: inspect(failed.error.__struct__),
-      message: bounded(to_string(first.message)),
-      traceback: lines(failed.text),
-      hint: hint(failed.error)
+      class: error.class,
+      message: bounded(error.message || ""),
+      traceback: lines(python) ++ frames(stack, place),
+      hint: hint(error)
     }
   end
 
-  def error(kind, reason, stack) do
+  def error(kind, reason, stack, place) do
     {blamed, stack} = Exception.blame(kind, reason, stack)
-    banner = banner(kind, blamed, stack)
-    frames = stack |> prune() |> Enum.map(&["    ", Exception.format_stacktrace_entry(&1)])
 
     %{
       class: class(kind, blamed),
-      message: bounded(message(kind, blamed, stack)),
-      traceback: lines(banner) ++ Enum.map(frames, &IO.iodata_to_binary(color(:red, &1))),
+      message: kind |> message(blamed) |> bounded(),
+      traceback: lines(banner(kind, blamed, stack)) ++ frames(stack, place),
       hint: hint(blamed)
     }
   end
@@ -111,14 +146,44 @@ defmodule SnakeBridge.Render do
   defp class(:error, exception), do: inspect(exception.__struct__)
   defp class(kind, _), do: Atom.to_string(kind)
 
-  defp message(:error, exception, _), do: Exception.message(exception)
-  defp message(kind, reason, stack), do: Exception.format_banner(kind, reason, stack)
+  # Functions written in a cell are run by Erlang's interpreter, whose own functions would be named.
+  defp message(:error, %FunctionClauseError{module: :erl_eval, arity: arity}),
+    do: "no function clause matching in anonymous function of arity #{arity}"
+
+  defp message(:error, %FunctionClauseError{} = error),
+    do: Exception.message(%{error | args: nil, clauses: nil})
+
+  defp message(:error, %module{description: text})
+       when module in [SyntaxError, TokenMissingError] and is_binary(text),
+       do: text
+
+  defp message(:error, %{__struct__: MismatchedDelimiterError, description: text}) when is_binary(text),
+    do: text
+
+  defp message(:error, exception), do: Exception.message(exception)
+  defp message(:exit, reason), do: Exception.format_exit(reason)
+  defp message(:throw, value), do: inspect(value, IEx.inspect_opts() |> Keyword.delete(:syntax_colors))
+
+  defp banner(:error, %FunctionClauseError{module: :erl_eval, args: args} = error, _) do
+    given =
+      if is_list(args),
+        do: ["\n\n    Given: ", Enum.map_join(args, ", ", &inspect(&1, IEx.inspect_opts()))],
+        else: ""
+
+    [color(:red, ["** (FunctionClauseError) ", message(:error, error)]), given]
+  end
 
   # Where no clause matches: the arguments, and which parts of the clauses they did not match.
   defp banner(:error, %FunctionClauseError{} = error, stack) do
-    banner = Exception.format_banner(:error, Map.put(error, :args, nil) |> Map.put(:clauses, nil), stack)
-    blame = FunctionClauseError.blame(error, &inspect(&1, IEx.inspect_opts()), &blame_match/1)
-    [color(:red, banner), "\n", blame |> String.trim_trailing() |> String.replace(~r/^(?=.)/m, "    ")]
+    banner = Exception.format_banner(:error, %{error | args: nil, clauses: nil}, stack)
+
+    blame =
+      error |> FunctionClauseError.blame(&inspect(&1, IEx.inspect_opts()), &blame_match/1) |> String.trim()
+
+    [
+      color(:red, banner),
+      if(blame == "", do: "", else: ["\n\n    ", String.replace(blame, ~r/\n(?=[^\n])/, "\n    ")])
+    ]
   end
 
   defp banner(kind, reason, stack) do
@@ -130,31 +195,38 @@ defmodule SnakeBridge.Render do
 
   defp blame_match(%{match?: false, node: node}) do
     text = Macro.to_string(node)
-    if colors?(), do: IO.iodata_to_binary(color([:red], text)), else: "-" <> text <> "-"
+    if colors?(), do: IO.iodata_to_binary(color(:red, text)), else: "-" <> text <> "-"
+  end
+
+  defp frames(stack, place) do
+    for frame <- prune(stack, place) do
+      IO.iodata_to_binary(color(:red, ["    ", Exception.format_stacktrace_entry(frame)]))
+    end
   end
 
   # The frames from the innermost to the last one in a cell: what comes after it called the cell, and is ours.
-  defp prune(stack) do
-    stack = Enum.reject(stack, &own?/1)
+  defp prune(stack, place) do
+    stack = Enum.reject(stack, &hidden?/1)
 
     case stack |> Enum.reverse() |> Enum.drop_while(&(not in_cell?(&1))) |> Enum.reverse() do
-      [] -> Enum.reject(stack, &evaluation?/1)
+      [] when place != nil -> stack ++ [cell_frame(place)]
+      [] -> stack
       kept -> kept
     end
   end
 
+  defp cell_frame({file, line}),
+    do: {:elixir_eval, :__FILE__, 1, [file: String.to_charlist(file), line: line]}
+
   defp in_cell?({_, _, _, location}), do: CellParser.cell(Keyword.get(location, :file, ~c"")) != nil
   defp in_cell?(_), do: false
 
-  defp own?({module, _, _, _}) when is_atom(module),
+  defp hidden?({module, _, _, _}) when module in @hidden, do: true
+
+  defp hidden?({module, _, _, _}),
     do: module |> Atom.to_string() |> String.starts_with?("Elixir.SnakeBridge.")
 
-  defp own?(_), do: false
-
-  defp evaluation?({module, _, _, _}),
-    do: module in [:erl_eval, :elixir, :elixir_eval, Module.ParallelChecker]
-
-  defp evaluation?(_), do: false
+  defp hidden?(_), do: false
 
   defp hint(exception) when is_exception(exception),
     do: SnakeBridge.Interim.call(SnakeBridge.Fault, :hint, [exception], nil)

@@ -5,7 +5,7 @@ defmodule SnakeBridge.Host.Cells do
   This process never runs code of the user's and never waits for it, so an interrupt always finds it ready.
   """
 
-  alias SnakeBridge.{Evaluator, Host, IOServer, Render, Socket}
+  alias SnakeBridge.{Evaluator, Host, IOServer, Memory, Render, Socket}
 
   # An evaluator that was killed ends when the function of the VM that it is in returns: that may take long.
   @kill_ms 150
@@ -214,7 +214,17 @@ defmodule SnakeBridge.Host.Cells do
   end
 
   defp exit_text(pid, reason),
-    do: "the process of the cells, #{inspect(pid)}, has ended: #{Exception.format_exit(reason)}"
+    do: "the process of the cells, #{inspect(pid)}, has ended: #{exit_reason(reason)}"
+
+  # Nothing tells who has killed it.
+  defp exit_reason(:killed) do
+    case Memory.limit() do
+      nil -> "killed"
+      bytes -> "killed, by some process or because it took more memory than #{div(bytes, 1024 * 1024)} MB"
+    end
+  end
+
+  defp exit_reason(reason), do: Exception.format_exit(reason)
 
   defp exit_hint,
     do:
