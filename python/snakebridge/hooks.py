@@ -29,6 +29,10 @@ class Hooks:
         """The dict that cells run in."""
         return self._namespace.globals
 
+    def own_names(self):
+        """Names in it that are not the user's, with the values that make them so."""
+        return self._namespace.own
+
     def run(self, cells):
         """Prepares the process for user code and runs the loop until `shutdown`; `cells`: whether cells will come."""
         # Here and not above: the host has our greeting by now.

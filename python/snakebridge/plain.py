@@ -10,7 +10,7 @@ import ast
 import inspect
 import sys
 
-from snakebridge import display, figures, hints
+from snakebridge import completeness, display, figures, hints
 
 _FUTURES = [getattr(__future__, name).compiler_flag for name in __future__.all_feature_names]
 
@@ -57,6 +57,14 @@ class Plain:
     def magics(self):
         """Names of magics, for completion: (line magics, cell magics)."""
         return [], []
+
+    def magic(self, _name):
+        """The function behind a magic: there are none."""
+        return
+
+    def is_complete(self, source):
+        """(status, indent) of a source."""
+        return completeness.check(source)
 
     def hint(self, cell, error):
         """What the user can do about an error, or None."""

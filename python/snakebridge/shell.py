@@ -12,6 +12,7 @@ import warnings
 from IPython.core.compilerop import CachingCompiler
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
+from IPython.core.inputtransformer2 import TransformerManager
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.profiledir import ProfileDir
 from traitlets import Any, Type
@@ -92,6 +93,17 @@ class Engine:
         """Names of magics, for completion: (line magics, cell magics)."""
         found = self._shell.magics_manager.magics
         return list(found["line"]), list(found["cell"])
+
+    def magic(self, name):
+        """The function behind a magic, or None."""
+        found = self._shell.magics_manager.magics
+        return found["cell" if name.startswith("%%") else "line"].get(name.lstrip("%"))
+
+    def is_complete(self, source):
+        """(status, indent) of a source, magics and commands understood."""
+        # Not the shell's own: this is asked from another thread, and users may have put transformations into that one.
+        status, indent = TransformerManager().check_complete(source)
+        return status, " " * (indent or 0)
 
 
 class _Compiler(CachingCompiler):

@@ -1,0 +1,86 @@
+"""What is known of the name under the cursor: signature, documentation, source, as text.
+
+Like completion it may be asked while a cell runs, and runs nothing of the user's.
+"""
+
+from snakebridge import descriptor, sources
+from snakebridge.descriptor import NOTHING
+
+_LONGEST_SOURCE = 100_000
+
+
+class Inspection:
+    """Answers questions about names. `completion` is who finds the objects; `magic` gives a magic's function."""
+
+    def __init__(self, completion, magic):
+        self._completion = completion
+        self._magic = magic
+
+    def inspect(self, source, cursor, detail):
+        """The protocol's answer."""
+        name, value, bound = self._at(source, sources.to_characters(source, cursor))
+        if value is NOTHING:
+            return {"found": False, "data": {}}
+        return {"found": True, "data": {"text/plain": describe(name, value, bound, detail)}}
+
+    def _at(self, source, at):
+        """(name, object, whether its first parameter is taken) at a place: the name there, else the call around it."""
+        while at < len(source) and (source[at].isalnum() or source[at] == "_"):
+            at += 1
+        magic = self._magic_at(source[:at])
+        if magic is not None:
+            return magic
+        scan = sources.scan(source[:at])
+        tokens = sources.statement(scan.tokens)
+        if scan.string is None and tokens and tokens[-1].kind == "name":
+            found = self._resolved(tokens, len(tokens))
+            if found[1] is not NOTHING:
+                return found
+        while (call := sources.open_call(tokens)) is not None:
+            found = self._resolved(tokens, call[0])
+            if found[1] is not NOTHING:
+                return found
+            tokens = tokens[: call[0]]
+        return "", NOTHING, False
+
+    def _resolved(self, tokens, end):
+        chain = sources.chain_before(tokens, end)
+        if chain is None:
+            return "", NOTHING, False
+        name = "".join(f"[{key!r}]" if what == "item" else f".{key}" for what, key in chain).lstrip(".")
+        return name, self._completion.resolve(chain), self._completion.is_bound(chain)
+
+    def _magic_at(self, text):
+        word = text[text.rfind("\n") + 1 :].strip()
+        if not word.startswith("%") or " " in word:
+            return None
+        function = self._magic(word)
+        return None if function is None else (word, function, True)
+
+
+def describe(name, value, bound=False, detail=0):
+    """A text about an object: a heading, the documentation, and with `detail` the source."""
+    kind = descriptor.kind(value)
+    parts = []
+    if kind in ("function", "method", "class"):
+        signature = descriptor.signature_text(value, bound) or "(...)"
+        parts.append(f"{'class ' if kind == 'class' else ''}{name}{signature}")
+    else:
+        text = descriptor.short_value(value)
+        size = descriptor.size(value)
+        heading = f"{name}: {descriptor.type_name(value)}"
+        heading += f" ({size})" if size is not None else ""
+        parts.append(f"{heading} = {text}" if text and kind != "module" else heading)
+        signature = descriptor.signature_text(value)
+        if signature and kind != "module":
+            parts.append(f"called as {name}{signature}")
+    # What a dict is in general is not what is asked of a dict.
+    documentation = "" if descriptor.is_plain(value) else descriptor.documentation(value)
+    if documentation:
+        parts.append(documentation)
+    if detail:
+        found = descriptor.source(value)
+        if found is not None:
+            file, line, text = found
+            parts.append(f"{file}:{line}\n{text[:_LONGEST_SOURCE].rstrip()}")
+    return "\n\n".join(parts)

@@ -1,0 +1,173 @@
+"""Completion in import statements: what could be imported, found on disk and in what is imported already.
+
+Nothing is imported for it: importing runs code.
+"""
+
+import ast
+import importlib.machinery
+import keyword
+import os
+import pkgutil
+import sys
+import types
+
+from snakebridge import descriptor
+
+_LARGEST_SOURCE_BYTES = 2_000_000
+_kept = {}
+
+
+def complete(tokens, word):
+    """Items for the word after the tokens of a statement; None where the statement is no import."""
+    texts = [token.text for token in tokens if token.kind != "newline"]
+    if not texts or texts[0] not in ("import", "from"):
+        return None
+    if texts[0] == "import":
+        # import a.b as c, d.<word>
+        part = _after_last(texts[1:], ",")
+        return [] if "as" in part else _modules(part, word)
+    if "import" not in texts:
+        part = texts[1:]
+        if part and part[-1] != "." and word and "import".startswith(word):
+            return [_item("import", "keyword")]
+        return _modules(part, word) if not part or part[-1] == "." else [_item("import", "keyword")]
+    split = texts.index("import")
+    part = [text for text in _after_last(texts[split + 1 :], ",") if text != "("]
+    return [] if part else _contents("".join(texts[1:split]), word)
+
+
+def _after_last(texts, separator):
+    while separator in texts:
+        texts = texts[texts.index(separator) + 1 :]
+    return texts
+
+
+def _modules(part, word):
+    if part and part[0] == ".":
+        return []
+    package = "".join(part)[:-1] if part else None
+    names = top_level() if package is None else submodules(package)
+    return [_item(name, "module") for name in _matching(names, word)]
+
+
+def _contents(name, word):
+    """What `from name import` can take."""
+    if name.startswith("."):
+        return []
+    module = sys.modules.get(name)
+    if module is not None and descriptor.is_instance(module, types.ModuleType):
+        own = {n: descriptor.member_kind(module, n)[0] for n in descriptor.member_names(module)}
+    else:
+        own = dict.fromkeys(_defined(name), "variable")
+    kinds = {**dict.fromkeys(submodules(name), "module"), **own}
+    return [_item(n, kinds[n]) for n in _matching(kinds, word)]
+
+
+def top_level():
+    """The names of all modules that can be imported, as far as folders tell."""
+    found = (
+        set(sys.builtin_module_names)
+        | set(sys.stdlib_module_names)
+        | {n for n in list(sys.modules) if "." not in n}
+    )
+    for path in sys.path:
+        found |= _in_folder(path or os.getcwd())
+    return found
+
+
+def submodules(name):
+    """The names of a package's modules."""
+    found = {n[len(name) + 1 :] for n in list(sys.modules) if n.startswith(name + ".")}
+    found = {n for n in found if "." not in n}
+    for path in _folders(name):
+        found |= _in_folder(path)
+    return found
+
+
+def _folders(name):
+    """The folders of a package, which is not imported for it."""
+    module = sys.modules.get(name)
+    if module is not None:
+        path = (
+            descriptor.instance_dict(module).get("__path__")
+            if descriptor.is_instance(module, types.ModuleType)
+            else ()
+        )
+        return [p for p in (path or ()) if type(p) is str]
+    spec = _spec(name)
+    return list(spec.submodule_search_locations or ()) if spec is not None else []
+
+
+def _spec(name):
+    """Where a module would be found on sys.path; finders that others have installed are not asked."""
+    path, spec = None, None
+    parts = name.split(".")
+    for i in range(len(parts)):
+        try:
+            spec = importlib.machinery.PathFinder.find_spec(".".join(parts[: i + 1]), path)
+        except Exception:
+            return None
+        if spec is None:
+            return None
+        path = spec.submodule_search_locations
+        if path is None:
+            return spec if i == len(parts) - 1 else None
+    return spec
+
+
+def _in_folder(path):
+    """The modules in a folder or archive, kept until it changes."""
+    try:
+        changed = os.stat(path).st_mtime_ns
+    except OSError:
+        return set()
+    kept = _kept.get(path)
+    if kept is None or kept[0] != changed:
+        try:
+            names = {module.name for module in pkgutil.iter_modules([path])}
+        except Exception:
+            names = set()
+        kept = _kept[path] = (changed, {name for name in names if name.isidentifier()})
+    return kept[1]
+
+
+def _defined(name):
+    """The names that a module's source binds at its top level, read and not run."""
+    spec = _spec(name)
+    if spec is None or not spec.origin or not spec.origin.endswith(".py"):
+        return set()
+    try:
+        if os.path.getsize(spec.origin) > _LARGEST_SOURCE_BYTES:
+            return set()
+        with open(spec.origin, "rb") as file:
+            tree = ast.parse(file.read())
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return set()
+    return _bound(tree.body)
+
+
+def _bound(statements):
+    found = set()
+    for node in statements:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            found |= {
+                (alias.asname or alias.name).partition(".")[0] for alias in node.names if alias.name != "*"
+            }
+        elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
+            found |= {
+                n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+            }
+        elif isinstance(node, (ast.If, ast.Try, ast.With)):
+            found |= _bound(node.body) | _bound(getattr(node, "orelse", []))
+    return found
+
+
+def _matching(names, word):
+    names = [name for name in names if name.startswith(word) and not keyword.iskeyword(name)]
+    return sorted(name for name in names if word.startswith("_") or not name.startswith("_"))
+
+
+def _item(text, kind):
+    return {"text": text, "kind": kind, "detail": "", "doc": ""}

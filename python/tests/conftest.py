@@ -1,0 +1,39 @@
+"""What the tests of the Python package share."""
+
+import types
+
+import pytest
+
+from snakebridge.assistant import Assistant
+from snakebridge.namespace import Namespace
+
+
+class Session:
+    """A namespace, and the questions that can be asked about it; no process around it."""
+
+    def __init__(self):
+        self.namespace = Namespace(types.ModuleType("__main__"))
+        self.names_of_elixir = []
+        # All that these answers want of the extension module.
+        native = types.SimpleNamespace(elixir_names=lambda: self.names_of_elixir)
+        self.assistant = Assistant(native, self.namespace, lambda: None)
+
+    def run(self, source):
+        """Runs code in the namespace."""
+        exec(compile(source, "cell 1", "exec"), self.namespace.globals)
+        return self
+
+    def complete(self, source, cursor=None):
+        """The completion's answer at a character (the end, where none is given)."""
+        before = source if cursor is None else source[:cursor]
+        return self.assistant.complete(source, len(before.encode()))
+
+    def texts(self, source, cursor=None):
+        """The texts of the completion's items."""
+        return [item["text"] for item in self.complete(source, cursor)["items"]]
+
+
+@pytest.fixture
+def session():
+    """An empty session."""
+    return Session()
