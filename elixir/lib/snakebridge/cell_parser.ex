@@ -33,6 +33,9 @@ defmodule SnakeBridge.CellParser do
       {:ok, expression} -> {:ok, [expression]}
       {:error, _} -> {:error, syntax_error(source, cell)}
     end
+  rescue
+    # Bytes that are no text.
+    error -> {:error, error}
   end
 
   @doc "Whether a source can be run: what a front end asks before it ends the input."

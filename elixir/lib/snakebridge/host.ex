@@ -60,7 +60,7 @@ defmodule SnakeBridge.Host do
          {:ok, answer, socket} <- Socket.hello(socket, Map.merge(%{peer: :beam, pid: os_pid()}, info)) do
       {socket, answer}
     else
-      {:error, reason} -> stop("cannot reach the front end at #{path}: #{describe(reason)}")
+      {:error, reason} -> stop("cannot reach the front end at #{path}: #{Socket.describe(reason)}")
     end
   end
 
