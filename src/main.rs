@@ -1,16 +1,19 @@
 //! The `snakebridge` binary: argument parsing and dispatch, nothing else.
 
 mod cli;
+mod doctor;
 mod plain;
 mod run;
+mod sessions;
 mod start;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
+use bridge_core::session::{Language, Session};
 use clap::{CommandFactory, Parser};
 
-use cli::{Cli, Command, RunArgs};
+use cli::{Cli, Command, RunArgs, SessionsAction};
 
 fn main() -> ExitCode {
     match dispatch(Cli::parse()) {
@@ -33,12 +36,21 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             };
             run::file(&piped, &cli.session)
         }
+        None | Some(Command::Repl) => {
+            let (session, late) = Session::start(start::config(&cli.session)?).map_err(start::with_hint)?;
+            snakebridge_repl::run(session, late, Language::Elixir)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Some(Command::Run(args)) => run::file(&args, &cli.session),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(shell, &mut Cli::command(), "snakebridge", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)
         }
-        _ => Ok(ExitCode::SUCCESS),
+        Some(Command::Doctor) => doctor::examine(&cli.session),
+        Some(Command::Sessions { action }) => {
+            sessions::act(action.unwrap_or(SessionsAction::List), &cli.session)
+        }
+        None | Some(Command::Repl) => start::prompt(&cli.session, &[]),
     }
 }
 

@@ -1,12 +1,15 @@
 //! `snakebridge run` and `snakebridge -e`: cells from a file, a pipe or the command line, one after the other.
 
+use std::cell::Cell;
 use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 use anyhow::Context;
 use bridge_core::notebook::{CellKind, CellOutputs, Format, Notebook, Output};
+use bridge_core::record::Record;
 use bridge_core::session::{CellRequest, Event, LateEvent, LateEvents, Session, Status, StreamName};
 use serde_json::{Map, Value};
 
@@ -20,18 +23,6 @@ use crate::start::{self, Leave};
 /// When the file cannot be read, the session not started, or the output not written.
 pub(crate) fn file(args: &RunArgs, session: &SessionArgs) -> anyhow::Result<ExitCode> {
     let stdin = args.file == Path::new("-");
-    let (text, format) = if stdin {
-        let mut bytes = Vec::new();
-        io::stdin()
-            .lock()
-            .read_to_end(&mut bytes)
-            .context("cannot read standard input")?;
-        (utf8(bytes, "standard input")?, Format::Script)
-    } else {
-        let format = Format::of_path(&args.file).map_err(start::with_hint)?;
-        let bytes = fs_err::read(&args.file)?;
-        (utf8(bytes, &args.file.display().to_string())?, format)
-    };
     if let Some(output) = &args.output
         && Format::of_path(output).ok() != Some(Format::Ipynb)
     {
@@ -40,19 +31,37 @@ pub(crate) fn file(args: &RunArgs, session: &SessionArgs) -> anyhow::Result<Exit
             output.display()
         );
     }
-    let notebook = Notebook::parse(&text, format)
-        .map_err(start::with_hint)
-        .with_context(|| format!("cannot read {}", args.file.display()))?;
+    let notebook = if stdin { piped()? } else { read(&args.file)? };
     let options = Options {
         json: args.json,
         keep_going: args.keep_going,
         may_ask: !stdin,
     };
-    let (code, results) = cells(&notebook, session, options)?;
+    let run = Run::start(session, options)?;
+    let results = run.notebook(&notebook)?;
+    let code = run.end()?;
     if let Some(output) = &args.output {
         write_atomically(output, &notebook.to_ipynb(&results))?;
     }
     Ok(code)
+}
+
+/// The cell script on standard input.
+pub(crate) fn piped() -> anyhow::Result<Notebook> {
+    let mut bytes = Vec::new();
+    io::stdin()
+        .lock()
+        .read_to_end(&mut bytes)
+        .context("cannot read standard input")?;
+    Ok(Notebook::parse(&utf8(bytes, "standard input")?, Format::Script)?)
+}
+
+fn read(path: &Path) -> anyhow::Result<Notebook> {
+    let format = Format::of_path(path).map_err(start::with_hint)?;
+    let text = utf8(fs_err::read(path)?, &path.display().to_string())?;
+    Notebook::parse(&text, format)
+        .map_err(start::with_hint)
+        .with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// Runs one cell of the command line.
@@ -60,84 +69,142 @@ pub(crate) fn file(args: &RunArgs, session: &SessionArgs) -> anyhow::Result<Exit
 /// # Errors
 /// As [`file`].
 pub(crate) fn eval(code: &str, session: &SessionArgs) -> anyhow::Result<ExitCode> {
-    let notebook = Notebook::parse(code, Format::Script)?;
-    let options = Options {
-        json: false,
-        keep_going: false,
-        may_ask: true,
-    };
-    Ok(cells(&notebook, session, options)?.0)
+    let run = Run::start(
+        session,
+        Options {
+            json: false,
+            keep_going: false,
+            may_ask: true,
+        },
+    )?;
+    run.notebook(&Notebook::parse(code, Format::Script)?)?;
+    run.end()
 }
 
+/// How cells are run.
 #[derive(Clone, Copy)]
-struct Options {
-    json: bool,
-    keep_going: bool,
+pub(crate) struct Options {
+    /// Print events as JSON.
+    pub(crate) json: bool,
+    /// Go on after a failing cell.
+    pub(crate) keep_going: bool,
     /// Whether standard input is free to answer the cells' questions.
-    may_ask: bool,
+    pub(crate) may_ask: bool,
 }
 
-fn cells(
-    notebook: &Notebook,
-    args: &SessionArgs,
+/// A session that runs cells without a prompt and prints their events.
+pub(crate) struct Run {
+    session: Session,
     options: Options,
-) -> anyhow::Result<(ExitCode, Vec<Option<CellOutputs>>)> {
-    let (session, late) = Session::start(start::config(args)?).map_err(start::with_hint)?;
-    let leave = Leave::on_signals(&session)?;
-    let sink = Arc::new(Mutex::new(Sink {
-        json: options.json,
-        plain: Plain::default(),
-    }));
-    let printer = print_late(late, Arc::clone(&sink));
-    let mut results = vec![None; notebook.cells.len()];
-    let mut failed = false;
-    for (result, cell) in results.iter_mut().zip(&notebook.cells) {
-        let CellKind::Code(language) = cell.kind else {
-            continue;
-        };
-        if cell.is_blank() {
-            continue;
+    sink: Arc<Mutex<Sink>>,
+    leave: Leave,
+    printer: JoinHandle<()>,
+    failed: Cell<bool>,
+}
+
+impl Run {
+    pub(crate) fn start(args: &SessionArgs, options: Options) -> anyhow::Result<Self> {
+        let (session, late) = Session::start(start::config(args)?).map_err(start::with_hint)?;
+        let sink = Arc::new(Mutex::new(Sink {
+            json: options.json,
+            plain: Plain::default(),
+        }));
+        Ok(Run {
+            leave: Leave::on_signals(&session)?,
+            printer: print_late(late, Arc::clone(&sink)),
+            failed: Cell::new(false),
+            session,
+            options,
+            sink,
+        })
+    }
+
+    /// Runs the code cells in order, and says what each left behind. After one that failed it stops, unless told to
+    /// go on.
+    pub(crate) fn notebook(&self, notebook: &Notebook) -> anyhow::Result<Vec<Option<CellOutputs>>> {
+        let mut results = vec![None; notebook.cells.len()];
+        for (result, cell) in results.iter_mut().zip(&notebook.cells) {
+            let CellKind::Code(language) = cell.kind else {
+                continue;
+            };
+            if cell.is_blank() {
+                continue;
+            }
+            let mut request = CellRequest::new(language, cell.code.as_str());
+            request.allow_input = self.options.may_ask;
+            let (status, outputs) = self.cell(request, |_| answer())?;
+            *result = Some(outputs);
+            if !self.goes_on(status) {
+                break;
+            }
         }
-        let mut request = CellRequest::new(language, cell.code.as_str());
-        request.allow_input = options.may_ask;
-        let mut running = session.execute(request).map_err(start::with_hint)?;
-        let mut outputs = Outputs {
-            cell: CellOutputs {
-                execution_count: running.number,
-                outputs: Vec::new(),
-            },
-            clear: false,
-        };
+        Ok(results)
+    }
+
+    /// Runs a record's cells again under their numbers, with the answers that were given then.
+    pub(crate) fn replay(&self, record: &Record) -> anyhow::Result<()> {
+        for cell in &record.cells {
+            let mut request = CellRequest::new(cell.language, cell.source.as_str());
+            request.number = Some(cell.number);
+            let mut answers = cell.answers.iter().cloned();
+            let (status, _) = self.cell(request, |password| match answers.next() {
+                Some(given) if !password => Ok(given),
+                _ => answer(),
+            })?;
+            // A cell that failed then may fail again.
+            if cell.status == Some(Status::Ok) && !self.goes_on(status) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn cell(
+        &self,
+        request: CellRequest,
+        mut answer: impl FnMut(bool) -> io::Result<Option<String>>,
+    ) -> anyhow::Result<(Status, CellOutputs)> {
+        let language = request.language;
+        let mut running = self.session.execute(request).map_err(start::with_hint)?;
+        let mut outputs = Outputs::of_cell(running.number);
         let mut status = Status::Error;
         while let Some(event) = running.events.wait() {
-            sink.lock().unwrap_or_else(PoisonError::into_inner).event(
+            self.sink.lock().unwrap_or_else(PoisonError::into_inner).event(
                 Some(running.number),
                 language.name(),
                 &event,
             )?;
             match &event {
-                Event::Input { .. } => session.answer_input(running.number, answer()?),
+                Event::Input { password, .. } => {
+                    self.session.answer_input(running.number, answer(*password)?)
+                }
                 Event::Finished { status: how, .. } => status = *how,
                 _ => {}
             }
             outputs.add(event);
         }
-        *result = Some(outputs.cell);
-        if status != Status::Ok {
-            failed = true;
-            if !options.keep_going || leave.asked() {
-                break;
-            }
-        }
+        Ok((status, outputs.cell))
     }
-    session.shutdown().wait().map_err(start::with_hint)?;
-    let _ = printer.join();
-    let code = leave.status().unwrap_or(if failed {
-        ExitCode::FAILURE
-    } else {
-        ExitCode::SUCCESS
-    });
-    Ok((code, results))
+
+    fn goes_on(&self, status: Status) -> bool {
+        if status == Status::Ok {
+            return true;
+        }
+        self.failed.set(true);
+        self.options.keep_going && !self.leave.asked()
+    }
+
+    /// Ends the session. The status is 1 when a cell failed, and that of a signal when one came.
+    pub(crate) fn end(self) -> anyhow::Result<ExitCode> {
+        self.session.shutdown().wait().map_err(start::with_hint)?;
+        let _ = self.printer.join();
+        let code = if self.failed.get() {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        };
+        Ok(self.leave.status().unwrap_or(code))
+    }
 }
 
 /// A line of standard input without its newline; `None` at its end.
@@ -151,7 +218,7 @@ fn answer() -> io::Result<Option<String>> {
     ))
 }
 
-fn print_late(mut late: LateEvents, sink: Arc<Mutex<Sink>>) -> std::thread::JoinHandle<()> {
+fn print_late(mut late: LateEvents, sink: Arc<Mutex<Sink>>) -> JoinHandle<()> {
     std::thread::spawn(move || {
         while let Some(LateEvent { cell, event }) = late.wait() {
             // When the reader of our output has gone, the cells' own thread finds out and ends the run.
@@ -199,6 +266,16 @@ struct Outputs {
 }
 
 impl Outputs {
+    fn of_cell(number: u64) -> Self {
+        Outputs {
+            cell: CellOutputs {
+                execution_count: number,
+                outputs: Vec::new(),
+            },
+            clear: false,
+        }
+    }
+
     fn add(&mut self, event: Event) {
         let outputs = &mut self.cell.outputs;
         let output = match event {

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use anyhow::Context;
 use bridge_core::error::Hint;
+use bridge_core::language::Language;
+use bridge_core::record::RecordedCell;
 use bridge_core::session::{Bundle, Config, Recording, Session};
 use serde_json::{Map, Value};
 use tokio::signal::unix::{SignalKind, signal};
@@ -27,6 +29,16 @@ pub(crate) fn config(args: &SessionArgs) -> anyhow::Result<Config> {
         (None, _) => Recording::Generated,
     };
     Ok(config)
+}
+
+/// The prompt, after the cells of `replay` have run.
+///
+/// # Errors
+/// When the session cannot be started or the terminal not used.
+pub(crate) fn prompt(args: &SessionArgs, replay: &[RecordedCell]) -> anyhow::Result<ExitCode> {
+    let (session, late) = Session::start(config(args)?).map_err(with_hint)?;
+    snakebridge_repl::run(session, late, Language::Elixir, replay)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Keeps an error's advice with it, for the binary's edge to print.

@@ -6,6 +6,7 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use bridge_core::language::Language;
+use bridge_core::record::RecordedCell;
 use bridge_core::session::{Cell, CellRequest, ChildState, Event, NotYet, Session, Status};
 
 use crate::editor::{Editor, Reading};
@@ -14,6 +15,7 @@ use crate::history::{self, CellHistory};
 use crate::keys;
 use crate::line::Line;
 use crate::plain::{Message, PlainReader};
+use crate::prompt::{CONTINUATION, INDICATOR};
 use crate::question;
 use crate::render::{Look, can_edit, hint_line};
 use crate::stage::{Now, Stage};
@@ -46,11 +48,15 @@ pub(crate) fn run(
     session: Session,
     late: bridge_core::session::LateEvents,
     language: Language,
+    replay: &[RecordedCell],
 ) -> anyhow::Result<()> {
     let mut console = Console::new(session, language)?;
     late::watch(late, &console.session, Arc::clone(&console.stage));
     console.greet()?;
-    let left = console.converse();
+    let left = console.replay(replay).and_then(|next| match next {
+        Next::Read => console.converse(),
+        Next::Leave => Ok(()),
+    });
     console.stage.set(Now::Busy);
     console.stage.renderer().fresh_line()?;
     let ended = console.session.shutdown().wait();
@@ -96,6 +102,26 @@ impl Console {
         ))
     }
 
+    /// Runs recorded cells as if they were typed again.
+    fn replay(&mut self, cells: &[RecordedCell]) -> io::Result<Next> {
+        for cell in cells {
+            let mut lines = cell.source.lines();
+            let first = format!("{}{INDICATOR}{}", cell.language, lines.next().unwrap_or_default());
+            let rest = lines.map(|line| format!("\n{CONTINUATION}{line}"));
+            self.stage
+                .renderer()
+                .block(&(first + &rest.collect::<String>()))?;
+            let request = CellRequest {
+                number: Some(cell.number),
+                ..CellRequest::new(cell.language, cell.source.as_str())
+            };
+            if self.run(request)? == Next::Leave {
+                return Ok(Next::Leave);
+            }
+        }
+        Ok(Next::Read)
+    }
+
     fn converse(&mut self) -> io::Result<()> {
         loop {
             self.stage.renderer().fresh_line()?;
@@ -124,12 +150,15 @@ impl Console {
         match Entry::parse(text, language) {
             Entry::Blank => Ok(Next::Read),
             Entry::Command { command, arguments } => (command.run)(self, arguments),
-            Entry::Code { language, source, .. } => self.cell(language, &runnable(language, source)),
+            Entry::Code { language, source, .. } => {
+                self.run(CellRequest::new(language, runnable(language, source)))
+            }
         }
     }
 
-    fn cell(&mut self, language: Language, source: &str) -> io::Result<Next> {
-        let mut cell = match self.session.execute(CellRequest::new(language, source)) {
+    fn run(&mut self, request: CellRequest) -> io::Result<Next> {
+        let (language, source) = (request.language, request.source.clone());
+        let mut cell = match self.session.execute(request) {
             Ok(cell) => cell,
             Err(error) => {
                 self.fail(&error)?;
@@ -137,7 +166,7 @@ impl Console {
             }
         };
         self.stage.set(Now::Running(cell.number));
-        let shown = self.show(&mut cell, language, source);
+        let shown = self.show(&mut cell, language, &source);
         self.stage.set(Now::Busy);
         shown
     }

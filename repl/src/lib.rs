@@ -25,36 +25,15 @@ mod signals;
 mod stage;
 mod validate;
 
-use std::process::ExitCode;
-
 use bridge_core::language::Language;
-use bridge_core::session::{Config, Session};
+use bridge_core::record::RecordedCell;
+use bridge_core::session::{LateEvents, Session};
 
-/// How the front end is run.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The session.
-    pub config: Config,
-    /// The language of the first prompt.
-    pub language: Language,
-}
-
-impl Options {
-    /// A prompt of Elixir on that session.
-    pub fn new(config: Config) -> Options {
-        Options {
-            config,
-            language: Language::Elixir,
-        }
-    }
-}
-
-/// Runs the prompt until the user leaves. Standard input must be a terminal.
+/// Runs the cells of `replay` under their numbers, then the prompt until the user leaves; then it ends the session.
+/// Standard input must be a terminal.
 ///
 /// # Errors
-/// When the session cannot be made, or the terminal cannot be used. A cell that fails is none.
-pub fn run(options: Options) -> anyhow::Result<ExitCode> {
-    let (session, late) = Session::start(options.config)?;
-    console::run(session, late, options.language)?;
-    Ok(ExitCode::SUCCESS)
+/// When the terminal cannot be used. A cell that fails is no error here.
+pub fn run(session: Session, late: LateEvents, language: Language, replay: &[RecordedCell]) -> anyhow::Result<()> {
+    console::run(session, late, language, replay)
 }
