@@ -14,7 +14,7 @@ use std::borrow::Cow;
 
 use pyo3::PyErr;
 
-pub use from_python::{Encoding, encode_plain, encode_value, encode_value_as, kind, lossy_text, type_name};
+pub use from_python::{Encoding, digest, encode_plain, encode_value, encode_value_as, kind, lossy_text, type_name};
 pub use opaque::{Elixir, ElixirFunction, ElixirTerm, set_elixir};
 pub use to_python::{Decoder, decode_value};
 

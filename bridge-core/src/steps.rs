@@ -78,7 +78,7 @@ impl<'a> Do<'a> {
         mut shape: Option<&mut Shape>,
     ) -> Result<Bound<'py, PyAny>> {
         let decoder = Decoder::new(py, refs);
-        let mut value = target(py, decoder, names, self.target, shape.as_deref_mut())?;
+        let mut value = find(py, decoder, names, &mut Reader::fragment(self.target), shape.as_deref_mut())?;
         let mut reader = Reader::fragment(self.steps);
         let count = match reader.token()? {
             Token::Nil => 0,
@@ -93,18 +93,27 @@ impl<'a> Do<'a> {
     }
 }
 
+/// Reads the target of a call, and finds it.
+pub fn target<'py>(
+    py: Python<'py>,
+    refs: &Refs,
+    names: &dyn Names,
+    reader: &mut Reader<'_>,
+) -> Result<Bound<'py, PyAny>> {
+    find(py, Decoder::new(py, refs), names, reader, None)
+}
+
 fn bad(message: impl Into<std::borrow::Cow<'static, str>>) -> Failure {
     Failure::refuse("bad_message", message)
 }
 
-fn target<'py>(
+fn find<'py>(
     py: Python<'py>,
     decoder: Decoder<'_, 'py>,
     names: &dyn Names,
-    encoded: &[u8],
+    reader: &mut Reader<'_>,
     shape: Option<&mut Shape>,
 ) -> Result<Bound<'py, PyAny>> {
-    let mut reader = Reader::fragment(encoded);
     reader.expect_tuple(2)?;
     match reader.expect_atom()?.as_ref() {
         "module" => {
@@ -126,7 +135,7 @@ fn target<'py>(
                 }
             }
         }
-        "value" => decoder.value(&mut reader),
+        "value" => decoder.value(reader),
         other => Err(bad(format!("a call cannot start from a {other}"))),
     }
 }

@@ -37,7 +37,7 @@ pub use cell::{CallShape, CellEvent, Execute, Status, StreamName, Summary};
 pub use control::{Attach, Detach, ElixirState, InputRequest};
 pub use failure::Failure;
 pub use fields::Fields;
-pub use frame::{FrameReader, MAX_FRAME_BYTES, frame_header};
+pub use frame::{Frame, FrameReader, MAX_FRAME_BYTES, frame_header};
 pub use hello::{Hello, Peer, Role, ThreadKind};
 pub use message::{Malformed, Message};
 pub use question::{Completeness, Completion, CompletionItem, Inspection, NameInfo};
@@ -78,6 +78,7 @@ pub mod op {
     pub const DO: &str = "do";
     pub const READ: &str = "read";
     pub const CALLS: &str = "calls";
+    pub const MEMBERS: &str = "members";
     pub const APPLY: &str = "apply";
     pub const MFA: &str = "mfa";
     pub const EXPORTS: &str = "exports";

@@ -1,1 +1,148 @@
-//! The worker's extension module.
+//! The worker's extension module, `snakebridge._native`: sockets, lanes, output, interrupts, calls to Elixir.
+//!
+//! It runs no cells: that is the `snakebridge` package's, which starts it and is called by it through hooks. The
+//! conversion of values is bridge-core's.
+
+mod message;
+mod wake;
+
+mod conn;
+mod descriptors;
+
+mod capture;
+mod output;
+
+mod io;
+mod lane;
+mod lanes;
+mod main_thread;
+
+mod calls;
+mod callback;
+mod interrupt;
+mod names;
+mod threads;
+
+mod worker;
+
+use bridge_core::exception::{BridgeError, ElixirError};
+use bridge_core::marshal::{ElixirFunction, ElixirTerm, decode_value, encode_plain, encode_value};
+use bridge_core::refs::Refs;
+use bridge_core::term::{Limits, Reader, Writer, inflate};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyTuple};
+
+#[pymodule]
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    module.add("ElixirError", py.get_type::<ElixirError>())?;
+    module.add("BridgeError", py.get_type::<BridgeError>())?;
+    module.add_class::<ElixirFunction>()?;
+    module.add_class::<ElixirTerm>()?;
+    module.add_class::<callback::ElixirModule>()?;
+    module.add("ex", callback::ElixirModule::root())?;
+    module.add_class::<output::TextStream>()?;
+    module.add_function(wrap_pyfunction!(worker::start, module)?)?;
+    module.add_function(wrap_pyfunction!(main_thread::poll, module)?)?;
+    module.add_function(wrap_pyfunction!(interrupt::take_interrupt, module)?)?;
+    module.add_function(wrap_pyfunction!(callback::input, module)?)?;
+    module.add_function(wrap_pyfunction!(callback::exports, module)?)?;
+    module.add_function(wrap_pyfunction!(current_cell, module)?)?;
+    module.add_function(wrap_pyfunction!(set_cell, module)?)?;
+    module.add_function(wrap_pyfunction!(drain, module)?)?;
+    module.add_function(wrap_pyfunction!(emit, module)?)?;
+    module.add_function(wrap_pyfunction!(elixir_names, module)?)?;
+    module.add_function(wrap_pyfunction!(encode, module)?)?;
+    module.add_function(wrap_pyfunction!(decode, module)?)?;
+    Ok(())
+}
+
+/// The cell that the calling code belongs to.
+#[pyfunction]
+fn current_cell(py: Python<'_>) -> Option<u64> {
+    threads::current_cell(py)
+}
+
+/// Makes the calling code, and what it starts, belong to a cell.
+#[pyfunction]
+fn set_cell(py: Python<'_>, cell: Option<u64>) -> PyResult<()> {
+    threads::set_cell(py, cell)
+}
+
+/// Sends all output so far, C's and that of child processes too.
+#[pyfunction]
+fn drain(py: Python<'_>) {
+    capture::drain(py, true);
+    if let Some((conn, _)) = threads::destination(py) {
+        conn.flush();
+    }
+}
+
+/// Sends an event to where the output of the calling thread goes, behind that output. A dict gets its `cell`, a tuple
+/// its first part.
+#[pyfunction]
+fn emit(py: Python<'_>, op: &str, body: &Bound<'_, PyAny>) -> PyResult<()> {
+    capture::drain(py, true);
+    let Some((conn, cell)) = threads::destination(py) else { return Ok(()) };
+    let body = with_cell(body, cell)?;
+    let body = &body;
+    let mut out = conn::frame(256);
+    out.raw(&[104, 3, 119, 2, b'e', b'v']);
+    out.atom(op).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    encode_plain(body, &worker::protocol_key, &mut out).map_err(|failure| failure.into_pyerr(py))?;
+    let mut event = out.into_bytes();
+    if !conn.send(&mut event) {
+        io::wake();
+        while conn.is_full() && !conn.is_closed() {
+            py.detach(|| conn.wait_to_send(std::time::Duration::from_millis(50)));
+            py.check_signals()?;
+        }
+    }
+    Ok(())
+}
+
+fn with_cell<'py>(body: &Bound<'py, PyAny>, cell: Option<u64>) -> PyResult<Bound<'py, PyAny>> {
+    if let Ok(body) = body.cast::<PyDict>() {
+        let body = body.copy()?;
+        body.set_item("cell", cell)?;
+        return Ok(body.into_any());
+    }
+    let parts: Vec<Bound<'_, PyAny>> = body.extract()?;
+    let cell = cell.into_pyobject(body.py())?;
+    let parts = std::iter::once(cell).chain(parts.into_iter().skip(1));
+    Ok(PyTuple::new(body.py(), parts.collect::<Vec<_>>())?.into_any())
+}
+
+/// The names among the session's globals that are Elixir's.
+#[pyfunction]
+fn elixir_names(py: Python<'_>) -> PyResult<Vec<String>> {
+    match worker::worker() {
+        Some(worker) => names::owned_by_elixir(py, worker),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// An object as the bytes of a term.
+#[pyfunction]
+fn encode<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+    let py = object.py();
+    let own = Refs::new(0);
+    let refs = worker::worker().map_or(&own, |worker| &worker.refs);
+    let mut out = Writer::new();
+    encode_value(object, refs, &mut out).map_err(|failure| failure.into_pyerr(py))?;
+    Ok(PyBytes::new(py, out.as_bytes()))
+}
+
+/// The object that the bytes of a term stand for.
+#[pyfunction]
+fn decode<'py>(py: Python<'py>, term: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    let own = Refs::new(0);
+    let refs = worker::worker().map_or(&own, |worker| &worker.refs);
+    let value_error = |error: bridge_core::term::Error| PyValueError::new_err(error.to_string());
+    let term = inflate(term, &Limits::default()).map_err(value_error)?;
+    let mut reader = Reader::new(&term).map_err(value_error)?;
+    let value = decode_value(py, refs, &mut reader).map_err(|failure| failure.into_pyerr(py))?;
+    reader.finish().map_err(value_error)?;
+    Ok(value)
+}

@@ -42,10 +42,21 @@ pub fn encode_value(object: &Bound<'_, PyAny>, refs: &Refs, out: &mut Writer) ->
 
 /// [`encode_value`], as the caller wishes.
 pub fn encode_value_as(object: &Bound<'_, PyAny>, encoding: Encoding, refs: &Refs, out: &mut Writer) -> Result<()> {
+    encode_with(object, encoding, false, refs, out)
+}
+
+fn encode_with(
+    object: &Bound<'_, PyAny>,
+    encoding: Encoding,
+    by_identity: bool,
+    refs: &Refs,
+    out: &mut Writer,
+) -> Result<()> {
     let start = out.position();
     let types = Types::get(object.py())?;
     let mut encoder = Encoder {
         encoding,
+        by_identity,
         types,
         refs,
         out,
@@ -71,6 +82,21 @@ pub fn encode_value_as(object: &Bound<'_, PyAny>, encoding: Encoding, refs: &Ref
             Err(failure)
         }
     }
+}
+
+/// A number for what is in an object now: the same as long as nothing in it has changed. Objects that have no value
+/// count by identity.
+pub fn digest(object: &Bound<'_, PyAny>) -> u64 {
+    use std::hash::{DefaultHasher, Hasher};
+    let refs = Refs::new(0);
+    let mut out = Writer::fragment();
+    let mut hasher = DefaultHasher::new();
+    match encode_with(object, Encoding::Auto, true, &refs, &mut out) {
+        Ok(()) => hasher.write(out.as_bytes()),
+        // It has no value: it is itself.
+        Err(_) => hasher.write_usize(object.as_ptr() as usize),
+    }
+    hasher.finish()
 }
 
 /// Writes what the worker itself says (bodies of events, answers of hooks): text and bytes as binaries, lists,
@@ -198,6 +224,8 @@ struct DictParts<'py> {
 
 struct Encoder<'a, 'py> {
     encoding: Encoding,
+    /// Objects without a value are written as their addresses: nothing is held, and nothing is sent.
+    by_identity: bool,
     types: &'a Types,
     refs: &'a Refs,
     out: &'a mut Writer,
@@ -585,6 +613,11 @@ impl<'py> Encoder<'_, 'py> {
     fn reference(&mut self, object: &Bound<'py, PyAny>) -> Result<()> {
         let start = self.out.position();
         self.tag("$ref", 2)?;
+        if self.by_identity {
+            self.out.u64(object.as_ptr() as u64);
+            self.out.nil();
+            return Ok(());
+        }
         let id = self.refs.hold(object);
         self.held.push((start, id));
         self.out.u64(id);

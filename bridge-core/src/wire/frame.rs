@@ -22,6 +22,21 @@ pub fn frame_header(length: usize) -> Result<[u8; HEADER_BYTES], Error> {
     }
 }
 
+/// A frame that was taken from a [`FrameReader`]: its bytes, without the header.
+#[derive(Debug)]
+pub struct Frame {
+    bytes: Vec<u8>,
+    from: usize,
+}
+
+impl std::ops::Deref for Frame {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes[self.from..]
+    }
+}
+
 /// Takes the bytes of a connection as they come, and gives its frames.
 ///
 /// It holds what has arrived and was not yet taken, plus room for one read: an announced length alone allocates
@@ -63,6 +78,38 @@ impl FrameReader {
         }
         self.start = from + length;
         Ok(Some(&self.buffer[from..from + length]))
+    }
+
+    /// Whether the next call gives something without more bytes: a frame, or the error.
+    pub fn is_ready(&self) -> bool {
+        self.buffer.len() - self.start >= HEADER_BYTES && self.missing() == 0
+    }
+
+    /// As [`next_frame`](FrameReader::next_frame), but the frame is the caller's own, for a caller who reads on before
+    /// it is done with it. Costs a copy only when more than this frame has arrived.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`].
+    pub fn take_frame(&mut self) -> Result<Option<Frame>, Error> {
+        let from = self.start + HEADER_BYTES;
+        let Some(length) = self.next_frame()?.map(<[u8]>::len) else {
+            return Ok(None);
+        };
+        if self.start < self.buffer.len() {
+            let bytes = self.buffer[from..from + length].to_vec();
+            return Ok(Some(Frame { bytes, from: 0 }));
+        }
+        self.start = 0;
+        let bytes = std::mem::take(&mut self.buffer);
+        Ok(Some(Frame { bytes, from }))
+    }
+
+    /// Takes a frame's buffer back, to read on into it.
+    pub fn reuse(&mut self, frame: Frame) {
+        if self.buffer.is_empty() && frame.bytes.capacity() > self.buffer.capacity() {
+            self.buffer = frame.bytes;
+            self.start = self.buffer.len();
+        }
     }
 
     /// To be asked when the connection has ended and no frame is left.

@@ -1,0 +1,661 @@
+//! Calls from Python to Elixir.
+//!
+//! A thread that serves a lane of Elixir calls back on that lane; any other asks for one of its own and keeps it. While
+//! it waits it serves, on that lane, what Elixir asks meanwhile; the interpreter is free, and signals are seen.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bridge_core::exception::{bridge_error, elixir_error};
+use bridge_core::marshal::{self, ElixirFunction, Failure, decode_value, encode_value};
+use bridge_core::steps::Shape;
+use bridge_core::term::{Limits, Reader, Term, Writer, inflate};
+use bridge_core::wire::op;
+use pyo3::exceptions::PyEOFError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use pyo3::intern;
+
+use crate::conn::{Conn, frame};
+use crate::lane::{self, Kind, Lane, Received, Wait};
+use crate::message::{self, Head};
+use crate::worker::{Worker, worker};
+use crate::{calls, io, lanes, main_thread, threads};
+
+/// How long Elixir may take to start, or to open a lane.
+const OPEN_TIME: Duration = Duration::from_secs(30);
+
+/// How often a wait without a descriptor looks for signals.
+const LOOK: Duration = Duration::from_millis(50);
+
+static BEAM: Mutex<Option<Arc<Conn>>> = Mutex::new(None);
+static BEAM_CAME: Condvar = Condvar::new();
+static OPENING: Mutex<Option<HashMap<u64, Sender<Arc<Lane>>>>> = Mutex::new(None);
+static STATE: AtomicU8 = AtomicU8::new(UNKNOWN);
+
+const UNKNOWN: u8 = 0;
+const DOWN: u8 = 1;
+const MISSING: u8 = 2;
+
+fn beam() -> MutexGuard<'static, Option<Arc<Conn>>> {
+    BEAM.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn opening() -> MutexGuard<'static, Option<HashMap<u64, Sender<Arc<Lane>>>>> {
+    OPENING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The BEAM's control connection is there.
+pub(crate) fn set_beam(conn: Option<Arc<Conn>>) {
+    *beam() = conn;
+    BEAM_CAME.notify_all();
+}
+
+/// A control connection of the BEAM has ended.
+pub(crate) fn beam_gone(conn: &Arc<Conn>) {
+    let mut beam = beam();
+    if beam.as_ref().is_some_and(|current| current.id == conn.id) {
+        *beam = None;
+        drop(beam);
+        // Nobody will answer to these.
+        *opening() = None;
+    }
+}
+
+/// What the host says of Elixir.
+pub(crate) fn set_elixir_state(state: &str) {
+    let state = match state {
+        "down" => DOWN,
+        "missing" => MISSING,
+        _ => UNKNOWN,
+    };
+    STATE.store(state, Ordering::Relaxed);
+    BEAM_CAME.notify_all();
+}
+
+/// A lane that was asked for.
+pub(crate) fn lane_opened(token: u64, lane: Arc<Lane>) {
+    let asked = opening().as_mut().and_then(|opening| opening.remove(&token));
+    // Who asked may have been interrupted: then the lane ends here, and Elixir sees it.
+    if let Some(asked) = asked {
+        lanes::watch(&lane);
+        let _ = asked.send(lane);
+    }
+}
+
+/// The way to Elixir, as marshal wants it.
+pub(crate) struct Way;
+
+impl marshal::Elixir for Way {
+    fn apply(
+        &self,
+        function: &Bound<'_, ElixirFunction>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Py<PyAny>> {
+        let result = call(function.py(), op::APPLY, |worker, out| {
+            out.tuple_header(3)?;
+            out.raw(function.get().term());
+            arguments(worker, args, kwargs, out)
+        })?;
+        Ok(result.unbind())
+    }
+
+    fn decode(&self, py: Python<'_>, term: &[u8]) -> PyResult<Py<PyAny>> {
+        let worker = started()?;
+        let value = decode_value(py, &worker.refs, &mut Reader::fragment(term)).map_err(|f| f.into_pyerr(py))?;
+        Ok(value.unbind())
+    }
+}
+
+/// Calls `Module.function(args)` in Elixir.
+pub(crate) fn call_mfa<'py>(
+    py: Python<'py>,
+    module: &str,
+    function: &str,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let result = call(py, op::MFA, |worker, out| {
+        out.tuple_header(4)?;
+        out.binary(module.as_bytes())?;
+        out.binary(function.as_bytes())?;
+        arguments(worker, args, kwargs, out)
+    })?;
+    if let Some(cell) = threads::current_cell(py) {
+        let args = args.iter().map(|arg| marshal::kind(&arg)).collect();
+        let shape = Shape { module: module.to_owned(), name: function.to_owned(), args };
+        calls::count(cell, shape, marshal::kind(&result));
+    }
+    Ok(result)
+}
+
+/// The names of a module's functions and of the modules below it. Nothing where Elixir is not there at once: this
+/// is for completion, which does not wait for it.
+#[pyfunction]
+pub(crate) fn exports<'py>(py: Python<'py>, module: &Bound<'py, ElixirModule>) -> PyResult<Bound<'py, PyAny>> {
+    if !is_there() {
+        return Ok(PyList::empty(py).into_any());
+    }
+    call(py, op::EXPORTS, |_, out| {
+        match &module.get().name {
+            Some(module) => out.binary(module.as_bytes())?,
+            None => out.atom("nil")?,
+        }
+        Ok(())
+    })
+}
+
+fn is_there() -> bool {
+    beam().is_some() || worker().is_some_and(|worker| worker.host_is_beam)
+}
+
+/// The values of names that Elixir owns.
+pub(crate) fn read_names<'py>(py: Python<'py>, names: &[String]) -> PyResult<Bound<'py, PyAny>> {
+    call(py, op::READ, |_, out| {
+        out.list_header(names.len())?;
+        for name in names {
+            out.binary(name.as_bytes())?;
+        }
+        out.nil();
+        Ok(())
+    })
+}
+
+fn arguments(
+    worker: &Worker,
+    args: &Bound<'_, PyTuple>,
+    kwargs: Option<&Bound<'_, PyDict>>,
+    out: &mut Writer,
+) -> marshal::Result<()> {
+    out.list_header(args.len())?;
+    for arg in args.iter() {
+        encode_value(&arg, &worker.refs, out)?;
+    }
+    out.nil();
+    let items = kwargs.map(|kwargs| kwargs.items());
+    out.list_header(items.as_ref().map_or(0, |items| items.len()))?;
+    for item in items.iter().flat_map(|items| items.iter()) {
+        let (name, value): (Bound<'_, PyString>, Bound<'_, PyAny>) = item.extract()?;
+        out.tuple_header(2)?;
+        out.binary(name.to_str()?.as_bytes())?;
+        encode_value(&value, &worker.refs, out)?;
+    }
+    out.nil();
+    Ok(())
+}
+
+fn started() -> PyResult<&'static Worker> {
+    worker().ok_or_else(|| pyo3::exceptions::PyRuntimeError::new_err("this process is no worker of a session"))
+}
+
+/// Makes a request of Elixir and waits for the answer.
+fn call<'py>(
+    py: Python<'py>,
+    op: &str,
+    body: impl FnOnce(&Worker, &mut Writer) -> marshal::Result<()>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let worker = started()?;
+    if crate::descriptors::forked() {
+        return Err(unavailable(
+            py,
+            "Elixir cannot be called from a forked process",
+            "call it in the session's own process, and hand the result over",
+        ));
+    }
+    let lane = match threads::lane_to_elixir() {
+        Some(lane) => lane,
+        None => open(py, worker)?,
+    };
+    let id = lane.next_id();
+    let mut out = frame(256);
+    // `{req, Id, Op, _}`
+    out.raw(&[104, 4, 119, 3, b'r', b'e', b'q']);
+    out.int(id);
+    let written = out.atom(op).map_err(Failure::from).and_then(|()| body(worker, &mut out));
+    written.map_err(|failure| failure.into_pyerr(py))?;
+    if !message::fits(&out) {
+        return Err(Failure::not_convertible("the arguments take more bytes than a message can hold").into_pyerr(py));
+    }
+    let mut request = out.into_bytes();
+    let _recursion = Recursion::enter(py)?;
+    py.detach(|| lane.send(&mut request));
+    wait(py, worker, &lane, id)
+}
+
+/// Counts a call into Elixir as a level of Python's own recursion, so that endless mutual recursion ends in a
+/// RecursionError and not in a stack overflow.
+struct Recursion;
+
+impl Recursion {
+    fn enter(_py: Python<'_>) -> PyResult<Self> {
+        // SAFETY: the interpreter is attached; `drop` leaves what is entered here.
+        match unsafe { pyo3::ffi::Py_EnterRecursiveCall(c" in a call to Elixir".as_ptr()) } {
+            0 => Ok(Recursion),
+            _ => Err(PyErr::fetch(_py)),
+        }
+    }
+}
+
+impl Drop for Recursion {
+    fn drop(&mut self) {
+        // SAFETY: entered in `enter`, on this thread, which is still attached.
+        unsafe { pyo3::ffi::Py_LeaveRecursiveCall() };
+    }
+}
+
+/// Waits for an answer, and serves what the other side asks meanwhile.
+pub(crate) fn wait<'py>(py: Python<'py>, worker: &Worker, lane: &Arc<Lane>, id: i64) -> PyResult<Bound<'py, PyAny>> {
+    let main = main_thread::is_this();
+    // Errors of nested requests: one that Elixir lets through arrives here as the exception that it was.
+    let mut nested = Vec::new();
+    loop {
+        let received = py.detach(|| match main_thread::waker().filter(|_| main) {
+            Some(wake) => lane.receive(Wait::Unless(wake)),
+            None => lane.receive(Wait::Forever),
+        });
+        match received {
+            Received::Frame(frame) => {
+                let answer = take(py, worker, lane, id, &frame, &mut nested);
+                lane.reuse(frame);
+                if let Some(answer) = answer {
+                    return answer;
+                }
+            }
+            Received::Nothing => {}
+            Received::Woken => {
+                if let Err(interrupt) = py.check_signals() {
+                    cancel(lane, id);
+                    return Err(interrupt);
+                }
+            }
+            Received::Ended => {
+                lane.conn.close();
+                return Err(unavailable(
+                    py,
+                    "Elixir went away while Python waited for it",
+                    "the process that served this call has ended, or the BEAM has",
+                ));
+            }
+        }
+    }
+}
+
+/// Tells the other side that an answer is not wanted any more. The lane ends with it.
+fn cancel(lane: &Arc<Lane>, id: i64) {
+    if let Ok(mut event) = message::event(op::CANCEL, |out| {
+        out.int(id);
+        Ok(())
+    }) {
+        lane.conn.send(&mut event);
+    }
+    if lane.kind == Kind::Callback {
+        lane.hung.store(true, Ordering::Release);
+    }
+}
+
+/// Takes a message in while an answer is waited for; returns the answer when it is that.
+fn take<'py>(
+    py: Python<'py>,
+    worker: &Worker,
+    lane: &Arc<Lane>,
+    id: i64,
+    frame: &[u8],
+    nested: &mut Vec<PyErr>,
+) -> Option<PyResult<Bound<'py, PyAny>>> {
+    let bytes = match inflate(frame, &Limits::default()) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            io::fault(&format!("a frame on a lane is no term: {error}"));
+            return None;
+        }
+    };
+    let head = Reader::new(&bytes)
+        .map_err(|error| message::NoMessage { id: None, reason: error.to_string() })
+        .and_then(|mut reader| message::head(&mut reader).map(|head| (head, reader)));
+    match head {
+        Ok((Head::Ok { id: of }, mut reader)) if of == id => {
+            let value = decode_value(py, &worker.refs, &mut reader);
+            return Some(value.map_err(|failure| failure.into_pyerr(py)));
+        }
+        Ok((Head::Error { id: of }, mut reader)) if of == id => {
+            return Some(Err(raised(py, worker, &mut reader, nested)));
+        }
+        Ok((Head::Request { id, op }, mut reader)) => {
+            let mut answer = match op.as_ref() {
+                op::INPUT => ask(py, id, &mut reader),
+                op => lane::serve_request(py, worker, lane, id, op, &mut reader, Vec::new()),
+            };
+            lanes::end_forked_child(py);
+            py.detach(|| lane.send(&mut answer));
+        }
+        Ok((Head::Event { op }, mut reader)) if op == op::STREAM => {
+            if let Err(error) = print(py, &mut reader) {
+                return Some(Err(error));
+            }
+        }
+        Ok((Head::Event { .. }, _)) => {}
+        Ok((Head::Ok { id } | Head::Error { id }, _)) => {
+            io::fault(&format!("an answer to request {id}, which is not waited for"));
+        }
+        Err(malformed) => match malformed.id {
+            Some(id) => {
+                lane.conn.send(&mut message::refusal(id, "bad_message", &malformed.reason, None));
+            }
+            None => io::fault(&malformed.reason),
+        },
+    }
+    None
+}
+
+/// What an error answer raises in Python.
+fn raised(py: Python<'_>, worker: &Worker, reader: &mut Reader<'_>, nested: &mut Vec<PyErr>) -> PyErr {
+    let _ = nested;
+    let Ok(raw) = reader.skip() else {
+        return unavailable(py, "Elixir answered with an error that cannot be read", "");
+    };
+    let Ok(error) = Term::read(&mut Reader::fragment(raw)) else {
+        return unavailable(py, "Elixir answered with an error that cannot be read", "");
+    };
+    let text = |term: &Term| term.as_str().map(str::to_owned).unwrap_or_else(|| format!("{term:.500}"));
+    match error.as_tuple() {
+        Some([tag, kind, _, message]) if tag.as_atom() == Some("elixir") => {
+            let reason = reason(py, worker, raw).unwrap_or_else(|| py.None().into_bound(py));
+            elixir_error(py, raw, kind.as_atom().unwrap_or("error"), reason, &text(message))
+        }
+        Some([tag, reason, message, hint]) if tag.as_atom() == Some("bridge") => {
+            let reason = reason.as_atom().unwrap_or("unavailable");
+            match reason {
+                "eof" => PyEOFError::new_err(text(message)),
+                "interrupted" => pyo3::exceptions::PyKeyboardInterrupt::new_err(()),
+                reason => bridge_error(py, reason, &text(message), hint.as_str()),
+            }
+        }
+        Some([tag, exception]) if tag.as_atom() == Some("python") => python_error(py, exception),
+        _ => unavailable(py, &format!("Elixir answered with an error of no known kind: {error:.200}"), ""),
+    }
+}
+
+/// The third part of `{elixir, Kind, Reason, Text}`, as Python sees it.
+fn reason<'py>(py: Python<'py>, worker: &Worker, raw: &[u8]) -> Option<Bound<'py, PyAny>> {
+    let mut reader = Reader::fragment(raw);
+    reader.expect_tuple(4).ok()?;
+    reader.skip().ok()?;
+    reader.skip().ok()?;
+    let encoded = reader.skip().ok()?;
+    let value = decode_value(py, &worker.refs, &mut Reader::fragment(encoded));
+    Some(value.unwrap_or_else(|_| {
+        Bound::new(py, marshal::ElixirTerm::new(encoded)).map_or_else(|_| py.None().into_bound(py), Bound::into_any)
+    }))
+}
+
+/// An exception of Python that went through Elixir: of its own class where that is a builtin.
+fn python_error(py: Python<'_>, exception: &Term) -> PyErr {
+    let field = |name: &str| exception.get(name).and_then(Term::as_str).unwrap_or_default();
+    let (class, message) = (field("class"), field("message"));
+    let builtin = py.import("builtins").and_then(|builtins| builtins.getattr(class)).ok();
+    if let (Some(builtin), "builtins") = (builtin, field("module")) {
+        if let Ok(value) = builtin.call1((message,)) {
+            if value.is_instance_of::<pyo3::exceptions::PyBaseException>() {
+                return PyErr::from_value(value);
+            }
+        }
+    }
+    pyo3::exceptions::PyRuntimeError::new_err(format!("{class}: {message}"))
+}
+
+/// What Elixir prints while it serves a call of this thread.
+fn print(py: Python<'_>, reader: &mut Reader<'_>) -> PyResult<()> {
+    let mut read = || -> Result<(bool, String), bridge_core::term::Error> {
+        reader.expect_tuple(3)?;
+        reader.skip()?;
+        let is_error = reader.expect_atom()? == "stderr";
+        Ok((is_error, String::from_utf8_lossy(reader.expect_binary()?).into_owned()))
+    };
+    match read() {
+        Ok((is_error, text)) => {
+            let name = if is_error { intern!(py, "stderr") } else { intern!(py, "stdout") };
+            py.import(intern!(py, "sys"))?.getattr(name)?.call_method1(intern!(py, "write"), (text,))?;
+        }
+        Err(error) => io::fault(&format!("a stream event of Elixir: {error}")),
+    }
+    Ok(())
+}
+
+/// What Elixir asks while it serves a call of this thread: answered by this thread's own `input`.
+fn ask(py: Python<'_>, id: i64, reader: &mut Reader<'_>) -> Vec<u8> {
+    let mut read = || -> Result<(String, bool), bridge_core::term::Error> {
+        reader.expect_tuple(3)?;
+        reader.skip()?;
+        Ok((reader.expect_str()?.to_owned(), reader.expect_atom()? == "true"))
+    };
+    let (prompt, password) = match read() {
+        Ok(read) => read,
+        Err(error) => return message::refusal(id, "bad_message", &error.to_string(), None),
+    };
+    match input(py, &prompt, password) {
+        Ok(line) => {
+            let mut out = message::ok(Vec::new(), id);
+            match out.binary(line.as_bytes()) {
+                Ok(()) => out.into_bytes(),
+                Err(error) => message::refusal(id, "not_convertible", &error.to_string(), None),
+            }
+        }
+        Err(error) if error.is_instance_of::<PyEOFError>(py) => message::refusal(id, "eof", "no more input", None),
+        Err(error) => {
+            // What it is belongs to this thread: it is raised where the call to Elixir was made.
+            let interrupted = error.is_instance_of::<pyo3::exceptions::PyKeyboardInterrupt>(py);
+            let reason = if interrupted { "interrupted" } else { "unavailable" };
+            message::refusal(id, reason, &error.to_string(), None)
+        }
+    }
+}
+
+/// Asks the user for a line: on the lane that this thread serves, or on that of cells.
+#[pyfunction]
+#[pyo3(signature = (prompt = "", password = false))]
+pub(crate) fn input(py: Python<'_>, prompt: &str, password: bool) -> PyResult<String> {
+    let worker = started()?;
+    let (lane, cell) = match threads::served_lane() {
+        Some((lane, cell)) => (lane, cell),
+        None => match (main_thread::cells_lane(), main_thread::running_cell()) {
+            (Some(lane), Some(cell)) if main_thread::is_this() => (lane.clone(), Some(cell)),
+            _ => {
+                return Err(pyo3::exceptions::PyRuntimeError::new_err(
+                    "input() works where a cell or a call of Elixir runs, not in other threads or after its end",
+                ));
+            }
+        },
+    };
+    crate::capture::drain(py, true);
+    let id = lane.next_id();
+    let mut out = frame(64 + prompt.len());
+    out.raw(&[104, 4, 119, 3, b'r', b'e', b'q']);
+    out.int(id);
+    let written = (|| {
+        out.atom(op::INPUT)?;
+        out.tuple_header(3)?;
+        match cell {
+            Some(cell) => out.u64(cell),
+            None => out.atom("nil")?,
+        }
+        out.binary(prompt.as_bytes())?;
+        out.bool(password);
+        Ok::<_, bridge_core::term::Error>(())
+    })();
+    written.map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))?;
+    let mut request = out.into_bytes();
+    py.detach(|| lane.send(&mut request));
+    let line = wait(py, worker, &lane, id)?;
+    line.extract()
+}
+
+/// Opens a lane for the calls of this thread.
+fn open(py: Python<'_>, worker: &Worker) -> PyResult<Arc<Lane>> {
+    static TOKENS: AtomicU64 = AtomicU64::new(1);
+    let until = Instant::now() + OPEN_TIME;
+    let conn = control(py, worker, until)?;
+    let token = TOKENS.fetch_add(1, Ordering::Relaxed);
+    let (sender, receiver) = channel();
+    opening().get_or_insert_default().insert(token, sender);
+    if let Ok(mut event) = message::event(op::OPEN_LANE, |out| {
+        out.u64(token);
+        Ok(())
+    }) {
+        conn.send(&mut event);
+    }
+    let lane = wait_for_lane(py, receiver, until);
+    opening().get_or_insert_default().remove(&token);
+    let lane = lane?;
+    threads::keep_callback_lane(lane.clone());
+    Ok(lane)
+}
+
+fn wait_for_lane(py: Python<'_>, receiver: Receiver<Arc<Lane>>, until: Instant) -> PyResult<Arc<Lane>> {
+    // A receiver can be used by one thread at a time; the lock says so to the compiler.
+    let receiver = Mutex::new(receiver);
+    loop {
+        let received = py.detach(|| receiver.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(LOOK));
+        match received {
+            Ok(lane) => return Ok(lane),
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(unavailable(py, "Elixir went away before it could be called", "run the cell again"));
+            }
+            Err(RecvTimeoutError::Timeout) => py.check_signals()?,
+        }
+        if Instant::now() > until {
+            let message = format!("Elixir opened no connection within {} s", OPEN_TIME.as_secs());
+            return Err(unavailable(py, &message, "look whether the BEAM is overloaded"));
+        }
+    }
+}
+
+/// The connection on which the BEAM can be asked for a lane: waits while it is being started.
+fn control(py: Python<'_>, worker: &Worker, until: Instant) -> PyResult<Arc<Conn>> {
+    if worker.host_is_beam {
+        return Ok(worker.host.clone());
+    }
+    loop {
+        let found = py.detach(|| {
+            let beam = beam();
+            if beam.is_none() && STATE.load(Ordering::Relaxed) == UNKNOWN {
+                let waited = BEAM_CAME.wait_timeout(beam, LOOK);
+                return waited.map_or_else(|error| error.into_inner().0.clone(), |(beam, _)| beam.clone());
+            }
+            beam.clone()
+        });
+        if let Some(conn) = found {
+            return Ok(conn);
+        }
+        py.check_signals()?;
+        match STATE.load(Ordering::Relaxed) {
+            MISSING => {
+                let hint = "install Elixir, or name it by `--elixir PATH`";
+                return Err(unavailable(py, "this session has no Elixir", hint));
+            }
+            DOWN => return Err(unavailable(py, "Elixir is down", "run an Elixir cell: it starts Elixir again")),
+            _ if Instant::now() > until => {
+                return Err(unavailable(py, "Elixir is not there", "run an Elixir cell: it starts Elixir"));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn unavailable(py: Python<'_>, message: &str, hint: &str) -> PyErr {
+    bridge_error(py, "unavailable", message, Some(hint).filter(|hint| !hint.is_empty()))
+}
+
+/// Elixir's modules, as attributes: `ex.Enum.map(xs, f)`, `ex.erlang.system_info("otp_release")`.
+#[pyclass(frozen, module = "snakebridge")]
+pub(crate) struct ElixirModule {
+    /// As Elixir writes it, `Enum` or `:erlang`; none for `ex` itself.
+    name: Option<String>,
+}
+
+#[pymethods]
+impl ElixirModule {
+    fn __getattr__(&self, name: &str) -> PyResult<ElixirName> {
+        // What Python and its tools look for on every object is not looked for in Elixir.
+        if name.starts_with('_') {
+            return Err(pyo3::exceptions::PyAttributeError::new_err(format!("{} has no attribute {name}", self.text())));
+        }
+        let is_module = name.starts_with(char::is_uppercase);
+        Ok(match (&self.name, is_module) {
+            (None, true) => ElixirName::Module(ElixirModule { name: Some(name.to_owned()) }),
+            (None, false) => ElixirName::Module(ElixirModule { name: Some(format!(":{name}")) }),
+            (Some(module), true) => ElixirName::Module(ElixirModule { name: Some(format!("{module}.{name}")) }),
+            (Some(module), false) => {
+                ElixirName::Function(ModuleFunction { module: module.clone(), function: name.to_owned() })
+            }
+        })
+    }
+
+    fn __dir__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        exports(slf.py(), slf)
+    }
+
+    fn __repr__(&self) -> String {
+        self.text()
+    }
+
+    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
+        other.cast_exact::<ElixirModule>().is_ok_and(|other| other.get().name == self.name)
+    }
+
+    fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
+        PyString::new(py, &self.text()).hash()
+    }
+}
+
+impl ElixirModule {
+    pub(crate) fn root() -> Self {
+        ElixirModule { name: None }
+    }
+
+    fn text(&self) -> String {
+        match &self.name {
+            Some(name) => format!("<Elixir module {name}>"),
+            None => "<Elixir modules>".to_owned(),
+        }
+    }
+}
+
+/// What an attribute of `ex` is.
+#[derive(IntoPyObject)]
+pub(crate) enum ElixirName {
+    Module(ElixirModule),
+    Function(ModuleFunction),
+}
+
+/// A function of an Elixir module.
+#[pyclass(frozen, module = "snakebridge")]
+pub(crate) struct ModuleFunction {
+    module: String,
+    function: String,
+}
+
+#[pymethods]
+impl ModuleFunction {
+    #[pyo3(signature = (*args, **kwargs))]
+    fn __call__<'py>(
+        &self,
+        py: Python<'py>,
+        args: &Bound<'py, PyTuple>,
+        kwargs: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        call_mfa(py, &self.module, &self.function, args, kwargs)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Elixir function {}.{}>", self.module, self.function)
+    }
+
+    #[getter]
+    fn __name__(&self) -> &str {
+        &self.function
+    }
+}

@@ -1,0 +1,143 @@
+//! What runs now, and stopping it: an interrupt names what it is meant for, so a late one hits nothing.
+//!
+//! The main thread is stopped by SIGINT, whose handler (the package's) asks here whether what it was sent for still
+//! runs. Other threads are stopped by an exception set from outside.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pyo3::exceptions::PyKeyboardInterrupt;
+use pyo3::prelude::*;
+use pyo3::ffi;
+
+use crate::conn::Conn;
+use crate::lane::{Kind, Lane};
+use crate::threads;
+
+/// What runs, in the order in which it began.
+static RUNNING: Mutex<Vec<Running>> = Mutex::new(Vec::new());
+
+/// What SIGINT was sent for and has not been looked at.
+static MEANT: Mutex<Vec<u64>> = Mutex::new(Vec::new());
+
+#[derive(Debug)]
+struct Running {
+    serial: u64,
+    main: bool,
+    conn: Arc<Conn>,
+    cell: Option<u64>,
+    /// A cell of Python, rather than a request.
+    is_cell: bool,
+}
+
+/// Says, while it lives, that something runs which can be interrupted.
+#[derive(Debug)]
+pub(crate) struct Activity {
+    serial: u64,
+    lane: Option<Arc<Lane>>,
+}
+
+fn running() -> MutexGuard<'static, Vec<Running>> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn meant() -> MutexGuard<'static, Vec<u64>> {
+    MEANT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Activity {
+    /// A request on a lane.
+    pub(crate) fn lane(py: Python<'_>, lane: &Arc<Lane>, cell: Option<u64>) -> Self {
+        let main = lane.kind == Kind::BeamMain;
+        if !main {
+            lane.busy.store(threads::ident(py), Ordering::Release);
+        }
+        let mut activity = Activity::begin(main, lane.conn.clone(), cell, false);
+        activity.lane = Some(lane.clone());
+        activity
+    }
+
+    /// A cell of Python.
+    pub(crate) fn cell(conn: Arc<Conn>, cell: u64) -> Self {
+        Activity::begin(true, conn, Some(cell), true)
+    }
+
+    fn begin(main: bool, conn: Arc<Conn>, cell: Option<u64>, is_cell: bool) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let serial = NEXT.fetch_add(1, Ordering::Relaxed);
+        running().push(Running { serial, main, conn, cell, is_cell });
+        Activity { serial, lane: None }
+    }
+}
+
+impl Drop for Activity {
+    fn drop(&mut self) {
+        running().retain(|running| running.serial != self.serial);
+        if let Some(lane) = &self.lane {
+            if lane.busy.swap(0, Ordering::AcqRel) != 0 && lane.hung.load(Ordering::Acquire) {
+                // What was set for this request must not hit what this thread does next.
+                Python::attach(take_back);
+            }
+        }
+    }
+}
+
+/// Where the output of C code and child processes goes: to what the main thread does, else to what began last.
+pub(crate) fn foreground() -> Option<(Arc<Conn>, Option<u64>)> {
+    let running = running();
+    let of = |running: &Running| (running.conn.clone(), running.cell);
+    running.iter().rev().find(|running| running.main).or(running.last()).map(of)
+}
+
+/// Interrupts a cell; whether it runs. Called without the interpreter.
+pub(crate) fn interrupt_cell(cell: u64) -> bool {
+    let serial = running().iter().find(|running| running.is_cell && running.cell == Some(cell)).map(|r| r.serial);
+    serial.inspect(|&serial| signal_main(serial)).is_some()
+}
+
+/// Interrupts what the main thread does for a connection whose peer is gone. Called without the interpreter.
+pub(crate) fn interrupt_main_lane(conn: u64) -> bool {
+    let serial = running().iter().find(|running| running.main && running.conn.id == conn).map(|r| r.serial);
+    serial.inspect(|&serial| signal_main(serial)).is_some()
+}
+
+/// Interrupts whatever the main thread does.
+pub(crate) fn interrupt_all() {
+    let serials: Vec<u64> = running().iter().filter(|running| running.main).map(|r| r.serial).collect();
+    serials.into_iter().for_each(signal_main);
+}
+
+fn signal_main(serial: u64) {
+    meant().push(serial);
+    crate::main_thread::signal();
+}
+
+/// Stops a thread that serves a lane whose peer is gone.
+pub(crate) fn interrupt_thread(py: Python<'_>, lane: &Lane) {
+    let ident = lane.busy.load(Ordering::Acquire);
+    if ident != 0 {
+        let exception = py.get_type::<PyKeyboardInterrupt>();
+        // SAFETY: the interpreter is attached and the exception a live class; an unknown thread is no error.
+        unsafe { ffi::PyThreadState_SetAsyncExc(ident as std::ffi::c_long, exception.as_ptr()) };
+    }
+}
+
+/// Takes back what was set for this thread and has not been raised yet.
+fn take_back(py: Python<'_>) {
+    // SAFETY: as above; null means none.
+    unsafe { ffi::PyThreadState_SetAsyncExc(threads::ident(py) as std::ffi::c_long, std::ptr::null_mut()) };
+}
+
+/// What SIGINT was meant for: the number of a cell, -1 for a request that the main thread serves, or nothing that
+/// still runs. To be asked by the signal's handler, once.
+#[pyfunction]
+pub(crate) fn take_interrupt() -> Option<i64> {
+    let meant = std::mem::take(&mut *meant());
+    // A signal that nobody here has sent (`os.kill`, a terminal) is meant for what runs.
+    let running = running();
+    let hit = running.iter().rev().find(|running| running.main && (meant.is_empty() || meant.contains(&running.serial)))?;
+    match (hit.is_cell, hit.cell) {
+        (true, Some(cell)) => i64::try_from(cell).ok(),
+        _ => Some(-1),
+    }
+}

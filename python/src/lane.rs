@@ -1,0 +1,350 @@
+//! A lane: one connection, served by one thread.
+//!
+//! Receiving happens without the interpreter; what arrives is served with it. While the thread waits for an answer of
+//! the other side it serves, on the same lane, the requests that the other side makes meanwhile.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bridge_core::exception::{is_interrupt, write_failure};
+use bridge_core::marshal::{Failure, encode_plain, encode_value_as};
+use bridge_core::steps::{self, Do, Shape};
+use bridge_core::term::{Limits, Reader, Writer, inflate};
+use bridge_core::wire::{Frame, FrameReader, op};
+use pyo3::prelude::*;
+use rustix::buffer::spare_capacity;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
+
+use crate::conn::Conn;
+use crate::interrupt::Activity;
+use crate::message::{self, Head};
+use crate::worker::{Worker, plain_dict, protocol_key, render};
+use crate::{calls, capture, names, threads};
+
+/// Who made a lane, and what for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Cells, from the host.
+    Cells,
+    /// Completion and inspection, from the host.
+    Questions,
+    /// Calls of an Elixir process, served by the main thread.
+    BeamMain,
+    /// Calls of an Elixir process, served by a thread of its own.
+    BeamOwn,
+    /// Opened at the wish of a thread of Python, for its calls to Elixir.
+    Callback,
+}
+
+#[derive(Debug)]
+pub(crate) struct Lane {
+    pub(crate) conn: Arc<Conn>,
+    pub(crate) kind: Kind,
+    /// The cell that the lane belonged to at its start.
+    pub(crate) cell: Option<u64>,
+    reader: Mutex<FrameReader>,
+    next_id: AtomicI64,
+    /// The thread (Python's number) that is serving a request now, or 0.
+    pub(crate) busy: AtomicU64,
+    /// The peer has hung up.
+    pub(crate) hung: AtomicBool,
+}
+
+/// What comes of waiting for a frame.
+#[derive(Debug)]
+pub(crate) enum Received {
+    Frame(Frame),
+    /// A signal arrived, or the thread was woken.
+    Woken,
+    /// Nothing is there (only when asked not to wait).
+    Nothing,
+    /// The connection is over.
+    Ended,
+}
+
+/// How long to wait for a frame.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Wait<'a> {
+    No,
+    /// Until one comes, or the connection ends.
+    Forever,
+    /// The same, or until this descriptor is readable, or a signal arrives.
+    Unless(&'a crate::wake::Wake),
+}
+
+impl Lane {
+    pub(crate) fn new(conn: Arc<Conn>, kind: Kind, cell: Option<u64>, reader: FrameReader) -> Self {
+        Lane {
+            conn,
+            kind,
+            cell,
+            reader: Mutex::new(reader),
+            next_id: AtomicI64::new(1),
+            busy: AtomicU64::new(0),
+            hung: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn next_id(&self) -> i64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.hung.load(Ordering::Relaxed) || self.conn.is_closed()
+    }
+
+    /// Whether a frame is here already, so that the socket has nothing to say.
+    pub(crate) fn has_frame(&self) -> bool {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner).is_ready()
+    }
+
+    /// The next frame.
+    pub(crate) fn receive(&self, wait: Wait<'_>) -> Received {
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            match reader.take_frame() {
+                Ok(Some(frame)) => return Received::Frame(frame),
+                Ok(None) => {}
+                Err(error) => return self.broken(&error.to_string()),
+            }
+            let mut flags = RecvFlags::empty();
+            match wait {
+                Wait::No => flags = RecvFlags::DONTWAIT,
+                Wait::Forever => {}
+                Wait::Unless(wake) => {
+                    let mut fds = [
+                        PollFd::new(&*self.conn, PollFlags::IN),
+                        PollFd::new(wake, PollFlags::IN),
+                    ];
+                    match poll(&mut fds, None) {
+                        Err(Errno::INTR) => return Received::Woken,
+                        Err(_) => return Received::Ended,
+                        Ok(_) => {}
+                    }
+                    let [conn, woken] = fds.map(|fd| !fd.revents().is_empty());
+                    if woken {
+                        wake.clear();
+                        if !conn {
+                            return Received::Woken;
+                        }
+                    }
+                    flags = RecvFlags::DONTWAIT;
+                }
+            }
+            match recv(&*self.conn, spare_capacity(reader.buffer()), flags) {
+                Ok((_, 0)) => {
+                    if let Err(error) = reader.finish() {
+                        return self.broken(&error.to_string());
+                    }
+                    return Received::Ended;
+                }
+                Ok(_) => {}
+                Err(Errno::INTR) => return Received::Woken,
+                Err(Errno::AGAIN) if matches!(wait, Wait::No) => return Received::Nothing,
+                Err(Errno::AGAIN) => {}
+                Err(_) => return Received::Ended,
+            }
+        }
+    }
+
+    fn broken(&self, reason: &str) -> Received {
+        crate::io::fault(reason);
+        self.conn.close();
+        Received::Ended
+    }
+
+    /// Gives a frame's buffer back, to receive the next one into.
+    pub(crate) fn reuse(&self, frame: Frame) {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner).reuse(frame);
+    }
+
+    /// Sends a message and waits until the socket has taken it.
+    pub(crate) fn send(&self, message: &mut Vec<u8>) {
+        if !self.conn.send(message) {
+            while self.conn.is_stuck() && !self.conn.is_closed() {
+                self.conn.wait_to_send(Duration::from_millis(200));
+            }
+        }
+    }
+}
+
+/// Serves a lane until its end. The thread is its own.
+pub(crate) fn serve(py: Python<'_>, worker: &Worker, lane: &Arc<Lane>) {
+    let mut answer = Vec::new();
+    loop {
+        let received = py.detach(|| {
+            if !answer.is_empty() {
+                lane.send(&mut answer);
+            }
+            lane.receive(Wait::Forever)
+        });
+        match received {
+            Received::Frame(frame) => {
+                answer = serve_frame(py, worker, lane, &frame, std::mem::take(&mut answer));
+                lane.reuse(frame);
+                if lane.is_over() {
+                    return;
+                }
+            }
+            Received::Woken | Received::Nothing => {}
+            Received::Ended => return,
+        }
+    }
+}
+
+/// Serves a message that is expected to be a request; returns the answer, empty if none is due.
+pub(crate) fn serve_frame(
+    py: Python<'_>,
+    worker: &Worker,
+    lane: &Arc<Lane>,
+    frame: &[u8],
+    buffer: Vec<u8>,
+) -> Vec<u8> {
+    let bytes = match inflate(frame, &Limits::default()) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            crate::io::fault(&format!("a frame on a lane is no term: {error}"));
+            return Vec::new();
+        }
+    };
+    let head = Reader::new(&bytes)
+        .map_err(|error| message::NoMessage { id: None, reason: error.to_string() })
+        .and_then(|mut reader| message::head(&mut reader).map(|head| (head, reader)));
+    match head {
+        Ok((Head::Request { id, op }, mut reader)) => {
+            serve_request(py, worker, lane, id, &op, &mut reader, buffer)
+        }
+        Ok((Head::Ok { id } | Head::Error { id }, _)) => {
+            crate::io::fault(&format!("an answer to request {id}, which was not made"));
+            Vec::new()
+        }
+        Ok((Head::Event { op }, _)) => {
+            crate::io::fault(&format!("an event {op}, which a lane does not take now"));
+            Vec::new()
+        }
+        Err(malformed) => match malformed.id {
+            Some(id) => message::refusal(id, "bad_message", &malformed.reason, None),
+            None => {
+                crate::io::fault(&malformed.reason);
+                Vec::new()
+            }
+        },
+    }
+}
+
+/// Serves a request whose body the reader has before it. Whatever happens, there is an answer.
+pub(crate) fn serve_request(
+    py: Python<'_>,
+    worker: &Worker,
+    lane: &Arc<Lane>,
+    id: i64,
+    op: &str,
+    reader: &mut Reader<'_>,
+    buffer: Vec<u8>,
+) -> Vec<u8> {
+    let mut step = None;
+    let mut out = message::ok(buffer, id);
+    let body = out.position();
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        perform(py, worker, lane, op, reader, &mut out, &mut step)
+    }));
+    let failure = match outcome {
+        Ok(Ok(())) if message::fits(&out) => return out.into_bytes(),
+        Ok(Ok(())) => {
+            let size = out.position() - body;
+            Failure::not_convertible(format!("the result takes {size} bytes, more than a message can hold"))
+                .with_hint("ask for it in parts, or keep it in Python and ask for a ref")
+        }
+        Ok(Err(failure)) => failure,
+        Err(_panic) => Failure::refuse("unavailable", "the worker failed inside while it served this request")
+            .with_hint("please report this, with the lines that it printed"),
+    };
+    let mut out = message::error(Vec::new(), id);
+    let start = out.position();
+    let written = catch_unwind(AssertUnwindSafe(|| {
+        if is_interrupt(py, &failure) && lane.is_over() {
+            return bridge_core::exception::write_refusal("interrupted", "interrupted", None, &mut out);
+        }
+        write_failure(py, &failure, step, &|value| render(value), &mut out)
+    }));
+    match written {
+        Ok(Ok(())) if message::fits(&out) => out.into_bytes(),
+        _ => {
+            out.rewind(start);
+            message::refusal(id, "unavailable", "the error of this request cannot be described", None)
+        }
+    }
+}
+
+fn perform(
+    py: Python<'_>,
+    worker: &Worker,
+    lane: &Arc<Lane>,
+    op: &str,
+    reader: &mut Reader<'_>,
+    out: &mut Writer,
+    step: &mut Option<usize>,
+) -> Result<(), Failure> {
+    use Kind::{BeamMain, BeamOwn, Callback, Questions};
+    match (op, lane.kind) {
+        (op::DO, BeamMain | BeamOwn | Callback) => run_steps(py, worker, lane, reader, out, step),
+        (op::READ, BeamMain | BeamOwn | Callback) => names::read(py, worker, reader, out),
+        (op::MEMBERS, BeamMain | BeamOwn | Callback) => {
+            reader.expect_tuple(2)?;
+            let value = steps::target(py, &worker.refs, &names::Globals(worker), reader)?;
+            let prefix = reader.expect_str()?;
+            let members = worker.hooks.bind(py).call_method1(op::MEMBERS, (value, prefix))?;
+            encode_plain(&members, &protocol_key, out)
+        }
+        (op::CALLS, BeamMain | BeamOwn | Callback) => {
+            let cell = u64::try_from(reader.expect_int()?).unwrap_or(0);
+            encode_plain(calls::of_cell(py, cell)?.as_any(), &protocol_key, out)
+        }
+        (op::PING, _) => {
+            out.raw(reader.skip()?);
+            Ok(())
+        }
+        (op::COMPLETE | op::INSPECT | op::IS_COMPLETE, Questions) => {
+            let body = plain_dict(py, reader)?;
+            let answer = worker.hooks.bind(py).call_method1(op, (body,))?;
+            encode_plain(&answer, &protocol_key, out)
+        }
+        (op::NAMES, Questions) => {
+            let answer = worker.hooks.bind(py).call_method0(op)?;
+            encode_plain(&answer, &protocol_key, out)
+        }
+        (other, _) => Err(Failure::refuse("unknown_op", format!("this lane serves no operation {other:?}"))),
+    }
+}
+
+fn run_steps(
+    py: Python<'_>,
+    worker: &Worker,
+    lane: &Arc<Lane>,
+    reader: &mut Reader<'_>,
+    out: &mut Writer,
+    failed: &mut Option<usize>,
+) -> Result<(), Failure> {
+    let call = Do::read(reader)?;
+    reader.finish()?;
+    let cell = call.cell.or(lane.cell);
+    let mut shape = cell.map(|_| Shape::default());
+    let _serving = threads::Serving::enter(lane, cell);
+    let _activity = Activity::lane(py, lane, cell);
+    let mut step = 0;
+    let outcome = call
+        .run(py, &worker.refs, &names::Globals(worker), &mut step, shape.as_mut())
+        .and_then(|value| {
+            if let (Some(cell), Some(shape)) = (cell, shape) {
+                calls::count(cell, shape, bridge_core::marshal::kind(&value));
+            }
+            encode_value_as(&value, call.encoding, &worker.refs, out)
+        });
+    capture::drain(py, false);
+    *failed = Some(step);
+    outcome
+}

@@ -1,0 +1,167 @@
+//! The lanes of other threads than the main one: their threads, what happens when a peer hangs up, and what the peers
+//! have released. What needs the interpreter here is done by one attendant thread.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use crate::lane::{self, Kind, Lane};
+use crate::worker::{Worker, worker};
+use crate::{interrupt, io, main_thread};
+
+static LANES: Mutex<Vec<Weak<Lane>>> = Mutex::new(Vec::new());
+static ATTENDANT: OnceLock<Sender<Errand>> = OnceLock::new();
+
+/// What the attendant does.
+enum Errand {
+    Start(Arc<Lane>),
+    Interrupt(Arc<Lane>),
+    Drop(Vec<Py<PyAny>>),
+}
+
+fn lanes() -> std::sync::MutexGuard<'static, Vec<Weak<Lane>>> {
+    LANES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Has the I/O thread notice when a lane's peer hangs up.
+pub(crate) fn watch(lane: &Arc<Lane>) {
+    lanes().push(Arc::downgrade(lane));
+    io::wake();
+}
+
+/// The lanes whose peers may still hang up.
+pub(crate) fn watched() -> Vec<Arc<Lane>> {
+    let mut lanes = lanes();
+    lanes.retain(|lane| lane.strong_count() > 0);
+    lanes.iter().filter_map(Weak::upgrade).filter(|lane| !lane.is_over()).collect()
+}
+
+/// How many lanes there are.
+pub(crate) fn count() -> usize {
+    lanes().iter().filter(|lane| lane.strong_count() > 0).count()
+}
+
+/// A lane's peer is gone: what still runs for it is stopped. Without the interpreter.
+pub(crate) fn hung_up(lane: &Arc<Lane>) {
+    lane.hung.store(true, std::sync::atomic::Ordering::Release);
+    match lane.kind {
+        Kind::BeamMain | Kind::Cells => {
+            interrupt::interrupt_main_lane(lane.conn.id);
+            main_thread::wake();
+        }
+        _ => send(Errand::Interrupt(lane.clone())),
+    }
+}
+
+/// Starts the thread that serves a lane.
+pub(crate) fn start_thread(lane: Arc<Lane>) {
+    send(Errand::Start(lane));
+}
+
+/// Lets go of objects that the peer does not hold any more.
+pub(crate) fn release(ids: Vec<u64>) {
+    if let Some(worker) = worker() {
+        let objects = worker.refs.release(ids);
+        if !objects.is_empty() {
+            send(Errand::Drop(objects));
+        }
+    }
+}
+
+fn send(errand: Errand) {
+    if let Some(attendant) = ATTENDANT.get() {
+        // The attendant lives as long as the process.
+        let _ = attendant.send(errand);
+    }
+}
+
+/// Starts the attendant.
+pub(crate) fn start_attendant(py: Python<'_>) -> PyResult<()> {
+    let (sender, receiver) = channel();
+    if ATTENDANT.set(sender).is_ok() {
+        let attendant = Bound::new(py, Attendant { errands: Mutex::new(receiver) })?;
+        thread(py, "snakebridge-attendant", attendant.getattr("run")?, ())?;
+    }
+    Ok(())
+}
+
+#[pyclass(frozen)]
+struct Attendant {
+    errands: Mutex<Receiver<Errand>>,
+}
+
+#[pymethods]
+impl Attendant {
+    fn run(&self, py: Python<'_>) {
+        io::block_signals(Some(libc::SIGINT));
+        loop {
+            let errand = py.detach(|| self.errands.lock().unwrap_or_else(PoisonError::into_inner).recv());
+            match errand {
+                Ok(Errand::Start(lane)) => {
+                    if let Err(error) = start(py, &lane) {
+                        io::fault(&format!("no thread could be started for a lane: {error}"));
+                        lane.conn.close();
+                    }
+                }
+                Ok(Errand::Interrupt(lane)) => interrupt::interrupt_thread(py, &lane),
+                Ok(Errand::Drop(objects)) => drop(objects),
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+fn start(py: Python<'_>, lane: &Arc<Lane>) -> PyResult<()> {
+    let name = match lane.kind {
+        Kind::Questions => "snakebridge-questions".to_owned(),
+        _ => format!("snakebridge-lane-{}", lane.conn.id),
+    };
+    let serving = Bound::new(py, LaneThread { lane: lane.clone() })?;
+    thread(py, &name, serving.getattr("run")?, ())
+}
+
+/// A daemon thread of Python: unlike one that only borrows the interpreter, it keeps its thread-locals and its
+/// context for as long as it runs, and the `threading` module knows it.
+fn thread<'py>(py: Python<'py>, name: &str, target: Bound<'py, PyAny>, args: impl IntoPyObject<'py>) -> PyResult<()> {
+    let kwargs = PyDict::new(py);
+    kwargs.set_item("name", name)?;
+    kwargs.set_item("target", target)?;
+    kwargs.set_item("args", args)?;
+    kwargs.set_item("daemon", true)?;
+    let thread = py.import("threading")?.getattr("Thread")?.call((), Some(&kwargs))?;
+    thread.call_method0("start")?;
+    Ok(())
+}
+
+#[pyclass(frozen)]
+struct LaneThread {
+    lane: Arc<Lane>,
+}
+
+#[pymethods]
+impl LaneThread {
+    fn run(&self, py: Python<'_>) {
+        io::block_signals(Some(libc::SIGINT));
+        let Some(worker) = worker() else { return };
+        serve(py, worker, &self.lane);
+    }
+}
+
+fn serve(py: Python<'_>, worker: &Worker, lane: &Arc<Lane>) {
+    lane::serve(py, worker, lane);
+    end_forked_child(py);
+    lane.conn.close();
+}
+
+/// A forked child that comes back out of user code has no business here.
+pub(crate) fn end_forked_child(py: Python<'_>) {
+    if crate::descriptors::forked() {
+        for name in ["stdout", "stderr"] {
+            let _ = py.import("sys").and_then(|sys| sys.getattr(name)?.call_method0("flush"));
+        }
+        // SAFETY: a plain call; the child's buffers have been written.
+        unsafe { libc::_exit(0) }
+    }
+}

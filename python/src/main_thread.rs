@@ -1,0 +1,304 @@
+//! The main thread: it waits for its event loop and its lanes at once, serves calls on the spot, and hands
+//! cells to the package, which runs them on the loop.
+
+use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use bridge_core::exception::write_failure;
+use bridge_core::marshal::{Failure, encode_plain};
+use bridge_core::term::{Limits, Reader, inflate};
+use bridge_core::wire::{Frame, op};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use pyo3::intern;
+use rustix::event::{PollFd, PollFlags, Timespec, poll as poll_fds};
+
+use crate::interrupt::Activity;
+use crate::lane::{self, Lane, Received, Wait};
+use crate::message::{self, Head};
+use crate::wake::Wake;
+use crate::worker::{Worker, plain_dict, protocol_key, render, worker};
+use crate::{calls, capture, lanes, names, threads};
+
+static WAKE: OnceLock<Wake> = OnceLock::new();
+static THREAD: OnceLock<libc::pthread_t> = OnceLock::new();
+static CELLS: OnceLock<Arc<Lane>> = OnceLock::new();
+/// Lanes of the BEAM that this thread serves.
+static LANES: Mutex<Vec<Arc<Lane>>> = Mutex::new(Vec::new());
+/// The cell that runs, or 0.
+static RUNNING: AtomicU64 = AtomicU64::new(0);
+static SHUT_DOWN: AtomicBool = AtomicBool::new(false);
+
+/// Makes the calling thread the main one.
+pub(crate) fn set_up(cells: Option<Arc<Lane>>) -> std::io::Result<()> {
+    let _ = WAKE.set(Wake::new()?);
+    // SAFETY: a plain call.
+    let _ = THREAD.set(unsafe { libc::pthread_self() });
+    if let Some(lane) = cells {
+        lanes::watch(&lane);
+        let _ = CELLS.set(lane);
+    }
+    Ok(())
+}
+
+/// Whether the calling thread is the main one.
+pub(crate) fn is_this() -> bool {
+    // SAFETY: plain calls on threads that live.
+    THREAD.get().is_some_and(|main| unsafe { libc::pthread_equal(*main, libc::pthread_self()) != 0 })
+}
+
+/// What wakes the main thread from waiting.
+pub(crate) fn waker() -> Option<&'static Wake> {
+    WAKE.get()
+}
+
+/// Wakes the main thread from waiting.
+pub(crate) fn wake() {
+    if let Some(wake) = WAKE.get() {
+        wake.wake();
+    }
+}
+
+/// Sends the main thread the signal of an interrupt. The waking closes the gap between its last look for signals and
+/// the wait itself.
+pub(crate) fn signal() {
+    if let Some(&main) = THREAD.get() {
+        // SAFETY: the main thread lives as long as the process.
+        unsafe { libc::pthread_kill(main, libc::SIGINT) };
+        wake();
+    }
+}
+
+/// Has the main thread end the session once it comes back to its loop.
+pub(crate) fn shut_down() {
+    SHUT_DOWN.store(true, Ordering::Release);
+    wake();
+}
+
+/// Gives the main thread one more lane to serve.
+pub(crate) fn add_lane(lane: Arc<Lane>) {
+    LANES.lock().unwrap_or_else(PoisonError::into_inner).push(lane);
+    wake();
+}
+
+/// The lane of cells, if this worker runs cells.
+pub(crate) fn cells_lane() -> Option<&'static Arc<Lane>> {
+    CELLS.get()
+}
+
+/// The cell of Python that runs now.
+pub(crate) fn running_cell() -> Option<u64> {
+    match RUNNING.load(Ordering::Relaxed) {
+        0 => None,
+        cell => Some(cell),
+    }
+}
+
+/// Waits for the event loop's descriptor, at most `timeout` seconds, and serves lanes meanwhile. Returns whether the
+/// loop has events; it returns also when the loop has a new task.
+#[pyfunction]
+#[pyo3(signature = (fd, timeout))]
+pub(crate) fn poll(py: Python<'_>, fd: i32, timeout: Option<f64>) -> PyResult<bool> {
+    lanes::end_forked_child(py);
+    let Some((worker, wake)) = worker().zip(WAKE.get()) else {
+        return Err(pyo3::exceptions::PyRuntimeError::new_err("the worker has not been started"));
+    };
+    let deadline = timeout.and_then(|seconds| {
+        Instant::now().checked_add(Duration::try_from_secs_f64(seconds.max(0.0)).ok()?)
+    });
+    let mut buffer = Vec::new();
+    loop {
+        let lanes = current_lanes();
+        let ready = py.detach(|| wait(fd, wake, &lanes, deadline));
+        py.check_signals()?;
+        if SHUT_DOWN.swap(false, Ordering::AcqRel) {
+            worker.hooks.bind(py).call_method0(intern!(py, "shutdown"))?;
+            return Ok(ready.event_loop);
+        }
+        for lane in &ready.lanes {
+            if serve(py, worker, lane, &mut buffer)? {
+                // The package has something to do now: the loop must not wait on.
+                return Ok(ready.event_loop);
+            }
+        }
+        // After a signal or a waking the loop looks whether its handler, or the end of a cell, left it something.
+        if ready.event_loop || ready.woken || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            return Ok(ready.event_loop);
+        }
+    }
+}
+
+struct Ready {
+    event_loop: bool,
+    /// By a signal, or by another thread.
+    woken: bool,
+    lanes: Vec<Arc<Lane>>,
+}
+
+fn current_lanes() -> Vec<Arc<Lane>> {
+    let mut lanes = LANES.lock().unwrap_or_else(PoisonError::into_inner);
+    lanes.retain(|lane| !lane.is_over());
+    let mut all = lanes.clone();
+    // While a cell runs, what arrives on its lane is an answer to what the cell has asked, or nothing.
+    all.extend(CELLS.get().filter(|lane| running_cell().is_none() && !lane.is_over()).cloned());
+    all
+}
+
+fn wait(fd: i32, wake: &Wake, lanes: &[Arc<Lane>], deadline: Option<Instant>) -> Ready {
+    // SAFETY: the event loop keeps its descriptor open while it waits for it, which is now.
+    let event_loop = unsafe { BorrowedFd::borrow_raw(fd) };
+    let mut fds = Vec::with_capacity(lanes.len() + 2);
+    fds.push(PollFd::new(&event_loop, PollFlags::IN));
+    fds.push(PollFd::new(wake, PollFlags::IN));
+    fds.extend(lanes.iter().map(|lane| PollFd::new(&*lane.conn, PollFlags::IN)));
+    let buffered: Vec<bool> = lanes.iter().map(|lane| lane.has_frame()).collect();
+    let deadline = if buffered.contains(&true) { Some(Instant::now()) } else { deadline };
+    let time = deadline.map(|deadline| {
+        let left = deadline.saturating_duration_since(Instant::now());
+        Timespec { tv_sec: left.as_secs() as _, tv_nsec: left.subsec_nanos() as _ }
+    });
+    if poll_fds(&mut fds, time.as_ref()).is_err() {
+        return Ready { event_loop: false, woken: true, lanes: Vec::new() };
+    }
+    let ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
+    if ready[1] {
+        wake.clear();
+    }
+    let arrived = ready[2..].iter().zip(buffered).map(|(&ready, buffered)| ready || buffered);
+    let lanes = lanes.iter().zip(arrived).filter(|(_, arrived)| *arrived).map(|(lane, _)| lane.clone()).collect();
+    Ready { event_loop: ready[0], woken: ready[1], lanes }
+}
+
+/// Serves what has arrived on a lane; true once a cell was started.
+fn serve(py: Python<'_>, worker: &Worker, lane: &Arc<Lane>, buffer: &mut Vec<u8>) -> PyResult<bool> {
+    loop {
+        match lane.receive(Wait::No) {
+            Received::Frame(frame) => {
+                if lane.kind == lane::Kind::Cells {
+                    let started = execute(py, worker, lane, &frame);
+                    lane.reuse(frame);
+                    if started {
+                        return Ok(true);
+                    }
+                    continue;
+                }
+                let mut answer = lane::serve_frame(py, worker, lane, &frame, std::mem::take(buffer));
+                lane.reuse(frame);
+                lanes::end_forked_child(py);
+                if !answer.is_empty() && !lane.conn.send(&mut answer) {
+                    py.detach(|| lane.send(&mut answer));
+                }
+                *buffer = answer;
+            }
+            Received::Nothing => return Ok(false),
+            Received::Woken => py.check_signals()?,
+            Received::Ended => {
+                lane.conn.close();
+                return Ok(false);
+            }
+        }
+    }
+}
+
+/// Starts a cell; false if that failed, which is answered.
+fn execute(py: Python<'_>, worker: &Worker, lane: &Arc<Lane>, frame: &Frame) -> bool {
+    let refuse = |id, reason, message: &str| {
+        lane.conn.send(&mut message::refusal(id, reason, message, None));
+        false
+    };
+    let bytes = match inflate(frame, &Limits::default()) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            crate::io::fault(&format!("a frame on the lane of cells is no term: {error}"));
+            return false;
+        }
+    };
+    let head = Reader::new(&bytes)
+        .map_err(|error| message::NoMessage { id: None, reason: error.to_string() })
+        .and_then(|mut reader| message::head(&mut reader).map(|head| (head, reader)));
+    let (id, mut reader) = match head {
+        Ok((Head::Request { id, op }, reader)) if op == op::EXECUTE => (id, reader),
+        Ok((Head::Request { id, op }, _)) => {
+            return refuse(id, "unknown_op", &format!("the lane of cells serves no operation {op:?}"));
+        }
+        Err(message::NoMessage { id: Some(id), reason }) => return refuse(id, "bad_message", &reason),
+        Err(message::NoMessage { id: None, reason }) => {
+            crate::io::fault(&reason);
+            return false;
+        }
+        Ok(_) => {
+            crate::io::fault("something that is no request, on the lane of cells");
+            return false;
+        }
+    };
+    match begin(py, worker, lane, id, &mut reader) {
+        Ok(()) => true,
+        Err(failure) => {
+            RUNNING.store(0, Ordering::Relaxed);
+            fail(py, lane, id, &failure);
+            false
+        }
+    }
+}
+
+fn begin(py: Python<'_>, worker: &Worker, lane: &Arc<Lane>, id: i64, reader: &mut Reader<'_>) -> Result<(), Failure> {
+    let body = plain_dict(py, reader)?;
+    let missing = |name: &str| Failure::refuse("bad_message", format!("execute without its {name}"));
+    let cell: u64 = body.get_item("cell")?.and_then(|cell| cell.extract().ok()).ok_or_else(|| missing("cell"))?;
+    let source: String = body.get_item("source")?.and_then(|source| source.extract().ok()).ok_or_else(|| missing("source"))?;
+    let activity = Activity::cell(lane.conn.clone(), cell);
+    RUNNING.store(cell, Ordering::Relaxed);
+    threads::LAST_CELL.store(cell, Ordering::Relaxed);
+    names::apply(py, worker, &source)?;
+    let done = Bound::new(py, Done { id, cell, activity: Mutex::new(Some(activity)) })?;
+    worker.hooks.bind(py).call_method1(intern!(py, "execute"), (body, done))?;
+    Ok(())
+}
+
+/// What the package calls when a cell has ended: sends the answer, behind all output of the cell.
+#[pyclass(frozen)]
+struct Done {
+    id: i64,
+    cell: u64,
+    activity: Mutex<Option<Activity>>,
+}
+
+#[pymethods]
+impl Done {
+    fn __call__(&self, py: Python<'_>, answer: &Bound<'_, PyAny>) -> PyResult<()> {
+        lanes::end_forked_child(py);
+        capture::drain(py, true);
+        // From here on an interrupt of this cell hits nothing, and what is still printed is late.
+        let Some(activity) = self.activity.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+            return Err(pyo3::exceptions::PyRuntimeError::new_err("the cell has been answered already"));
+        };
+        drop(activity);
+        RUNNING.store(0, Ordering::Relaxed);
+        let Some(lane) = CELLS.get() else { return Ok(()) };
+        let mut out = message::ok(Vec::new(), self.id);
+        let written = (|| {
+            let answer = answer.cast::<PyDict>().map_err(PyErr::from)?;
+            answer.set_item("calls", calls::of_cell(py, self.cell)?)?;
+            encode_plain(answer.as_any(), &protocol_key, &mut out)
+        })();
+        match written {
+            Ok(()) => {
+                let mut answer = out.into_bytes();
+                py.detach(|| lane.send(&mut answer));
+            }
+            Err(failure) => fail(py, lane, self.id, &failure),
+        }
+        Ok(())
+    }
+}
+
+fn fail(py: Python<'_>, lane: &Arc<Lane>, id: i64, failure: &Failure) {
+    let mut out = message::error(Vec::new(), id);
+    let mut answer = match write_failure(py, failure, None, &|value| render(value), &mut out) {
+        Ok(()) => out.into_bytes(),
+        Err(_) => message::refusal(id, "unavailable", "the error of this request cannot be described", None),
+    };
+    py.detach(|| lane.send(&mut answer));
+}

@@ -1,0 +1,277 @@
+//! Names of the session, seen from Python: which of its globals are copies of Elixir's, and which are Python's own.
+//!
+//! Elixir says what it has written (`bind`); that waits here until the next cell of Python starts. A copy stays
+//! Elixir's until Python has put another object in its place, or has changed what is in it.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bridge_core::marshal::{ElixirTerm, Failure, decode_value, digest, encode_value, encode_value_as, Encoding};
+use bridge_core::steps::Names;
+use bridge_core::term::{Error, Reader, Token, Writer};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyFrozenSet, PyList, PySet, PyString, PyTuple};
+use pyo3::intern;
+
+use crate::callback;
+use crate::worker::Worker;
+
+/// A container of more items goes to Elixir as a ref.
+const VALUE_ITEMS: usize = 100_000;
+
+static TABLE: Mutex<Option<Table>> = Mutex::new(None);
+
+#[derive(Default)]
+struct Table {
+    /// What Elixir has written since the last cell of Python. A later write replaces an earlier one.
+    written: BTreeMap<String, Written>,
+    /// The names that Elixir owns.
+    owned: HashMap<String, Owned>,
+    /// Every word of the Python sources of this session.
+    words: HashSet<String>,
+}
+
+/// What Elixir has sent of a name.
+enum Written {
+    /// Its value, encoded.
+    Value(Vec<u8>),
+    /// The value is large, and is fetched when the name occurs.
+    Lazy,
+}
+
+/// A name that Elixir owns.
+enum Owned {
+    /// The object that was put into the globals, and what was in it, if that can change.
+    Copy(Py<PyAny>, Option<u64>),
+    /// No cell of Python has mentioned it yet.
+    Lazy,
+}
+
+fn table() -> MutexGuard<'static, Option<Table>> {
+    TABLE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes in what Elixir has written. Without the interpreter.
+pub(crate) fn bind(reader: &mut Reader<'_>) -> Result<(), Error> {
+    let mut written = Vec::new();
+    let count = match reader.token()? {
+        Token::Nil => 0,
+        Token::List(count) => count,
+        other => return Err(unexpected(reader, "a list of names", &other)),
+    };
+    for _ in 0..count {
+        reader.expect_tuple(2)?;
+        let name = reader.expect_str()?.to_owned();
+        match reader.token()? {
+            Token::Atom(lazy) if lazy == "lazy" => written.push((name, Written::Lazy)),
+            Token::Tuple(2) => {
+                reader.expect_atom()?;
+                written.push((name, Written::Value(reader.skip()?.to_vec())));
+            }
+            other => return Err(unexpected(reader, "`{value, _}` or `lazy`", &other)),
+        }
+    }
+    table().get_or_insert_default().written.extend(written);
+    Ok(())
+}
+
+fn unexpected(reader: &Reader<'_>, expected: &'static str, found: &Token<'_>) -> Error {
+    Error::Unexpected { offset: reader.offset(), expected, found: found.kind() }
+}
+
+/// Puts into the globals what Elixir has written, before a cell of Python runs: small values always, large ones when
+/// some source of the session mentions them.
+pub(crate) fn apply(py: Python<'_>, worker: &Worker, source: &str) -> PyResult<()> {
+    let (written, wanted) = {
+        let mut table = table();
+        let table = table.get_or_insert_default();
+        table.words.extend(words(source).map(str::to_owned));
+        let written = std::mem::take(&mut table.written);
+        for (name, what) in &written {
+            if matches!(what, Written::Lazy) {
+                table.owned.insert(name.clone(), Owned::Lazy);
+            }
+        }
+        let wanted: Vec<String> = table
+            .owned
+            .iter()
+            .filter(|(name, owned)| matches!(owned, Owned::Lazy) && table.words.contains(name.as_str()))
+            .map(|(name, _)| name.clone())
+            .collect();
+        (written, wanted)
+    };
+    let globals = worker.globals.bind(py);
+    for (name, what) in written {
+        match what {
+            Written::Value(term) => {
+                let value = decode_value(py, &worker.refs, &mut Reader::fragment(&term));
+                // What Python cannot hold is there all the same, as a term that can be handed back.
+                let value = match value {
+                    Ok(value) => value,
+                    Err(_) => Bound::new(py, ElixirTerm::new(&term))?.into_any(),
+                };
+                put(globals, &name, value)?;
+            }
+            Written::Lazy => {
+                // Python's older value must not be taken for Elixir's.
+                if globals.contains(&name)? {
+                    globals.del_item(&name)?;
+                }
+            }
+        }
+    }
+    if !wanted.is_empty() {
+        fetch(py, globals, &wanted)?;
+    }
+    Ok(())
+}
+
+fn fetch(py: Python<'_>, globals: &Bound<'_, PyDict>, names: &[String]) -> PyResult<()> {
+    let values = match callback::read_names(py, names) {
+        Ok(values) => values,
+        Err(error) if error.is_instance_of::<pyo3::exceptions::PyKeyboardInterrupt>(py) => return Err(error),
+        Err(error) => {
+            let text = format!("Elixir's {} could not be read: {}\n", names.join(", "), error.value(py));
+            py.import(intern!(py, "sys"))?.getattr(intern!(py, "stderr"))?.call_method1(intern!(py, "write"), (text,))?;
+            return Ok(());
+        }
+    };
+    for (name, value) in values.cast::<PyDict>()?.iter() {
+        put(globals, name.cast::<PyString>()?.to_str()?, value)?;
+    }
+    Ok(())
+}
+
+fn put(globals: &Bound<'_, PyDict>, name: &str, value: Bound<'_, PyAny>) -> PyResult<()> {
+    globals.set_item(PyString::intern(globals.py(), name), &value)?;
+    let content = content(&value);
+    let old = table().get_or_insert_default().owned.insert(name.to_owned(), Owned::Copy(value.unbind(), content));
+    drop(old);
+    Ok(())
+}
+
+/// What is in an object, as a number, if that can change.
+fn content(value: &Bound<'_, PyAny>) -> Option<u64> {
+    let can_change = value.cast_exact::<PyList>().is_ok()
+        || value.cast_exact::<PyDict>().is_ok()
+        || value.cast_exact::<PySet>().is_ok()
+        || value.cast_exact::<PyTuple>().is_ok();
+    can_change.then(|| digest(value))
+}
+
+/// Who owns names: `{value, V}` for Python's, `elixir`, or `unbound`.
+pub(crate) fn read(py: Python<'_>, worker: &Worker, reader: &mut Reader<'_>, out: &mut Writer) -> Result<(), Failure> {
+    let count = match reader.token()? {
+        Token::Nil => 0,
+        Token::List(count) => count,
+        other => return Err(unexpected(reader, "a list of names", &other).into()),
+    };
+    let mut names = Vec::with_capacity(count);
+    for _ in 0..count {
+        names.push(reader.expect_str()?);
+    }
+    names.sort_unstable();
+    names.dedup();
+    out.map_header(names.len())?;
+    for name in names {
+        out.binary(name.as_bytes())?;
+        match owner(py, worker, name)? {
+            Owner::Python(value) => {
+                out.tuple_header(2)?;
+                out.atom("value")?;
+                let start = out.position();
+                let written = match is_large(&value) {
+                    true => encode_value_as(&value, Encoding::Ref, &worker.refs, out),
+                    false => encode_value(&value, &worker.refs, out),
+                };
+                if written.is_err() {
+                    // One value that Elixir cannot hold must not hide the others.
+                    out.rewind(start);
+                    encode_value_as(&value, Encoding::Ref, &worker.refs, out)?;
+                }
+            }
+            Owner::Elixir => out.atom("elixir")?,
+            Owner::Nobody => out.atom("unbound")?,
+        }
+    }
+    Ok(())
+}
+
+enum Owner<'py> {
+    Python(Bound<'py, PyAny>),
+    Elixir,
+    Nobody,
+}
+
+fn owner<'py>(py: Python<'py>, worker: &Worker, name: &str) -> PyResult<Owner<'py>> {
+    let value = worker.globals.bind(py).get_item(name)?;
+    let own = worker.hooks.bind(py).call_method0(intern!(py, "own_names"))?;
+    let own = own.cast::<PyDict>()?.get_item(name)?;
+    // The package's own (`In`, `_`, `exit`) are nobody's.
+    let value = value.filter(|value| !own.is_some_and(|own| own.is(value)));
+    let copy = {
+        let table = table();
+        let Some(table) = table.as_ref() else {
+            return Ok(value.map_or(Owner::Nobody, Owner::Python));
+        };
+        if table.written.contains_key(name) {
+            return Ok(Owner::Elixir);
+        }
+        match (table.owned.get(name), &value) {
+            (Some(Owned::Lazy), None) => return Ok(Owner::Elixir),
+            (Some(Owned::Copy(object, content)), Some(value)) if object.is(value) => Some(*content),
+            _ => None,
+        }
+    };
+    // An object that may have changed is looked into without the lock.
+    match (copy, value) {
+        (Some(before), Some(value)) if before.is_none_or(|before| digest(&value) == before) => Ok(Owner::Elixir),
+        (_, value) => {
+            let old = table().as_mut().and_then(|table| table.owned.remove(name));
+            drop(old);
+            Ok(value.map_or(Owner::Nobody, Owner::Python))
+        }
+    }
+}
+
+fn is_large(value: &Bound<'_, PyAny>) -> bool {
+    let container = value.cast_exact::<PyList>().is_ok()
+        || value.cast_exact::<PyTuple>().is_ok()
+        || value.cast_exact::<PyDict>().is_ok()
+        || value.cast_exact::<PySet>().is_ok()
+        || value.cast_exact::<PyFrozenSet>().is_ok();
+    container && value.len().is_ok_and(|length| length > VALUE_ITEMS)
+}
+
+/// The words of a source: all that could be a name.
+fn words(source: &str) -> impl Iterator<Item = &str> {
+    source.split(|c: char| !(c == '_' || c.is_alphanumeric())).filter(|word| !word.is_empty())
+}
+
+/// The names that Elixir owns in Python's globals: they are not Python's to list.
+pub(crate) fn owned_by_elixir(py: Python<'_>, worker: &Worker) -> PyResult<Vec<String>> {
+    let names: Vec<String> = match table().as_ref() {
+        Some(table) => table.owned.keys().chain(table.written.keys()).cloned().collect(),
+        None => Vec::new(),
+    };
+    let mut elixir = Vec::new();
+    for name in names {
+        if matches!(owner(py, worker, &name)?, Owner::Elixir) {
+            elixir.push(name);
+        }
+    }
+    Ok(elixir)
+}
+
+/// The globals of the session, then the builtins: where a call's `{name, _}` is found.
+pub(crate) struct Globals<'a>(pub(crate) &'a Worker);
+
+impl Names for Globals<'_> {
+    fn find<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let key = PyString::intern(py, name);
+        if let Some(value) = self.0.globals.bind(py).get_item(&key)? {
+            return Ok(Some(value));
+        }
+        py.import(intern!(py, "builtins"))?.getattr_opt(key)
+    }
+}

@@ -1,0 +1,270 @@
+//! `sys.stdout` and `sys.stderr`: text goes into the buffer of the connection that it belongs to, and no further; the
+//! I/O thread sends it soon, or the next message takes it along.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use bridge_core::marshal::lossy_text;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+
+use crate::capture::whole_characters;
+use crate::conn::{Stream, Waiting};
+use crate::descriptors::forked;
+use crate::threads;
+
+/// One long text goes in pieces, between which the writer can be held back.
+const PIECE: usize = 64 << 10;
+
+/// A text stream, as `sys.stdout` is one.
+#[pyclass(frozen, module = "snakebridge._native")]
+pub(crate) struct TextStream {
+    stream: Stream,
+    /// The beginning of a character that was written as bytes; in a forked child, of a line.
+    tail: Mutex<Vec<u8>>,
+}
+
+#[pymethods]
+impl TextStream {
+    #[new]
+    fn new(name: &str) -> PyResult<Self> {
+        let stream = match name {
+            "stdout" => Stream::Stdout,
+            "stderr" => Stream::Stderr,
+            other => return Err(pyo3::exceptions::PyValueError::new_err(format!("no stream is called {other:?}"))),
+        };
+        Ok(TextStream { stream, tail: Mutex::default() })
+    }
+
+    /// Writes text; returns its length.
+    fn write(&self, text: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let py = text.py();
+        let Ok(string) = text.cast::<PyString>() else {
+            let class = text.get_type().name()?;
+            return Err(PyTypeError::new_err(format!("write() argument must be str, not {class}")));
+        };
+        match string.to_str() {
+            Ok(text) => self.put(py, text)?,
+            Err(_) => self.put(py, &lossy_text(string)?)?,
+        }
+        string.len()
+    }
+
+    fn writelines(&self, lines: &Bound<'_, PyAny>) -> PyResult<()> {
+        for line in lines.try_iter()? {
+            self.write(&line?)?;
+        }
+        Ok(())
+    }
+
+    fn flush(&self, py: Python<'_>) {
+        if forked() {
+            self.write_all(&mut self.tail());
+        } else if let Some((conn, _)) = threads::destination(py) {
+            conn.flush();
+        }
+    }
+
+    fn isatty(&self) -> bool {
+        false
+    }
+
+    fn fileno(&self) -> i32 {
+        match self.stream {
+            Stream::Stdout => 1,
+            Stream::Stderr => 2,
+        }
+    }
+
+    fn readable(&self) -> bool {
+        false
+    }
+
+    fn writable(&self) -> bool {
+        true
+    }
+
+    fn seekable(&self) -> bool {
+        false
+    }
+
+    /// Does nothing: the stream belongs to the session.
+    fn close(&self) {}
+
+    #[pyo3(signature = (**_settings))]
+    fn reconfigure(&self, _settings: Option<&Bound<'_, PyAny>>) {}
+
+    #[getter]
+    fn name(&self) -> String {
+        format!("<{}>", self.stream.name())
+    }
+
+    #[getter]
+    fn mode(&self) -> &'static str {
+        "w"
+    }
+
+    #[getter]
+    fn encoding(&self) -> &'static str {
+        "utf-8"
+    }
+
+    #[getter]
+    fn errors(&self) -> &'static str {
+        "backslashreplace"
+    }
+
+    #[getter]
+    fn newlines(&self) -> Option<String> {
+        None
+    }
+
+    #[getter]
+    fn line_buffering(&self) -> bool {
+        false
+    }
+
+    #[getter]
+    fn write_through(&self) -> bool {
+        false
+    }
+
+    #[getter]
+    fn closed(&self) -> bool {
+        false
+    }
+
+    #[getter]
+    fn buffer(slf: Bound<'_, Self>) -> ByteStream {
+        ByteStream { text: slf.unbind() }
+    }
+
+    fn __enter__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+
+    fn __exit__(&self, _class: &Bound<'_, PyAny>, _error: &Bound<'_, PyAny>, _traceback: &Bound<'_, PyAny>) {}
+
+    fn __repr__(&self) -> String {
+        format!("<snakebridge {}>", self.stream.name())
+    }
+}
+
+impl TextStream {
+    fn put(&self, py: Python<'_>, text: &str) -> PyResult<()> {
+        if forked() {
+            return Ok(self.put_in_child(text.as_bytes()));
+        }
+        let Some((conn, cell)) = threads::destination(py) else { return Ok(()) };
+        let mut rest = text;
+        while !rest.is_empty() {
+            let mut end = rest.len().min(PIECE);
+            while !rest.is_char_boundary(end) {
+                end -= 1;
+            }
+            let (piece, later) = rest.split_at(end);
+            rest = later;
+            match conn.write(cell, self.stream, piece) {
+                Waiting::Known => {}
+                Waiting::New => crate::io::wake_for_text(),
+                Waiting::TooMuch => {
+                    while conn.is_full() && !conn.is_closed() {
+                        py.detach(|| conn.wait_to_send(Duration::from_millis(50)));
+                        py.check_signals()?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A forked child writes to the plain descriptor, by lines.
+    fn put_in_child(&self, bytes: &[u8]) {
+        let mut tail = self.tail();
+        tail.extend_from_slice(bytes);
+        if bytes.contains(&b'\n') || tail.len() > PIECE {
+            self.write_all(&mut tail);
+        }
+    }
+
+    fn write_all(&self, tail: &mut Vec<u8>) {
+        let fd = match self.stream {
+            Stream::Stdout => rustix::stdio::stdout(),
+            Stream::Stderr => rustix::stdio::stderr(),
+        };
+        let mut rest = tail.as_slice();
+        while !rest.is_empty() {
+            match rustix::io::write(fd, rest) {
+                Ok(count) => rest = &rest[count..],
+                Err(rustix::io::Errno::INTR) => {}
+                Err(_) => break,
+            }
+        }
+        tail.clear();
+    }
+
+    fn tail(&self) -> std::sync::MutexGuard<'_, Vec<u8>> {
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `sys.stdout.buffer`.
+#[pyclass(frozen, module = "snakebridge._native")]
+pub(crate) struct ByteStream {
+    text: Py<TextStream>,
+}
+
+#[pymethods]
+impl ByteStream {
+    /// Writes bytes, which should be UTF-8; returns their number.
+    fn write(&self, py: Python<'_>, bytes: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let bytes = py.get_type::<PyBytes>().call1((bytes,))?;
+        let bytes = bytes.cast::<PyBytes>()?.as_bytes();
+        let stream = self.text.get();
+        if forked() {
+            stream.put_in_child(bytes);
+            return Ok(bytes.len());
+        }
+        let text = {
+            let mut tail = stream.tail();
+            tail.extend_from_slice(bytes);
+            let (text, rest) = whole_characters(&tail);
+            let (text, rest) = (text.into_owned(), rest.to_vec());
+            *tail = rest;
+            text
+        };
+        stream.put(py, &text)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&self, py: Python<'_>) {
+        self.text.get().flush(py);
+    }
+
+    fn isatty(&self) -> bool {
+        false
+    }
+
+    fn fileno(&self) -> i32 {
+        self.text.get().fileno()
+    }
+
+    fn writable(&self) -> bool {
+        true
+    }
+
+    fn readable(&self) -> bool {
+        false
+    }
+
+    #[getter]
+    fn closed(&self) -> bool {
+        false
+    }
+
+    #[getter]
+    fn raw(slf: Bound<'_, Self>) -> Bound<'_, Self> {
+        slf
+    }
+}

@@ -1,0 +1,148 @@
+//! What a thread of Python is doing for whom: the lanes that it serves, the lane that it keeps for its own calls to
+//! Elixir, and the cell that its code belongs to.
+
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::intern;
+
+use crate::conn::Conn;
+use crate::lane::{Kind, Lane};
+use crate::main_thread;
+use crate::worker::worker;
+
+/// The cell that was started last, which late output of unknown origin is counted to. 0: none yet.
+pub(crate) static LAST_CELL: AtomicU64 = AtomicU64::new(0);
+
+thread_local! {
+    static STATE: State = const {
+        State { serving: RefCell::new(Vec::new()), callback: RefCell::new(None) }
+    };
+}
+
+struct State {
+    /// Requests being served by this thread, innermost last.
+    serving: RefCell<Vec<(Arc<Lane>, Option<u64>)>>,
+    /// The lane of this thread's own calls to Elixir, once it has made one.
+    callback: RefCell<Option<Arc<Lane>>>,
+}
+
+/// Says, while it lives, that this thread serves a request.
+pub(crate) struct Serving;
+
+impl Serving {
+    pub(crate) fn enter(lane: &Arc<Lane>, cell: Option<u64>) -> Self {
+        let _ = STATE.try_with(|state| state.serving.borrow_mut().push((lane.clone(), cell)));
+        Serving
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = STATE.try_with(|state| state.serving.borrow_mut().pop());
+    }
+}
+
+/// The lane by which this thread reaches Elixir without opening one.
+pub(crate) fn lane_to_elixir() -> Option<Arc<Lane>> {
+    STATE
+        .try_with(|state| {
+            let serving = state.serving.borrow().last().map(|(lane, _)| lane.clone());
+            serving.or_else(|| state.callback.borrow().clone()).filter(|lane| !lane.is_over())
+        })
+        .ok()
+        .flatten()
+}
+
+/// Keeps a lane for this thread's calls to Elixir, for as long as the thread lives.
+pub(crate) fn keep_callback_lane(lane: Arc<Lane>) {
+    let _ = STATE.try_with(|state| *state.callback.borrow_mut() = Some(lane));
+}
+
+/// Where the output of this thread goes, and the cell that it belongs to.
+pub(crate) fn destination(py: Python<'_>) -> Option<(Arc<Conn>, Option<u64>)> {
+    let served = STATE.try_with(|state| {
+        let serving = state.serving.borrow();
+        // A callback lane belongs to what this thread does anyway: its output goes where that goes.
+        let (lane, cell) = serving.iter().rev().find(|(lane, _)| lane.kind != Kind::Callback)?;
+        Some((lane.conn.clone(), *cell))
+    });
+    if let Ok(Some(served)) = served {
+        return Some(served);
+    }
+    destination_of_cell(cell_of_context(py))
+}
+
+/// Where output of a cell goes: to the host, on the lane of cells while that very cell runs, else on control.
+pub(crate) fn destination_of_cell(cell: Option<u64>) -> Option<(Arc<Conn>, Option<u64>)> {
+    let running = main_thread::running_cell();
+    if let (Some(running), true) = (running, cell.is_none() || cell == running) {
+        if let Some(lane) = main_thread::cells_lane() {
+            return Some((lane.conn.clone(), Some(running)));
+        }
+    }
+    let cell = cell.or(match LAST_CELL.load(Ordering::Relaxed) {
+        0 => None,
+        cell => Some(cell),
+    });
+    Some((worker()?.host.clone(), cell))
+}
+
+/// The cell that this thread's code belongs to.
+pub(crate) fn current_cell(py: Python<'_>) -> Option<u64> {
+    let served = STATE.try_with(|state| state.serving.borrow().last().map(|(_, cell)| *cell));
+    match served {
+        Ok(Some(cell)) => cell,
+        _ => cell_of_context(py),
+    }
+}
+
+/// Whether this thread serves a request of Elixir, and on which lane.
+pub(crate) fn served_lane() -> Option<(Arc<Lane>, Option<u64>)> {
+    STATE.try_with(|state| state.serving.borrow().last().cloned()).ok().flatten()
+}
+
+/// The context variable that says which cell code belongs to: tasks inherit it.
+fn cell_variable(py: Python<'_>) -> PyResult<&'static (Py<PyAny>, Py<PyAny>)> {
+    static VARIABLE: PyOnceLock<(Py<PyAny>, Py<PyAny>)> = PyOnceLock::new();
+    VARIABLE.get_or_try_init(py, || {
+        let variable = py.import("contextvars")?.getattr("ContextVar")?.call1(("snakebridge_cell",))?;
+        variable.call_method1("set", (py.None(),))?;
+        let get = variable.getattr("get")?;
+        Ok((variable.unbind(), get.unbind()))
+    })
+}
+
+fn cell_of_context(py: Python<'_>) -> Option<u64> {
+    let (_, get) = cell_variable(py).ok()?;
+    // A thread has a context of its own, in which nothing is set.
+    let cell = get.bind(py).call1((py.None(),)).ok()?;
+    cell.extract().ok()
+}
+
+/// Makes what runs from here on in this context belong to a cell.
+pub(crate) fn set_cell(py: Python<'_>, cell: Option<u64>) -> PyResult<()> {
+    let (variable, _) = cell_variable(py)?;
+    variable.bind(py).call_method1(intern!(py, "set"), (cell,))?;
+    Ok(())
+}
+
+/// Python's number of this thread.
+pub(crate) fn ident(py: Python<'_>) -> u64 {
+    thread_local! {
+        static IDENT: Cell<u64> = const { Cell::new(0) };
+    }
+    let known = IDENT.try_with(Cell::get).unwrap_or(0);
+    if known != 0 {
+        return known;
+    }
+    let ident = py
+        .import(intern!(py, "threading"))
+        .and_then(|threading| threading.call_method0(intern!(py, "get_ident"))?.extract())
+        .unwrap_or(0);
+    let _ = IDENT.try_with(|cell| cell.set(ident));
+    ident
+}
