@@ -25,4 +25,8 @@ pub mod language;
 #[cfg(feature = "host")]
 pub mod notebook;
 #[cfg(feature = "host")]
+pub mod record;
+#[cfg(feature = "host")]
+pub mod runtime;
+#[cfg(feature = "host")]
 pub mod session;

@@ -7,6 +7,15 @@ mod event;
 mod mime;
 mod reply;
 
+mod caller;
+mod cell;
+mod child;
+mod control;
+mod engine;
+mod names;
+mod shared;
+mod start;
+
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,6 +29,9 @@ pub use reply::{Events, LateEvents, NotYet, Reply, Stream};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::error::{Error, Result};
+use crate::record::Recorder;
+use crate::runtime::{self, Directory, Program};
+use engine::Prepared;
 
 /// How a session is run.
 #[derive(Clone, Debug)]
@@ -40,6 +52,12 @@ pub struct Config {
     pub start_timeout: Duration,
     /// How long completion, inspection and their like may take.
     pub answer_timeout: Duration,
+    /// Where records are kept, if not in the user's own place.
+    pub records: Option<PathBuf>,
+    /// Run this as the worker, whatever Python is found.
+    pub worker: Option<Program>,
+    /// Run this as the BEAM, whatever Elixir is found.
+    pub beam: Option<Program>,
 }
 
 impl Config {
@@ -54,6 +72,9 @@ impl Config {
             grace: Duration::from_secs(3),
             start_timeout: Duration::from_secs(30),
             answer_timeout: Duration::from_secs(5),
+            records: None,
+            worker: None,
+            beam: None,
         }
     }
 }
@@ -83,6 +104,10 @@ pub struct CellRequest {
     pub store_history: bool,
     /// Whether somebody can answer questions; if not, reading from standard input is an end of file.
     pub allow_input: bool,
+    /// How many columns there are for what it shows; `None` leaves that to the language.
+    pub width: Option<u64>,
+    /// Whether what it shows may be coloured; `None` leaves that to the language.
+    pub colors: Option<bool>,
     /// Its number; `None` takes the next one. Replaying a record gives the cells their numbers back.
     pub number: Option<u64>,
 }
@@ -96,6 +121,8 @@ impl CellRequest {
             silent: false,
             store_history: true,
             allow_input: true,
+            width: None,
+            colors: None,
             number: None,
         }
     }
@@ -142,7 +169,6 @@ pub struct Session {
 /// How many events may wait for who reads them; then the child waits.
 const EVENTS_HELD: usize = 256;
 
-#[expect(dead_code, reason = "read by the engine")]
 #[derive(Debug)]
 enum Command {
     Execute(u64, CellRequest, mpsc::Sender<Event>),
@@ -164,8 +190,38 @@ impl Session {
     /// When the session's directory or its record cannot be made. A child that cannot be started is no error here:
     /// [`Session::children`] and the first cell that needs it say so.
     pub fn start(config: Config) -> Result<(Session, LateEvents)> {
-        let _ = config;
-        Err(Error::Ended)
+        let directory = Directory::create()?;
+        let listener = runtime::bind(&directory)?;
+        let recorder = Recorder::open(&config.recording, config.records.as_deref(), &config.directory)?;
+        let (name, last_cell) = (recorder.name().map(str::to_owned), recorder.last_cell());
+        let (commands, received) = mpsc::unbounded_channel();
+        let (late, late_events) = mpsc::channel(EVENTS_HELD);
+        let starting = Children {
+            python: ChildState::Starting,
+            elixir: ChildState::Starting,
+        };
+        let (children, watched) = watch::channel(starting);
+        let place = config.directory.clone();
+        engine::spawn(Prepared {
+            config,
+            directory,
+            listener,
+            recorder,
+            commands: received,
+            late,
+            children,
+        })
+        .map_err(|error| Error::file("cannot start a session in", place, error))?;
+        let last_cell = Arc::new(Mutex::new(last_cell));
+        Ok((
+            Session {
+                commands,
+                children: watched,
+                last_cell,
+                name,
+            },
+            Stream(late_events),
+        ))
     }
 
     /// The record's name; `None` when nothing is kept.

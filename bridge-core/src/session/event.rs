@@ -5,9 +5,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::mime::Bundle;
+use super::mime::{Bundle, Data};
 use crate::language::Language;
-use crate::wire::{Status, StreamName};
+use crate::wire::{self, CellEvent, NameInfo, Status, StreamName};
 
 /// One thing that a cell did. [`Event::Started`] comes first and [`Event::Finished`] last, each exactly once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -158,4 +158,100 @@ pub enum ChildState {
         /// Why.
         error: crate::error::Error,
     },
+}
+
+/// An event as a child sent it, and what was wrong with a part of it: the rest is shown all the same.
+pub(super) struct Heard {
+    pub(super) event: Event,
+    pub(super) problem: Option<String>,
+}
+
+impl From<CellEvent> for Heard {
+    fn from(event: CellEvent) -> Heard {
+        let mut problem = None;
+        let event = match event {
+            CellEvent::Stream { name, text, .. } => Event::Stream { name, text },
+            CellEvent::Display {
+                data,
+                metadata,
+                display_id,
+                update,
+                ..
+            } => Event::Display {
+                data: bundle(data, &mut problem),
+                metadata: json(&metadata, &mut problem),
+                display_id,
+                update,
+            },
+            CellEvent::Clear { wait, .. } => Event::Clear { wait },
+            CellEvent::Result { data, metadata, .. } => Event::Result {
+                data: bundle(data, &mut problem),
+                metadata: json(&metadata, &mut problem),
+            },
+            CellEvent::Error {
+                class,
+                message,
+                traceback,
+                hint,
+                ..
+            } => Event::Error {
+                class,
+                message,
+                traceback,
+                hint,
+            },
+        };
+        Heard { event, problem }
+    }
+}
+
+impl From<wire::Inspection> for Inspection {
+    fn from(inspection: wire::Inspection) -> Inspection {
+        Inspection {
+            found: inspection.found,
+            data: bundle(inspection.data, &mut None),
+        }
+    }
+}
+
+impl Name {
+    pub(super) fn of(language: Language, info: NameInfo) -> Name {
+        let NameInfo {
+            name,
+            r#type,
+            size,
+            value,
+        } = info;
+        Name {
+            name,
+            language,
+            r#type,
+            size,
+            value,
+        }
+    }
+}
+
+/// Forms that are not what their type says are left out.
+fn bundle(data: Vec<(String, Vec<u8>)>, problem: &mut Option<String>) -> Bundle {
+    let mut forms = Bundle::default();
+    for (mime, bytes) in data {
+        match Data::from_bytes(&mime, bytes) {
+            Ok(data) => {
+                forms.0.insert(mime, data);
+            }
+            Err(error) => *problem = Some(error),
+        }
+    }
+    forms
+}
+
+fn json(text: &str, problem: &mut Option<String>) -> Map<String, Value> {
+    if text.is_empty() {
+        return Map::new();
+    }
+    serde_json::from_str(text).unwrap_or_else(|error| {
+        *problem = Some(format!("metadata is no JSON object: {error}"));
+        Map::new()
+    })
 }

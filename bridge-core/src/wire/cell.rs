@@ -17,6 +17,10 @@ pub struct Execute {
     pub silent: bool,
     /// For the BEAM: whether names of Python may exist.
     pub read: Option<bool>,
+    /// How many columns the output has, where that matters.
+    pub width: Option<u64>,
+    /// Whether text may be coloured.
+    pub colors: Option<bool>,
 }
 
 impl Execute {
@@ -32,19 +36,24 @@ impl Execute {
             store_history: fields.bool("store_history")?,
             silent: fields.bool("silent")?,
             read: fields.get("read").map(|_| fields.bool("read")).transpose()?,
+            width: fields.optional_u64("width")?,
+            colors: fields.get("colors").map(|_| fields.bool("colors")).transpose()?,
         })
     }
 
     /// The request's body.
     pub fn to_term(&self) -> Term {
-        let common = [
-            (Term::atom("cell"), Term::from(self.cell)),
-            (Term::atom("source"), Term::from(&self.source)),
-            (Term::atom("store_history"), Term::from(self.store_history)),
-            (Term::atom("silent"), Term::from(self.silent)),
+        let fields = [
+            ("cell", Term::from(self.cell)),
+            ("source", Term::from(&self.source)),
+            ("store_history", Term::from(self.store_history)),
+            ("silent", Term::from(self.silent)),
+            ("read", self.read.into()),
+            ("width", self.width.into()),
+            ("colors", self.colors.into()),
         ];
-        let read = self.read.map(|read| (Term::atom("read"), Term::from(read)));
-        Term::map(common.into_iter().chain(read))
+        let present = fields.into_iter().filter(|(_, value)| !value.is_nil());
+        Term::map(present.map(|(name, value)| (Term::atom(name), value)))
     }
 }
 

@@ -1,0 +1,600 @@
+//! Running one cell: from the queue to its last event, whatever becomes of the child meanwhile.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::spawn_local;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::child::{Ending, Live, Order};
+use super::control::{misunderstanding, title, unknown};
+use super::event::Heard;
+use super::shared::{Current, Inbox, Shared};
+use super::{CellRequest, Event, LateEvent};
+use crate::error::{Error, Hint};
+use crate::language::Language;
+use crate::runtime::{MessageReader, MessageWriter};
+use crate::term::Term;
+use crate::wire::{CellEvent, Execute, Failure, InputRequest, Message, Status, Summary, op};
+
+/// A child may not have begun the cell when the interrupt comes; it is asked again after so long.
+const INTERRUPT_AGAIN: Duration = Duration::from_millis(50);
+/// How long a child that is about to be killed is asked what it holds.
+const USAGE_TIME: Duration = Duration::from_millis(100);
+/// What a dead child had still sent is waited for so long.
+const LAST_WORDS: Duration = Duration::from_millis(20);
+
+/// A cell that was handed in.
+pub(super) struct Job {
+    pub(super) number: u64,
+    pub(super) request: CellRequest,
+    pub(super) events: mpsc::Sender<Event>,
+}
+
+/// Runs a cell to its end. `interrupted` says that the user has called it off already.
+pub(super) async fn run(shared: &Rc<Shared>, job: Job, interrupted: bool) {
+    let Job {
+        number,
+        request,
+        events,
+    } = job;
+    let (inbox, received) = mpsc::unbounded_channel();
+    let language = request.language;
+    let current = Rc::new(Current {
+        cell: number,
+        language,
+        inbox,
+        events: events.clone(),
+        finished: Cell::new(false),
+    });
+    shared.set_current(Some(current.clone()));
+    if interrupted {
+        let _ = current.inbox.send(Inbox::Interrupt);
+    }
+    shared.recorder.borrow_mut().started(number, &request);
+    let begun = Instant::now();
+    let mut running = Running {
+        shared,
+        number,
+        request: &request,
+        current: &current,
+        inbox: received,
+        sink: Sink::new(events),
+        input: None,
+        stop: Stop::No,
+    };
+    running.emit(Event::Started {
+        cell: number,
+        language,
+    });
+    let end = running.run().await;
+    let Running {
+        inbox: mut received,
+        mut sink,
+        ..
+    } = running;
+
+    current.finished.set(true);
+    while let Ok(late) = received.try_recv() {
+        if let Inbox::Notice(text) = late {
+            sink.push(shared, Event::Notice { text });
+        }
+    }
+    if let Some(error) = end.error {
+        sink.push(shared, error);
+    }
+    let duration_us = match &end.summary {
+        Some(summary) => summary.duration_us,
+        None => u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX),
+    };
+    if let Some(summary) = &end.summary {
+        shared.names.borrow_mut().update(language, summary);
+    }
+    let problem = shared
+        .recorder
+        .borrow_mut()
+        .finished(end.status, duration_us, end.summary.as_ref());
+    if let Some(text) = problem {
+        sink.push(shared, Event::Notice { text });
+    }
+    sink.push(
+        shared,
+        Event::Finished {
+            status: end.status,
+            duration_us,
+        },
+    );
+    shared.set_current(None);
+    // Who reads slowly holds up the events, not the next cell.
+    let shared = shared.clone();
+    spawn_local(async move { sink.flush(&shared).await });
+}
+
+/// Ends a cell that cannot be run any more.
+pub(super) fn refuse(job: Job) {
+    let Job {
+        number,
+        request,
+        events,
+    } = job;
+    let started = Event::Started {
+        cell: number,
+        language: request.language,
+    };
+    let finished = Event::Finished {
+        status: Status::Error,
+        duration_us: 0,
+    };
+    for event in [started, error_event("SessionEnded", &Error::Ended), finished] {
+        // The channel of a cell that has not started is empty.
+        let _ = events.try_send(event);
+    }
+}
+
+struct Running<'a> {
+    shared: &'a Rc<Shared>,
+    number: u64,
+    request: &'a CellRequest,
+    current: &'a Rc<Current>,
+    inbox: mpsc::UnboundedReceiver<Inbox>,
+    sink: Sink,
+    /// The question that waits for an answer: its request's id, and whether it is for a password.
+    input: Option<(i64, bool)>,
+    stop: Stop,
+}
+
+/// What the user's interrupt has come to.
+enum Stop {
+    No,
+    /// The child was asked; when this time has come, it is killed.
+    Asked(Instant),
+    /// The child is being killed.
+    Killed(String),
+}
+
+/// How a cell ended.
+struct End {
+    status: Status,
+    error: Option<Event>,
+    summary: Option<Summary>,
+}
+
+impl End {
+    fn failed(class: &str, error: &Error) -> End {
+        End {
+            status: Status::Error,
+            error: Some(error_event(class, error)),
+            summary: None,
+        }
+    }
+
+    fn interrupted() -> End {
+        End {
+            status: Status::Interrupted,
+            error: None,
+            summary: None,
+        }
+    }
+}
+
+fn error_event(class: &str, error: &Error) -> Event {
+    Event::Error {
+        class: class.to_owned(),
+        message: error.to_string(),
+        traceback: Vec::new(),
+        hint: error.hint(),
+    }
+}
+
+impl Running<'_> {
+    async fn run(&mut self) -> End {
+        let live = match self.child().await {
+            Ok(live) => live,
+            Err(end) => return end,
+        };
+        let Some((mut reader, writer)) = live.main.borrow_mut().take() else {
+            let error = Error::Unavailable {
+                language: self.request.language,
+                reason: "its lane is in use".into(),
+            };
+            return End::failed("BridgeError", &error);
+        };
+        let id = i64::try_from(self.number).unwrap_or(i64::MAX);
+        if self.request.language == Language::Python {
+            self.shared.python_used.set(true);
+        }
+        let request = Message::Req {
+            id,
+            op: op::EXECUTE.into(),
+            body: self.execute().to_term(),
+        };
+        if let Err(error) = writer.send(&request) {
+            *live.main.borrow_mut() = Some((reader, writer));
+            return End::failed("BridgeError", &live.control.refused(op::EXECUTE, &error));
+        }
+        live.served.set(true);
+        let end = self.attend(&live, id, &mut reader, &writer).await;
+        *live.main.borrow_mut() = Some((reader, writer));
+        end
+    }
+
+    fn execute(&self) -> Execute {
+        let read = (self.request.language == Language::Elixir).then(|| self.shared.python_used.get());
+        Execute {
+            cell: self.number,
+            source: self.request.source.clone(),
+            store_history: self.request.store_history,
+            silent: self.request.silent,
+            read,
+            width: self.request.width,
+            colors: self.request.colors,
+        }
+    }
+
+    /// The child that the cell needs, once it is up and knows the other language's names.
+    async fn child(&mut self) -> Result<Rc<Live>, End> {
+        let shared = self.shared;
+        let language = self.request.language;
+        let ready = async {
+            let live = shared.slot(language).ready().await?;
+            if language == Language::Python {
+                shared.joined().await;
+            }
+            Ok(live)
+        };
+        tokio::pin!(ready);
+        loop {
+            tokio::select! {
+                ready = &mut ready => return ready.map_err(|error| End::failed("StartError", &error)),
+                message = self.inbox.recv() => match message {
+                    Some(Inbox::Interrupt) => return Err(End::interrupted()),
+                    Some(Inbox::Notice(text)) => self.sink.push(shared, Event::Notice { text }),
+                    Some(Inbox::Answer(_)) => {}
+                    Some(Inbox::End) | None => return Err(End::failed("SessionEnded", &Error::Ended)),
+                },
+                () = self.sink.flush(self.shared), if !self.sink.waiting.is_empty() => {}
+            }
+        }
+    }
+
+    /// Sees the cell through on a child that has been told to run it.
+    async fn attend(
+        &mut self,
+        live: &Rc<Live>,
+        id: i64,
+        reader: &mut MessageReader,
+        writer: &MessageWriter,
+    ) -> End {
+        let mut ended = live.ended.subscribe();
+        let mut connected = true;
+        loop {
+            let patience = async {
+                match self.stop {
+                    Stop::Asked(deadline) => sleep_until(deadline).await,
+                    _ => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                _ = ended.wait_for(Option::is_some) => {
+                    let ending = live.ended.borrow().clone();
+                    // What it had sent before it died comes first, even its answer.
+                    while connected && let Ok(Ok(message)) = timeout(LAST_WORDS, reader.next()).await {
+                        if let Some(end) = self.take(live, id, message, writer) {
+                            return end;
+                        }
+                    }
+                    return self.died(live.language, ending);
+                }
+                message = self.inbox.recv() => match message {
+                    Some(Inbox::Interrupt) => self.interrupt(live).await,
+                    Some(Inbox::Notice(text)) => self.emit(Event::Notice { text }),
+                    Some(Inbox::Answer(text)) => self.answer(writer, text),
+                    Some(Inbox::End) | None => return End::failed("SessionEnded", &Error::Ended),
+                },
+                () = patience => self.lose_patience(live).await,
+                () = self.sink.flush(self.shared), if !self.sink.waiting.is_empty() => {}
+                message = reader.next(), if connected && self.sink.waiting.is_empty() => match message {
+                    Ok(message) => {
+                        if let Some(end) = self.take(live, id, message, writer) {
+                            return end;
+                        }
+                    }
+                    Err(lost) => {
+                        connected = false;
+                        let because = lost.to_string();
+                        let generation = live.generation;
+                        self.shared.slot(live.language).order(Order::Broken { generation, because });
+                    }
+                },
+            }
+        }
+    }
+
+    /// Takes a message of the child; gives the end if it is that.
+    fn take(
+        &mut self,
+        live: &Live,
+        id: i64,
+        message: Result<Message, crate::wire::Malformed>,
+        writer: &MessageWriter,
+    ) -> Option<End> {
+        let language = live.language;
+        match message {
+            Ok(Message::Ok { id: theirs, value }) if theirs == id => Some(match Summary::from_term(&value) {
+                Ok(summary) => End {
+                    status: summary.status,
+                    error: None,
+                    summary: Some(summary),
+                },
+                Err(error) => End::failed("BridgeError", &live.control.refused(op::EXECUTE, &error)),
+            }),
+            Ok(Message::Error { id: theirs, failure }) if theirs == id => {
+                let message = failure.to_string();
+                let hint = failure.hint().map(str::to_owned);
+                Some(End::failed(
+                    "BridgeError",
+                    &Error::Refused {
+                        language,
+                        operation: op::EXECUTE,
+                        message,
+                        hint,
+                    },
+                ))
+            }
+            // An answer to what is no longer asked.
+            Ok(Message::Ok { .. } | Message::Error { .. }) => None,
+            Ok(Message::Ev { op, body }) => {
+                self.event(language, &op, &body);
+                None
+            }
+            Ok(Message::Req { id, op, body }) => {
+                self.request(language, id, &op, &body, writer);
+                None
+            }
+            Ok(Message::Hello(_)) => {
+                self.fault(language, "a second hello");
+                None
+            }
+            Err(malformed) => {
+                match malformed.id {
+                    Some(id) => send_error(writer, id, Failure::bridge("bad_message", malformed.to_string())),
+                    None => self.fault(language, &malformed.to_string()),
+                }
+                None
+            }
+        }
+    }
+
+    fn event(&mut self, language: Language, name: &str, body: &Term) {
+        match CellEvent::from_term(name, body) {
+            Ok(Some(event)) => {
+                let cell = event.cell();
+                let Heard { event, problem } = event.into();
+                if cell.is_some_and(|cell| cell != self.number) {
+                    self.shared.recorder.borrow_mut().late(cell, &event);
+                    self.sink
+                        .waiting
+                        .push_back(Waiting::Late(LateEvent { cell, event }));
+                } else {
+                    self.emit(event);
+                }
+                if let Some(problem) = problem {
+                    self.fault(language, &problem);
+                }
+            }
+            Ok(None) => self.fault(language, &format!("an unknown event `{name}`")),
+            Err(error) => self.fault(language, &error.to_string()),
+        }
+    }
+
+    fn request(&mut self, language: Language, id: i64, operation: &str, body: &Term, writer: &MessageWriter) {
+        match operation {
+            op::INPUT => match InputRequest::from_term(body) {
+                Ok(_) if !self.request.allow_input => {
+                    send_error(writer, id, Failure::bridge("eof", "nobody is there to answer"));
+                }
+                Ok(InputRequest { prompt, password, .. }) => {
+                    // A child asks one question at a time; an older one has been given up.
+                    self.input = Some((id, password));
+                    self.emit(Event::Input { prompt, password });
+                }
+                Err(error) => send_error(writer, id, Failure::bridge("bad_message", error.to_string())),
+            },
+            op::PING => {
+                let _ = writer.send(&Message::Ok {
+                    id,
+                    value: body.clone(),
+                });
+            }
+            _ => {
+                send_error(writer, id, unknown(operation));
+                self.fault(language, &format!("an unknown request `{operation}`"));
+            }
+        }
+    }
+
+    fn answer(&mut self, writer: &MessageWriter, text: Option<String>) {
+        let Some((id, password)) = self.input.take() else {
+            return;
+        };
+        if !password {
+            self.shared.recorder.borrow_mut().answered(text.as_deref());
+        }
+        match text {
+            Some(text) => {
+                let _ = writer.send(&Message::Ok {
+                    id,
+                    value: Term::from(text),
+                });
+            }
+            None => send_error(writer, id, Failure::bridge("eof", "end of file")),
+        }
+    }
+
+    /// The first interrupt asks, the second kills.
+    async fn interrupt(&mut self, live: &Rc<Live>) {
+        match self.stop {
+            Stop::No => {
+                let grace = self.shared.config.grace;
+                self.stop = Stop::Asked(Instant::now() + grace);
+                spawn_local(ask_to_stop(self.current.clone(), live.clone(), grace));
+            }
+            Stop::Asked(_) => {
+                self.kill(live, "it was interrupted again before it had stopped")
+                    .await
+            }
+            Stop::Killed(_) => {}
+        }
+    }
+
+    async fn lose_patience(&mut self, live: &Rc<Live>) {
+        let grace = self.shared.config.grace;
+        if !self.sink.waiting.is_empty() {
+            // It may well have stopped: what it said is still to be read.
+            self.stop = Stop::Asked(Instant::now() + grace);
+            return;
+        }
+        self.kill(live, &format!("it did not stop within {} s", grace.as_secs_f32()))
+            .await;
+    }
+
+    async fn kill(&mut self, live: &Rc<Live>, why: &str) {
+        // Its control connection answers even while a cell hangs, so the user hears what is lost.
+        let usage = match live.language {
+            Language::Python => live.control.ask(op::USAGE, Term::nil(), USAGE_TIME).await.ok(),
+            Language::Elixir => None,
+        };
+        let refs = usage
+            .as_ref()
+            .and_then(|usage| usage.get("refs"))
+            .and_then(Term::as_u64);
+        let because = format!("{why}, and was killed");
+        self.stop = Stop::Killed(because.clone());
+        self.shared.slot(live.language).order(Order::Kill {
+            generation: live.generation,
+            because,
+            refs,
+        });
+    }
+
+    fn died(&mut self, language: Language, ending: Option<Ending>) -> End {
+        if let Stop::Killed(because) = &self.stop {
+            let message = format!("the cell was interrupted: {because}");
+            let error = Event::Error {
+                class: "Interrupted".into(),
+                message,
+                traceback: Vec::new(),
+                hint: None,
+            };
+            return End {
+                status: Status::Interrupted,
+                error: Some(error),
+                summary: None,
+            };
+        }
+        let (class, who) = match language {
+            Language::Python => ("WorkerDied", "Python's worker"),
+            Language::Elixir => ("BeamDied", "the BEAM"),
+        };
+        let reason = ending.as_ref().map_or("unknown", |ending| ending.reason.as_str());
+        let hint = match ending.as_ref().and_then(|ending| ending.death.signal()) {
+            Some(libc::SIGSEGV | libc::SIGABRT | libc::SIGBUS | libc::SIGILL | libc::SIGFPE) => {
+                "native code crashed: the library that the cell called, or one that it uses"
+            }
+            Some(libc::SIGKILL) => "something outside killed it; when memory runs out, the system does",
+            _ => "the cell, or code that it called, ended the whole process",
+        };
+        let error = Event::Error {
+            class: class.into(),
+            message: format!("{who} ended while the cell ran: {reason}"),
+            traceback: Vec::new(),
+            hint: Some(format!(
+                "{hint}; the next {} cell finds a new one",
+                title(language)
+            )),
+        };
+        End {
+            status: Status::Error,
+            error: Some(error),
+            summary: None,
+        }
+    }
+
+    fn fault(&mut self, language: Language, text: &str) {
+        self.emit(Event::Notice {
+            text: misunderstanding(language, text),
+        });
+    }
+
+    fn emit(&mut self, event: Event) {
+        self.sink.push(self.shared, event);
+    }
+}
+
+/// Asks a child to stop a cell, until it has or the grace time is over.
+async fn ask_to_stop(current: Rc<Current>, live: Rc<Live>, grace: Duration) {
+    let deadline = Instant::now() + grace;
+    while !current.finished.get() && Instant::now() < deadline {
+        match live.control.ask(op::INTERRUPT, current.cell.into(), grace).await {
+            // It has not begun the cell, or has just ended it.
+            Ok(answer) if answer.as_bool() == Some(false) => sleep(INTERRUPT_AGAIN).await,
+            _ => return,
+        }
+    }
+}
+
+fn send_error(writer: &MessageWriter, id: i64, failure: Failure) {
+    // What the host itself says can be encoded.
+    let _ = writer.send(&Message::Error { id, failure });
+}
+
+/// Events on their way to who reads them. While any wait, nothing is read from the child.
+struct Sink {
+    events: mpsc::Sender<Event>,
+    waiting: VecDeque<Waiting>,
+}
+
+enum Waiting {
+    Own(Event),
+    /// Output of an earlier cell.
+    Late(LateEvent),
+}
+
+impl Sink {
+    fn new(events: mpsc::Sender<Event>) -> Sink {
+        Sink {
+            events,
+            waiting: VecDeque::new(),
+        }
+    }
+
+    fn push(&mut self, shared: &Shared, event: Event) {
+        shared.recorder.borrow_mut().event(&event);
+        self.waiting.push_back(Waiting::Own(event));
+    }
+
+    /// Hands all over. May be dropped and called again.
+    async fn flush(&mut self, shared: &Shared) {
+        while let Some(next) = self.waiting.front() {
+            match next {
+                Waiting::Own(_) => {
+                    let permit = self.events.reserve().await;
+                    // An error: nobody wants them.
+                    if let (Some(Waiting::Own(event)), Ok(permit)) = (self.waiting.pop_front(), permit) {
+                        permit.send(event);
+                    }
+                }
+                Waiting::Late(_) => {
+                    let permit = shared.late().reserve().await;
+                    if let (Some(Waiting::Late(event)), Ok(permit)) = (self.waiting.pop_front(), permit) {
+                        permit.send(event);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,352 @@
+//! One child of a session, through all its generations: started, watched, ended, started again.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::spawn_local;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::caller::{Caller, Questions};
+use super::shared::Shared;
+use super::start::{Started, start};
+use super::{ChildState, Event};
+use crate::error::{Error, Result};
+use crate::language::Language;
+use crate::runtime::{Connection, Death, MessageReader, MessageWriter, Output, Process};
+use crate::term::Term;
+use crate::wire::{Attach, Hello, StreamName, op};
+
+/// A child that has lived so long is started again by itself when it dies; one that dies sooner and has run no cell
+/// waits for its next use, so that what kills it at once does not do so for ever.
+const SETTLED: Duration = Duration::from_secs(5);
+/// How long an orderly end may take.
+const SHUTDOWN_TIME: Duration = Duration::from_secs(1);
+/// After its connection broke, a dying process gets so long to be seen dead.
+const DYING_TIME: Duration = Duration::from_millis(300);
+/// What a dead child had still printed is waited for so long.
+const LAST_WORDS: Duration = Duration::from_millis(20);
+
+/// The place of one child.
+pub(super) struct Slot {
+    pub(super) language: Language,
+    orders: mpsc::UnboundedSender<Order>,
+    state: watch::Sender<SlotState>,
+}
+
+/// What [`supervise`] is told.
+pub(super) enum Order {
+    /// Start, if nothing runs.
+    Start,
+    /// End the process at once.
+    Kill {
+        generation: u64,
+        because: String,
+        refs: Option<u64>,
+    },
+    /// Its connection has ended.
+    Broken { generation: u64, because: String },
+    /// End it, and start a new one.
+    Restart(oneshot::Sender<Result<()>>),
+    /// End it for good.
+    Stop(oneshot::Sender<()>),
+}
+
+#[derive(Clone)]
+enum SlotState {
+    Down(String),
+    Starting,
+    Up(Rc<Live>),
+    Failed(Error),
+}
+
+/// A child that is up.
+pub(super) struct Live {
+    pub(super) language: Language,
+    pub(super) generation: u64,
+    pub(super) hello: Hello,
+    pub(super) control: Rc<Caller>,
+    pub(super) own: Questions,
+    /// Taken by the cell that runs.
+    pub(super) main: RefCell<Option<(MessageReader, MessageWriter)>>,
+    /// Whether it has run a cell.
+    pub(super) served: Cell<bool>,
+    /// How it ended.
+    pub(super) ended: watch::Sender<Option<Ending>>,
+}
+
+/// How a child ended.
+#[derive(Clone, Debug)]
+pub(super) struct Ending {
+    pub(super) death: Death,
+    pub(super) reason: String,
+}
+
+impl Slot {
+    pub(super) fn new(language: Language) -> (Slot, mpsc::UnboundedReceiver<Order>) {
+        let (orders, receiver) = mpsc::unbounded_channel();
+        (
+            Slot {
+                language,
+                orders,
+                state: watch::Sender::new(SlotState::Starting),
+            },
+            receiver,
+        )
+    }
+
+    pub(super) fn order(&self, order: Order) {
+        let _ = self.orders.send(order);
+    }
+
+    /// The child, if it is up.
+    pub(super) fn live(&self) -> Option<Rc<Live>> {
+        match &*self.state.borrow() {
+            SlotState::Up(live) => Some(live.clone()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn failed(&self) -> bool {
+        matches!(&*self.state.borrow(), SlotState::Failed(_))
+    }
+
+    /// The child, if it is up, else why it is not.
+    pub(super) fn available(&self) -> Result<Rc<Live>> {
+        let unavailable = |reason: &str| {
+            Err(Error::Unavailable {
+                language: self.language,
+                reason: reason.into(),
+            })
+        };
+        match &*self.state.borrow() {
+            SlotState::Up(live) => Ok(live.clone()),
+            SlotState::Starting => unavailable("it is starting"),
+            SlotState::Down(reason) => unavailable(reason),
+            SlotState::Failed(error) => Err(error.clone()),
+        }
+    }
+
+    /// The child, once it is up; it is started if need be.
+    pub(super) async fn ready(&self) -> Result<Rc<Live>> {
+        let mut state = self.state.subscribe();
+        let asleep = matches!(
+            *state.borrow_and_update(),
+            SlotState::Down(_) | SlotState::Failed(_)
+        );
+        if asleep {
+            self.order(Order::Start);
+            // What is known now is about the last one.
+            if state.changed().await.is_err() {
+                return Err(Error::Ended);
+            }
+        }
+        loop {
+            match &*state.borrow_and_update() {
+                SlotState::Up(live) => return Ok(live.clone()),
+                SlotState::Failed(error) => return Err(error.clone()),
+                SlotState::Down(reason) => {
+                    return Err(Error::Died {
+                        language: self.language,
+                        reason: reason.clone(),
+                    });
+                }
+                SlotState::Starting => {}
+            }
+            if state.changed().await.is_err() {
+                return Err(Error::Ended);
+            }
+        }
+    }
+
+    fn set(&self, shared: &Shared, state: SlotState) {
+        let public = match &state {
+            SlotState::Down(reason) => ChildState::Down {
+                reason: Some(reason.clone()),
+            },
+            SlotState::Starting => ChildState::Starting,
+            SlotState::Failed(error) => ChildState::Failed { error: error.clone() },
+            SlotState::Up(live) => ChildState::Up {
+                pid: live.hello.pid,
+                generation: live.generation,
+                executable: live.hello.executable.clone().unwrap_or_default(),
+                versions: live.hello.versions.clone(),
+            },
+        };
+        self.state.send_replace(state);
+        shared.publish(self.language, public);
+    }
+}
+
+impl Live {
+    /// Where the BEAM finds this worker.
+    pub(super) fn attach(&self) -> Option<Attach> {
+        let socket = self.hello.socket.clone()?;
+        Some(Attach {
+            generation: self.generation,
+            socket,
+        })
+    }
+}
+
+/// Runs one child through its generations until it is stopped.
+pub(super) async fn supervise(
+    shared: Rc<Shared>,
+    language: Language,
+    mut orders: mpsc::UnboundedReceiver<Order>,
+    mut connections: mpsc::UnboundedReceiver<Connection>,
+) {
+    let slot = shared.slot(language);
+    let mut generation = 0;
+    // The first one starts with the session.
+    let mut go = true;
+    let mut restarts: Vec<oneshot::Sender<Result<()>>> = Vec::new();
+    loop {
+        if !go {
+            match orders.recv().await {
+                Some(Order::Start) => {}
+                Some(Order::Restart(done)) => restarts.push(done),
+                Some(Order::Kill { .. } | Order::Broken { .. }) => continue,
+                Some(Order::Stop(done)) => return done.send(()).unwrap_or(()),
+                None => return,
+            }
+        }
+        generation += 1;
+        slot.set(&shared, SlotState::Starting);
+        let end = match start(&shared, language, generation, &mut orders, &mut connections).await {
+            Started::Up(process, output, parts) => {
+                let Some(live) = parts.join(language, generation) else {
+                    continue;
+                };
+                for done in restarts.drain(..) {
+                    let _ = done.send(Ok(()));
+                }
+                slot.set(&shared, SlotState::Up(live.clone()));
+                shared.went_up(&live);
+                watch_child(&shared, &live, process, output, &mut orders).await
+            }
+            Started::Failed(error) => {
+                for done in restarts.drain(..) {
+                    let _ = done.send(Err(error.clone()));
+                }
+                slot.set(&shared, SlotState::Failed(error.clone()));
+                shared.failed(language);
+                Next::Rest
+            }
+            Started::Stopped(done) => Next::Stop(done),
+            Started::Again(done) => Next::Again(done),
+        };
+        go = match end {
+            Next::Rest => false,
+            Next::Again(done) => {
+                restarts.extend(done);
+                true
+            }
+            Next::Stop(done) => return done.send(()).unwrap_or(()),
+        };
+    }
+}
+
+/// What follows the end of a generation.
+enum Next {
+    Rest,
+    Again(Option<oneshot::Sender<Result<()>>>),
+    Stop(oneshot::Sender<()>),
+}
+
+/// Watches a child that is up until it has ended.
+async fn watch_child(
+    shared: &Rc<Shared>,
+    live: &Rc<Live>,
+    mut process: Process,
+    output: Output,
+    orders: &mut mpsc::UnboundedReceiver<Order>,
+) -> Next {
+    let since = Instant::now();
+    let printing = spawn_local(print(shared.clone(), live.language, output));
+    let (mut broken, mut because, mut lost_refs, mut next) = (None, None, None, None);
+    let death = loop {
+        let patience = async {
+            match &broken {
+                Some((time, _)) => sleep_until(*time).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            death = process.wait() => break death,
+            () = patience => {
+                because = broken.take().map(|(_, because)| because);
+                process.kill();
+            }
+            order = orders.recv() => match order {
+                Some(Order::Kill { generation, because: why, refs }) if generation == live.generation => {
+                    (because, lost_refs) = (Some(why), refs);
+                    process.kill();
+                }
+                Some(Order::Broken { generation, because: why }) if generation == live.generation => {
+                    broken.get_or_insert((Instant::now() + DYING_TIME, why));
+                }
+                Some(Order::Start | Order::Kill { .. } | Order::Broken { .. }) => {}
+                Some(Order::Restart(done)) => {
+                    because = Some("it was restarted".to_owned());
+                    next = Some(Next::Again(Some(done)));
+                    break end_orderly(live, &mut process).await;
+                }
+                Some(Order::Stop(done)) => {
+                    because = Some("the session ends".to_owned());
+                    next = Some(Next::Stop(done));
+                    break end_orderly(live, &mut process).await;
+                }
+                None => process.kill(),
+            },
+        }
+    };
+    live.control.lose();
+    live.own.caller.lose();
+    let _ = timeout(LAST_WORDS, printing).await;
+
+    let reason = because.unwrap_or_else(|| death.to_string());
+    let settled = live.served.get() || since.elapsed() > SETTLED;
+    let next = next.unwrap_or(if settled { Next::Again(None) } else { Next::Rest });
+    let state = if matches!(next, Next::Again(_)) {
+        SlotState::Starting
+    } else {
+        SlotState::Down(reason.clone())
+    };
+    shared.slot(live.language).set(shared, state);
+    if !matches!(next, Next::Stop(_)) {
+        shared.went_down(live, &reason, lost_refs);
+    }
+    live.ended.send_replace(Some(Ending { death, reason }));
+    next
+}
+
+/// Asks the child to end, and kills it when it does not.
+async fn end_orderly(live: &Live, process: &mut Process) -> Death {
+    live.control.post(op::SHUTDOWN, Term::nil());
+    if let Ok(death) = timeout(SHUTDOWN_TIME, process.wait()).await {
+        return death;
+    }
+    process.kill();
+    process.wait().await
+}
+
+/// Shows what a child prints past all capture: the last words of a crash, output of native code.
+async fn print(shared: Rc<Shared>, language: Language, mut output: Output) {
+    while let Some(text) = output.next().await {
+        let cell = shared
+            .current()
+            .filter(|current| current.language == language)
+            .map(|current| current.cell);
+        shared
+            .deliver(
+                cell,
+                Event::Stream {
+                    name: StreamName::Stderr,
+                    text,
+                },
+            )
+            .await;
+    }
+}

@@ -1,0 +1,232 @@
+//! A session with toy children, and how to look at what it does.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use bridge_core::runtime::Program;
+use bridge_core::session::Language::{Elixir, Python};
+use bridge_core::session::{
+    Cell, CellRequest, ChildState, Config, Event, Language, LateEvents, Recording, Session, Status,
+    StreamName,
+};
+
+/// Nothing in these tests takes so long, however slow the machine.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
+pub struct Rig {
+    pub session: Session,
+    pub late: LateEvents,
+    pub home: tempfile::TempDir,
+}
+
+/// The toy child; `start` makes it start badly.
+pub fn echo(start: &str) -> Program {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration/echo.py");
+    Program {
+        path: "python3".into(),
+        args: vec![script.into()],
+        env: vec![
+            ("ECHO_START".into(), start.into()),
+            ("PYTHONDONTWRITEBYTECODE".into(), "1".into()),
+        ],
+    }
+}
+
+pub fn config(home: &Path) -> Config {
+    Config {
+        worker: Some(echo("")),
+        beam: Some(echo("")),
+        recording: Recording::Off,
+        records: Some(home.join("records")),
+        ..Config::new(home)
+    }
+}
+
+impl Rig {
+    pub fn new() -> Rig {
+        Rig::with(|_| {})
+    }
+
+    pub fn with(change: impl FnOnce(&mut Config)) -> Rig {
+        let home = tempfile::tempdir().unwrap();
+        let mut config = config(home.path());
+        change(&mut config);
+        let (session, late) = Session::start(config).unwrap();
+        Rig { session, late, home }
+    }
+
+    pub fn submit(&self, language: Language, source: &str) -> Cell {
+        self.session.execute(CellRequest::new(language, source)).unwrap()
+    }
+
+    /// Runs a cell to its end.
+    pub fn run(&self, language: Language, source: &str) -> Ran {
+        rest(self.submit(language, source))
+    }
+
+    pub fn python(&self, source: &str) -> Ran {
+        self.run(Python, source)
+    }
+
+    pub fn elixir(&self, source: &str) -> Ran {
+        self.run(Elixir, source)
+    }
+
+    /// Waits until that child is in such a state.
+    pub fn until(&self, language: Language, wanted: impl Fn(&ChildState) -> bool) -> ChildState {
+        let children = self.session.children();
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let state = children.borrow().of(language).clone();
+            if wanted(&state) {
+                return state;
+            }
+            assert!(Instant::now() < deadline, "{language} stays {state:?}");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    pub fn up(&self, language: Language) -> u32 {
+        match self.until(language, |state| matches!(state, ChildState::Up { .. })) {
+            ChildState::Up { pid, .. } => pid,
+            _ => unreachable!(),
+        }
+    }
+
+    /// The next late event's text.
+    pub fn late_text(&mut self) -> String {
+        let late = self.late.wait_for(DEADLINE).expect("a late event comes").unwrap();
+        match late.event {
+            Event::Stream { text, .. } | Event::Notice { text } => text,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// What a cell did.
+#[derive(Debug)]
+pub struct Ran {
+    pub number: u64,
+    pub events: Vec<Event>,
+}
+
+pub fn rest(mut cell: Cell) -> Ran {
+    let mut events = Vec::new();
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match cell.events.wait_for(left) {
+            Ok(Some(event)) => events.push(event),
+            Ok(None) => break,
+            Err(_) => panic!("the cell does not end; it did {events:#?}"),
+        }
+    }
+    let ran = Ran {
+        number: cell.number,
+        events,
+    };
+    assert!(
+        matches!(ran.events.first(), Some(Event::Started { cell, .. }) if *cell == ran.number),
+        "{ran:?}"
+    );
+    let finished = ran
+        .events
+        .iter()
+        .filter(|event| matches!(event, Event::Finished { .. }))
+        .count();
+    assert!(
+        finished == 1 && matches!(ran.events.last(), Some(Event::Finished { .. })),
+        "{ran:?}"
+    );
+    ran
+}
+
+/// Waits for the next event that fits.
+pub fn next(cell: &mut Cell, wanted: impl Fn(&Event) -> bool) -> Event {
+    loop {
+        let event = cell
+            .events
+            .wait_for(DEADLINE)
+            .expect("an event comes")
+            .expect("the cell goes on");
+        if wanted(&event) {
+            return event;
+        }
+    }
+}
+
+impl Ran {
+    pub fn status(&self) -> Status {
+        match self.events.last() {
+            Some(Event::Finished { status, .. }) => *status,
+            _ => unreachable!("`rest` has looked"),
+        }
+    }
+
+    pub fn out(&self) -> String {
+        self.stream(StreamName::Stdout)
+    }
+
+    pub fn err(&self) -> String {
+        self.stream(StreamName::Stderr)
+    }
+
+    fn stream(&self, wanted: StreamName) -> String {
+        let texts = self.events.iter().filter_map(|event| match event {
+            Event::Stream { name, text } if *name == wanted => Some(text.as_str()),
+            _ => None,
+        });
+        texts.collect()
+    }
+
+    pub fn notices(&self) -> String {
+        let texts = self.events.iter().filter_map(|event| match event {
+            Event::Notice { text } => Some(text.as_str()),
+            _ => None,
+        });
+        texts.collect::<Vec<_>>().join("\n")
+    }
+
+    /// Class, message and hint of the error.
+    pub fn error(&self) -> (String, String, String) {
+        let errors = self.events.iter().filter_map(|event| match event {
+            Event::Error {
+                class, message, hint, ..
+            } => Some((class.clone(), message.clone(), hint.clone().unwrap_or_default())),
+            _ => None,
+        });
+        let errors: Vec<_> = errors.collect();
+        assert_eq!(errors.len(), 1, "{self:?}");
+        errors.into_iter().next().unwrap()
+    }
+}
+
+/// Whether a process is there and no zombie.
+pub fn is_alive(pid: u32) -> bool {
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
+        return false;
+    };
+    !matches!(
+        stat.rsplit(") ").next().and_then(|rest| rest.chars().next()),
+        Some('Z' | 'X')
+    )
+}
+
+pub fn gone(pid: u32) {
+    let deadline = Instant::now() + DEADLINE;
+    while is_alive(pid) {
+        assert!(Instant::now() < deadline, "process {pid} lives on");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// The socket directories of this process.
+pub fn directories() -> Vec<PathBuf> {
+    let base = std::env::var_os("XDG_RUNTIME_DIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
+    let mine = format!("snakebridge-{}-", std::process::id());
+    let entries = std::fs::read_dir(base).unwrap().flatten();
+    entries
+        .map(|entry| entry.path())
+        .filter(|path| path.to_string_lossy().contains(&mine))
+        .collect()
+}
