@@ -38,7 +38,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         None | Some(Command::Repl) => {
             let (session, late) = Session::start(start::config(&cli.session)?).map_err(start::with_hint)?;
-            snakebridge_repl::run(session, late, Language::Elixir)?;
+            snakebridge_repl::run(session, late, Language::Elixir, &[])?;
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Run(args)) => run::file(&args, &cli.session),
