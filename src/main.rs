@@ -10,7 +10,6 @@ mod start;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-use bridge_core::session::{Language, Session};
 use clap::{CommandFactory, Parser};
 
 use cli::{Cli, Command, RunArgs, SessionsAction};
@@ -35,11 +34,6 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
                 keep_going: false,
             };
             run::file(&piped, &cli.session)
-        }
-        None | Some(Command::Repl) => {
-            let (session, late) = Session::start(start::config(&cli.session)?).map_err(start::with_hint)?;
-            snakebridge_repl::run(session, late, Language::Elixir, &[])?;
-            Ok(ExitCode::SUCCESS)
         }
         Some(Command::Run(args)) => run::file(&args, &cli.session),
         Some(Command::Completions { shell }) => {
