@@ -7,7 +7,10 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|data: &[u8]| {
     // The version byte is not worth the fuzzer's search.
     let input = [&[131], data].concat();
-    let limits = Limits { max_inflated: 1 << 20, ..Limits::default() };
+    let limits = Limits {
+        max_inflated: 1 << 20,
+        ..Limits::default()
+    };
     let Ok(bytes) = inflate(&input, &limits) else {
         assert!(Term::decode_with(&input, &limits).is_err());
         return;

@@ -272,7 +272,7 @@ impl<'a> Reader<'a> {
                     let last_bits = self.u8("a bit string")?;
                     let bytes = self.bytes(length, "a bit string")?;
                     match (length, last_bits) {
-                        (0, 0) | (1.., 8) => Token::Binary(bytes),
+                        (1.., 8) => Token::Binary(bytes),
                         (1.., 1..=7) => Token::BitBinary { bytes, last_bits },
                         _ => {
                             return Err(malformed(

@@ -312,10 +312,17 @@ fn errors_say_where_and_what() {
         &[131, 117, 0],
         "byte 1: a function written before OTP R8, which cannot be read here",
     );
-    check_error(
-        &[131, 77, 0, 0, 0, 1, 9, 0],
-        "byte 1: a bit string gives a wrong number of bits for its last byte",
-    );
+    for wrong in [
+        &[0, 0, 0, 1, 9, 0][..],
+        &[0, 0, 0, 1, 0, 0],
+        &[0, 0, 0, 0, 0],
+        &[0, 0, 0, 0, 1],
+    ] {
+        check_error(
+            &[&[131, 77], wrong].concat(),
+            "byte 1: a bit string gives a wrong number of bits for its last byte",
+        );
+    }
     assert_eq!(Reader::new(&[131, 80, 0]).unwrap_err(), Error::Compressed);
 }
 

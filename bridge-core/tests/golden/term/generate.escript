@@ -19,7 +19,7 @@ main(["check", File]) ->
     Blocks = string:split(unicode:characters_to_list(Bytes), "\n\n", all),
     Cases = [Case || #{"name" := _} = Case <- lists:map(fun parse/1, Blocks)],
     Release = list_to_integer(erlang:system_info(otp_release)),
-    Wrong = [maps:get("name", Case) || Case <- Cases, since(Case) =< Release, not is_right(Case)],
+    Wrong = [maps:get("name", Case) || Case <- Cases, since(Case) =< Release, not reads(Case)],
     case Wrong of
         [] -> io:format("~b cases are right on OTP ~b~n", [length(Cases), Release]);
         _ -> io:format(standard_error, "wrong on OTP ~b: ~p~n", [Release, Wrong]), halt(1)
@@ -146,7 +146,6 @@ by_hand() ->
      {"hand_list_in_pieces_improper", "[1, 2 | x]", <<108, 1:32, 97, 1, 108, 1:32, 97, 2, 119, 1, "x">>},
      {"hand_list_in_pieces_empty_string", "[1]", <<108, 1:32, 97, 1, 107, 0, 0>>},
      {"hand_bits_whole_bytes", "<<1, 2>>", <<77, 2:32, 8, 1, 2>>},
-     {"hand_bits_empty", "<<>>", <<77, 0:32, 0>>},
      {"hand_bits_with_rubbish_after", "<<7:3>>", <<77, 1:32, 3, 255>>},
      {"hand_pid", On("is_pid"), <<103, Node/binary, 5:32, 1:32, 1>>},
      {"hand_new_pid", On("is_pid"), <<88, Node/binary, 5:32, 1:32, 7:32>>},
@@ -185,6 +184,9 @@ parse(Block) ->
     maps:from_list([list_to_tuple(string:split(Line, ": ")) || Line <- Lines]).
 
 since(Case) -> list_to_integer(maps:get("since", Case, "25")).
+
+reads(Case) ->
+    try is_right(Case) catch error:badarg -> false end.
 
 is_right(#{"hex" := Hex} = Case) ->
     Read = binary_to_term(binary:decode_hex(list_to_binary(Hex))),
