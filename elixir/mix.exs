@@ -7,11 +7,18 @@ defmodule SnakeBridge.MixProject do
       version: "0.1.0",
       elixir: "~> 1.15",
       start_permanent: Mix.env() == :prod,
+      elixirc_paths: elixirc_paths(Mix.env()),
       deps: []
     ]
   end
 
   def application do
-    [extra_applications: [:logger]]
+    [
+      mod: {SnakeBridge.Application, []},
+      extra_applications: [:logger]
+    ]
   end
+
+  defp elixirc_paths(:test), do: ["lib", "test/support"]
+  defp elixirc_paths(_), do: ["lib"]
 end

@@ -2,7 +2,408 @@ defmodule SnakeBridge do
   @moduledoc """
   Python from Elixir: any Python object is a live ref, any Python function a call away.
 
+      iex> SnakeBridge.call("math", "sqrt", [16])
+      {:ok, 4.0}
+
+      iex> SnakeBridge.call!("builtins", "sorted", [[3, 1, 2]], reverse: true)
+      [3, 2, 1]
+
+      iex> fraction = SnakeBridge.call!("fractions", "Fraction", [1, 3])
+      iex> SnakeBridge.attr(fraction, "denominator")
+      {:ok, 3}
+
+  Functions give `{:ok, value}` or `{:error, exception}`; their twins with `!` give the value or raise.
+  Plain Python values arrive as Elixir values, everything else as a `SnakeBridge.Ref`.
+
+  Options of the bridge come last and are never mixed with Python's keyword arguments:
+
+    * `:as` - `:auto`, or `:ref` for a ref of whatever it is, or `:value` for a value or an error
+    * `:timeout` - in milliseconds; default: as long as it takes
+    * `:session` - which `SnakeBridge.Session`; default: that of the refs in the call, else `SnakeBridge.Session`
+
+  The first call starts a worker: nothing needs to be set up.
+
+  With `use SnakeBridge` a module's functions are written with natural syntax, see `SnakeBridge.Natural`.
+
   This module is the API that applications call.
   It evaluates no cells and renders nothing: that is the work of the front ends.
   """
+
+  import Kernel, except: [apply: 2, apply: 3]
+
+  alias SnakeBridge.{Bytes, Fault, Lane, Py, Ref, Session}
+
+  @typedoc "A name of Python."
+  @type name :: String.t() | atom()
+  @typedoc "Keyword arguments."
+  @type kwargs :: keyword() | %{optional(name()) => term()}
+  @type result :: {:ok, term()} | {:error, Exception.t()}
+  @typedoc "What steps start from: a ref, the names of a session, a module or a value."
+  @type target :: Ref.t() | Py.t() | {:module, String.t()} | {:name, String.t()} | {:value, term()}
+
+  # --- natural syntax ---
+
+  @doc """
+  Natural syntax in this module's functions.
+
+      defmodule Iris do
+        use SnakeBridge
+
+        def mean(df, column), do: df[column].mean()
+        def frame(pd, rows), do: pd.DataFrame.(rows, columns: ["a", "b"])
+      end
+  """
+  defmacro __using__(_) do
+    quote do
+      import Kernel, except: [def: 1, def: 2, defp: 1, defp: 2]
+      import SnakeBridge.Natural.Definitions, only: [def: 1, def: 2, defp: 1, defp: 2]
+      import Bitwise, only: [&&&: 2, |||: 2, "^^^": 2, "~~~": 1, <<<: 2, >>>: 2]
+      import SnakeBridge, only: [py: 1]
+      @before_compile SnakeBridge.Natural.Definitions
+    end
+  end
+
+  @doc """
+  Natural syntax in a block of code; what it binds is bound after it.
+
+      iex> require SnakeBridge
+      iex> SnakeBridge.py do
+      ...>   fraction = SnakeBridge.import!("fractions").Fraction.(1, 3)
+      ...>   double = fraction + fraction
+      ...> end
+      iex> to_string(double)
+      "2/3"
+  """
+  defmacro py(do: block), do: SnakeBridge.Natural.rewrite(block, __CALLER__)
+
+  @doc """
+  The Python names of a session: `py.len(xs)`, `py.X_train` with natural syntax.
+
+      iex> SnakeBridge.py()["abs"] |> SnakeBridge.apply!([-3])
+      3
+  """
+  @spec py(Session.t()) :: Py.t()
+  def py, do: %Py{}
+
+  # --- modules ---
+
+  @doc """
+  Calls a function of a module; the module is imported, and the name may be dotted.
+
+      iex> SnakeBridge.call("datetime", "date.fromisoformat", ["2024-02-29"])
+      {:ok, ~D[2024-02-29]}
+
+      iex> {:error, error} = SnakeBridge.call("math", "sqrt", [-1])
+      iex> error.class
+      "ValueError"
+  """
+  @spec call(name(), name(), [term()], kwargs(), keyword()) :: result()
+  def call(module, name, args \\ [], kwargs \\ [], opts \\ []) do
+    kwargs = wire_kwargs(kwargs)
+    steps({:module, text(module)}, path(name, &{:method, &1, args, kwargs}), home(args, kwargs, opts))
+  end
+
+  @doc "Like `call/5`, but gives the value or raises."
+  @spec call!(name(), name(), [term()], kwargs(), keyword()) :: term()
+  def call!(module, name, args \\ [], kwargs \\ [], opts \\ []),
+    do: unwrap!(call(module, name, args, kwargs, opts))
+
+  @doc """
+  An attribute of a module; the name may be dotted.
+
+      iex> SnakeBridge.get("string", "digits")
+      {:ok, "0123456789"}
+  """
+  @spec get(name(), name(), keyword()) :: result()
+  def get(module, name, opts \\ []), do: steps({:module, text(module)}, path(name, &{:attr, &1}), opts)
+
+  @doc "Like `get/3`, but gives the value or raises."
+  @spec get!(name(), name(), keyword()) :: term()
+  def get!(module, name, opts \\ []), do: unwrap!(get(module, name, opts))
+
+  @doc "A module, as a ref."
+  @spec import(name(), keyword()) :: result()
+  def import(module, opts \\ []), do: steps({:module, text(module)}, [], Keyword.put(opts, :as, :ref))
+
+  @doc "Like `import/2`, but gives the ref or raises."
+  @spec import!(name(), keyword()) :: term()
+  def import!(module, opts \\ []),
+    do: unwrap!(steps({:module, text(module)}, [], Keyword.put(opts, :as, :ref)))
+
+  # --- objects ---
+
+  @doc """
+  Calls a method.
+
+      iex> fraction = SnakeBridge.call!("fractions", "Fraction", ["3.14159"])
+      iex> SnakeBridge.method!(fraction, "limit_denominator", [], max_denominator: 10) |> to_string()
+      "22/7"
+  """
+  @spec method(target(), name(), [term()], kwargs(), keyword()) :: result()
+  def method(target, name, args \\ [], kwargs \\ [], opts \\ []),
+    do: steps(target, [{:method, text(name), args, wire_kwargs(kwargs)}], opts)
+
+  @doc "Like `method/5`, but gives the value or raises."
+  @spec method!(target(), name(), [term()], kwargs(), keyword()) :: term()
+  def method!(target, name, args \\ [], kwargs \\ [], opts \\ []),
+    do: unwrap!(method(target, name, args, kwargs, opts))
+
+  @doc """
+  Calls a Python callable: `f(*args, **kwargs)`.
+
+      iex> SnakeBridge.get!("math", "hypot") |> SnakeBridge.apply([3, 4])
+      {:ok, 5.0}
+  """
+  @spec apply(target(), [term()], kwargs(), keyword()) :: result()
+  def apply(target, args, kwargs \\ [], opts \\ []),
+    do: steps(target, [{:call, args, wire_kwargs(kwargs)}], opts)
+
+  @doc "Like `apply/4`, but gives the value or raises."
+  @spec apply!(target(), [term()], kwargs(), keyword()) :: term()
+  def apply!(target, args, kwargs \\ [], opts \\ []), do: unwrap!(apply(target, args, kwargs, opts))
+
+  @doc "An attribute; the name may be dotted."
+  @spec attr(target(), name(), keyword()) :: result()
+  def attr(target, name, opts \\ []), do: steps(target, path(name, &{:attr, &1}), opts)
+
+  @doc "Like `attr/3`, but gives the value or raises."
+  @spec attr!(target(), name(), keyword()) :: term()
+  def attr!(target, name, opts \\ []), do: unwrap!(attr(target, name, opts))
+
+  @doc "Assigns an attribute: `target.name = value`. Gives the target."
+  @spec put_attr(target(), name(), term(), keyword()) :: result()
+  def put_attr(target, name, value, opts \\ []),
+    do: assigned(target, steps(target, [{:set_attr, text(name), value}], Keyword.put(opts, :as, :ref)))
+
+  @doc "Like `put_attr/4`, but gives the target or raises."
+  @spec put_attr!(target(), name(), term(), keyword()) :: term()
+  def put_attr!(target, name, value, opts \\ []), do: unwrap!(put_attr(target, name, value, opts))
+
+  @doc """
+  An item: `target[key]`. A range is a slice with an inclusive end.
+
+      iex> text = SnakeBridge.call!("builtins", "str", ["abcde"], [], as: :ref)
+      iex> {SnakeBridge.item!(text, 0), SnakeBridge.item!(text, 1..2)}
+      {"a", "bc"}
+  """
+  @spec item(target(), term(), keyword()) :: result()
+  def item(target, key, opts \\ []), do: steps(target, [Ref.item_step(tuple_of_slices(target, key))], opts)
+
+  @doc "Like `item/3`, but gives the value or raises."
+  @spec item!(target(), term(), keyword()) :: term()
+  def item!(target, key, opts \\ []), do: unwrap!(item(target, key, opts))
+
+  @doc "Assigns an item: `target[key] = value`. Gives the target."
+  @spec put_item(target(), term(), term(), keyword()) :: result()
+  def put_item(target, key, value, opts \\ []),
+    do:
+      assigned(
+        target,
+        steps(target, [{:set_item, Ref.index(target, key), value}], Keyword.put(opts, :as, :ref))
+      )
+
+  @doc "Like `put_item/4`, but gives the target or raises."
+  @spec put_item!(target(), term(), term(), keyword()) :: term()
+  def put_item!(target, key, value, opts \\ []), do: unwrap!(put_item(target, key, value, opts))
+
+  @doc "A slice: `target[start:stop:step]`, with nil for what is left out."
+  @spec slice(target(), term(), term(), term(), keyword()) :: result()
+  def slice(target, start, stop, step \\ nil, opts \\ []),
+    do: steps(target, [{:slice, start, stop, step}], opts)
+
+  @doc "Like `slice/5`, but gives the value or raises."
+  @spec slice!(target(), term(), term(), term(), keyword()) :: term()
+  def slice!(target, start, stop, step \\ nil, opts \\ []),
+    do: unwrap!(slice(target, start, stop, step, opts))
+
+  # --- operators ---
+
+  @operators [:add, :sub, :mul, :truediv, :floordiv, :mod, :pow, :matmul, :and, :or, :xor, :lshift, :rshift] ++
+               [:eq, :ne, :lt, :le, :gt, :ge, :contains]
+
+  @doc """
+  A binary operator of Python, for those that Elixir's syntax has no place for: one of
+
+  `#{Enum.map_join(@operators, "`, `", &inspect/1)}`
+
+      iex> fraction = SnakeBridge.call!("fractions", "Fraction", [7, 2])
+      iex> SnakeBridge.operator(fraction, :floordiv, 1)
+      {:ok, 3}
+  """
+  @spec operator(term(), atom(), term(), keyword()) :: result()
+  def operator(a, name, b, opts \\ [])
+
+  def operator(a, name, b, opts) when is_struct(b, Ref) and not is_struct(a, Ref) and name in @operators,
+    do: steps(b, [{:rop, name, a}], opts)
+
+  def operator(a, name, b, opts) when name in @operators, do: steps(target(a), [{:op, name, b}], opts)
+
+  @doc "Like `operator/4`, but gives the value or raises."
+  @spec operator!(term(), atom(), term(), keyword()) :: term()
+  def operator!(a, name, b, opts \\ []), do: unwrap!(operator(a, name, b, opts))
+
+  @doc "`a @ b`"
+  @spec matmul(term(), term()) :: result()
+  def matmul(a, b), do: operator(a, :matmul, b)
+
+  @doc "Like `matmul/2`, but gives the value or raises."
+  @spec matmul!(term(), term()) :: term()
+  def matmul!(a, b), do: operator!(a, :matmul, b)
+
+  @doc "Whether both are one object: `a is b`."
+  @spec same?(Ref.t(), term()) :: boolean()
+  def same?(%Ref{} = a, b), do: steps!(a, [{:is, b}])
+  def same?(a, %Ref{} = b), do: steps!(b, [{:is, a}])
+  def same?(a, b), do: a === b
+
+  # --- values and refs ---
+
+  @doc """
+  The object of a ref, as a value: an error where it has no Elixir counterpart.
+
+      iex> list = SnakeBridge.call!("builtins", "list", [[1, 2]], [], as: :ref)
+      iex> SnakeBridge.value(list)
+      {:ok, [1, 2]}
+  """
+  @spec value(term(), keyword()) :: result()
+  def value(target, opts \\ [])
+  def value(%Ref{} = ref, opts), do: steps(ref, [], Keyword.put_new(opts, :as, :value))
+  def value(value, _), do: {:ok, value}
+
+  @doc "Like `value/2`, but gives the value or raises."
+  @spec value!(term(), keyword()) :: term()
+  def value!(target, opts \\ []), do: unwrap!(value(target, opts))
+
+  @doc "Whether a term is a ref."
+  @spec ref?(term()) :: boolean()
+  def ref?(term), do: is_struct(term, Ref)
+
+  @doc """
+  A binary that goes to Python as `bytes`; without it, one that is UTF-8 goes as `str`.
+
+      iex> SnakeBridge.call("builtins", "len", [SnakeBridge.bytes("é")])
+      {:ok, 2}
+  """
+  @spec bytes(binary()) :: Bytes.t()
+  def bytes(data) when is_binary(data), do: %Bytes{data: data}
+
+  @doc "Lets the objects of refs go. The refs must not be used any more; an object that Python needs elsewhere stays."
+  @spec release(Ref.t() | [Ref.t()]) :: :ok
+  def release(refs) do
+    for {session, refs} <- refs |> List.wrap() |> Enum.group_by(& &1.session) do
+      generation = Session.attached(session)
+      ids = for %Ref{worker: ^generation, id: id} <- refs, do: id
+      if ids != [], do: Session.release(session, ids)
+    end
+
+    :ok
+  end
+
+  # --- steps ---
+
+  @doc """
+  Takes several steps in one round trip, each on what the one before gave.
+
+      iex> steps = [{:method, "split", [","], []}, {:item, 1}, {:method, "upper", [], []}]
+      iex> SnakeBridge.steps({:value, "a,b"}, steps)
+      {:ok, "B"}
+
+  The steps are those of the frame protocol.
+  """
+  @spec steps(target(), [tuple()], keyword()) :: result()
+  def steps(target, steps, opts \\ [])
+
+  def steps(%Ref{session: session} = ref, steps, opts) do
+    if alive?(ref),
+      do: request(session, {:value, ref}, steps, opts),
+      else: {:error, Session.gone(ref)}
+  end
+
+  def steps(%Py{session: session}, [{:attr, name} | steps], opts),
+    do: request(session, {:name, name}, steps, opts)
+
+  def steps(%Py{session: session}, [{:item, name} | steps], opts),
+    do: request(session, {:name, name}, steps, opts)
+
+  def steps(%Py{session: session}, [{:method, name, args, kwargs} | steps], opts),
+    do: request(session, {:name, name}, [{:call, args, kwargs} | steps], opts)
+
+  def steps(%Py{}, _, _),
+    do: {:error, %ArgumentError{message: "py stands for the names of Python: py.name, py.name(...)"}}
+
+  def steps({kind, _} = target, steps, opts) when kind in [:module, :name, :value],
+    do: request(Keyword.get(opts, :session, Session), target, steps, opts)
+
+  @doc "Like `steps/3`, but gives the value or raises."
+  @spec steps!(target(), [tuple()], keyword()) :: term()
+  def steps!(target, steps, opts \\ []), do: unwrap!(steps(target, steps, opts))
+
+  defp request(session, target, steps, []), do: Lane.request(session, :do, {target, steps, %{}})
+
+  defp request(session, target, steps, opts) do
+    wire = if as = opts[:as], do: %{as: as}, else: %{}
+    Lane.request(session, :do, {target, steps, wire}, Keyword.take(opts, [:timeout]))
+  end
+
+  # A ref of a worker that has died must not start the next one, and a lane may be older than the ref.
+  defp alive?(%Ref{session: session, worker: worker}) do
+    case Lane.generation(session) do
+      ^worker ->
+        true
+
+      lane ->
+        alive? = Session.attached(session) == worker
+        if alive? and lane != nil, do: Lane.close(session)
+        alive?
+    end
+  end
+
+  # --- helpers ---
+
+  defp unwrap!({:ok, value}), do: value
+  defp unwrap!({:error, error}), do: Fault.reraise!(error)
+
+  defp assigned(%Ref{} = ref, {:ok, _}), do: {:ok, ref}
+  defp assigned(_, result), do: result
+
+  defp target(%Ref{} = ref), do: ref
+  defp target(value), do: {:value, value}
+
+  defp tuple_of_slices(target, key) when is_tuple(key), do: Ref.index(target, key)
+  defp tuple_of_slices(_, key), do: key
+
+  defp text(name) when is_binary(name), do: name
+  defp text(name) when is_atom(name), do: Atom.to_string(name)
+
+  defp path(name, last) do
+    {names, [name]} = name |> text() |> String.split(".") |> Enum.split(-1)
+    Enum.map(names, &{:attr, &1}) ++ [last.(name)]
+  end
+
+  defp wire_kwargs([]), do: []
+  defp wire_kwargs(kwargs), do: for({name, value} <- kwargs, do: {text(name), value})
+
+  # A call that holds a ref goes to that ref's session.
+  defp home([], [], opts), do: opts
+
+  defp home(args, kwargs, opts) do
+    case Enum.find_value(args, &session_of/1) ||
+           Enum.find_value(kwargs, fn {_, value} -> session_of(value) end) do
+      nil -> opts
+      session -> Keyword.put_new(opts, :session, session)
+    end
+  end
+
+  defp session_of(%Ref{session: session}), do: session
+  defp session_of(_), do: nil
+end
+
+defmodule SnakeBridge.Dynamic do
+  @moduledoc """
+  Calls any method of any ref, under the name that users of generated wrappers know.
+  """
+
+  @doc "Calls a method: the same as `SnakeBridge.method/4`."
+  @spec call(SnakeBridge.Ref.t(), SnakeBridge.name(), [term()], SnakeBridge.kwargs()) :: SnakeBridge.result()
+  def call(ref, method, args \\ [], kwargs \\ []), do: SnakeBridge.method(ref, method, args, kwargs)
 end

@@ -1,0 +1,11 @@
+defmodule SnakeBridge.Application do
+  @moduledoc false
+  # Holds the default session, which starts when it is first needed; others are children of the user's supervisors.
+
+  use Application
+
+  @impl true
+  def start(_, _) do
+    Supervisor.start_link([{DynamicSupervisor, name: SnakeBridge.Sessions}], strategy: :one_for_one)
+  end
+end

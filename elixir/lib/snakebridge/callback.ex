@@ -1,0 +1,119 @@
+defmodule SnakeBridge.Callback do
+  @moduledoc """
+  What Python may ask of Elixir on a lane: calling functions, listing them, reading names.
+
+  It runs in the process that waits for Python, and neither sends nor receives.
+  """
+
+  alias SnakeBridge.{Fault, Marshal}
+
+  @doc "Serves a request: `apply`, `mfa`, `exports` or `read`."
+  @spec run(atom(), term(), %{session: term(), generation: pos_integer(), names: function()}) ::
+          {:ok, term()} | {:error, tuple()}
+  def run(op, body, lane) do
+    {:ok, serve(op, body, lane)}
+  catch
+    :throw, {__MODULE__, error} -> {:error, error}
+    kind, reason -> {:error, Fault.caught(kind, reason, __STACKTRACE__)}
+  end
+
+  defp serve(:apply, {function, args, kwargs}, lane) do
+    home = {lane.session, lane.generation}
+    apply(Marshal.decode(function, home), arguments(args, kwargs, home))
+  end
+
+  defp serve(:mfa, {module, function, args, kwargs}, lane) do
+    arguments = arguments(args, kwargs, {lane.session, lane.generation})
+    module = module(module)
+    apply(module, function(module, function, length(arguments)), arguments)
+  end
+
+  defp serve(:exports, nil, _), do: below("")
+  defp serve(:exports, name, _), do: functions(module(name)) ++ below(name <> ".")
+  defp serve(:read, names, lane), do: lane.names.(names)
+
+  defp serve(op, _, _),
+    do: throw({__MODULE__, {:bridge, :unknown_op, "Elixir knows no operation #{inspect(op)} of a lane", nil}})
+
+  # --- arguments ---
+
+  defp arguments(args, kwargs, home) do
+    args = for arg <- Marshal.decode(args, home), do: Marshal.decode(arg, home)
+
+    case Marshal.decode(kwargs, home) do
+      [] -> args
+      kwargs -> args ++ [for({name, value} <- kwargs, do: {option(name), Marshal.decode(value, home)})]
+    end
+  end
+
+  # No atom is made from what Python sends: an option that no loaded module names is one that nobody reads.
+  defp option(name) do
+    String.to_existing_atom(name)
+  rescue
+    ArgumentError -> raise ArgumentError, "no Elixir module knows the option #{name}:"
+  end
+
+  # --- modules ---
+
+  # `Enum` and `MyApp.Pricing` are Elixir's, `lists` is Erlang's.
+  defp module(name) do
+    text = if name =~ ~r/^[A-Z]/, do: "Elixir." <> name, else: name
+
+    with :error <- existing_atom(text),
+         :non_existing <- :code.where_is_file(String.to_charlist(text <> ".beam")) do
+      raise UndefinedFunctionError, message: "there is no Elixir module #{name}"
+    else
+      {:ok, module} -> module
+      _file -> String.to_atom(text)
+    end
+  end
+
+  defp function(module, name, arity) do
+    Code.ensure_loaded(module)
+
+    case existing_atom(name) do
+      {:ok, function} ->
+        function
+
+      :error ->
+        raise UndefinedFunctionError, message: "function #{inspect(module)}.#{name}/#{arity} is undefined"
+    end
+  end
+
+  defp existing_atom(text) do
+    {:ok, String.to_existing_atom(text)}
+  rescue
+    ArgumentError -> :error
+  end
+
+  defp functions(module) do
+    if Code.ensure_loaded?(module) do
+      for {name, _} <- exports(module),
+          name = Atom.to_string(name),
+          not String.starts_with?(name, "__"),
+          uniq: true,
+          do: name
+    else
+      []
+    end
+  end
+
+  defp exports(module) do
+    if function_exported?(module, :__info__, 1),
+      do: module.__info__(:functions),
+      else: module.module_info(:exports)
+  end
+
+  # The next segment of the names of all Elixir modules that begin so, loaded or not.
+  defp below(prefix) do
+    prefix = "Elixir." <> prefix
+    size = byte_size(prefix)
+
+    for {name, _, _} <- :code.all_available(),
+        <<^prefix::binary-size(size), rest::binary>> <- [List.to_string(name)],
+        [segment | _] = String.split(rest, "."),
+        segment =~ ~r/^[A-Z]/,
+        uniq: true,
+        do: segment
+  end
+end

@@ -1,0 +1,263 @@
+defmodule SnakeBridge.Lane do
+  @moduledoc """
+  The calling process's own connection to the worker: one thread of Python serves it alone.
+
+  It is opened at the first call and kept in the process dictionary, so a call needs no other process: the caller sends
+  and receives itself. It ends with the process.
+  While the process waits for an answer it serves what Python asks of it on the same lane, and calls that it makes
+  meanwhile travel there too; so all requests are nested, and the depth tells them apart.
+  """
+
+  alias SnakeBridge.{BridgeError, Callback, Fault, Marshal, Output, Session, Socket}
+
+  @enforce_keys [:socket, :session, :generation]
+  defstruct [:socket, :session, :generation, :names, :feeder, depth: 1]
+
+  @typep t :: %__MODULE__{
+           socket: Socket.t(),
+           session: Session.t(),
+           generation: pos_integer(),
+           names: ([String.t()] -> %{String.t() => term()}),
+           # For a lane that another process reads: see `SnakeBridge.CallbackLane`.
+           feeder: nil | {pid(), reference()},
+           depth: pos_integer()
+         }
+
+  @doc """
+  Says which thread of Python serves this process: `:own`, or `:main`, where cells run too.
+
+  Takes effect when the lane is opened.
+  """
+  @spec put_thread(Session.t(), :main | :own) :: :ok
+  def put_thread(session, thread) when thread in [:main, :own] do
+    Process.put({__MODULE__, :thread, session}, thread)
+    :ok
+  end
+
+  @doc "Asks the worker and waits for the answer. `timeout:` is in milliseconds; after it the lane is closed."
+  @spec request(Session.t(), atom(), term(), keyword()) :: {:ok, term()} | {:error, Exception.t()}
+  def request(session, op, body, opts \\ []) do
+    deadline = deadline(opts)
+
+    with {:ok, lane} <- lane(session) do
+      case Socket.send(lane.socket, {:req, lane.depth, op, body}) do
+        :ok -> await(lane, lane.depth, deadline)
+        {:error, :emsgsize} -> {:error, %BridgeError{reason: :too_deep, message: Socket.describe(:emsgsize)}}
+        # The worker died since the last call, so it has seen nothing of this one: the next worker gets it.
+        {:error, _} when lane.depth == 1 and lane.feeder == nil -> again(lane, op, body, deadline)
+        {:error, reason} -> lost(lane, reason)
+      end
+    end
+  end
+
+  @doc "What Python says of these names: its value, that Elixir's stands, or that there is none."
+  @spec read(Session.t(), [String.t()]) ::
+          {:ok, %{String.t() => {:value, term()} | :elixir | :unbound}} | {:error, Exception.t()}
+  def read(session, names) do
+    with {:ok, answers} <- request(session, :read, names) do
+      home = {session, generation(session)}
+
+      {:ok,
+       Map.new(answers, fn
+         {name, {:value, value}} -> {name, {:value, Marshal.decode(value, home)}}
+         other -> other
+       end)}
+    end
+  end
+
+  @doc "Closes the lane of this process, if it has one; the next call opens another."
+  @spec close(Session.t()) :: :ok
+  def close(session) do
+    case Process.delete({__MODULE__, session}) do
+      nil -> :ok
+      lane -> Socket.close(lane.socket)
+    end
+  end
+
+  @doc "The generation of the worker that this process has a lane to."
+  @spec generation(Session.t()) :: pos_integer() | nil
+  def generation(session) do
+    with %{generation: generation} <- Process.get({__MODULE__, session}), do: generation
+  end
+
+  @doc false
+  @spec put(t()) :: :ok
+  def put(%__MODULE__{} = lane) do
+    Process.put({__MODULE__, lane.session}, lane)
+    :ok
+  end
+
+  # --- opening ---
+
+  defp lane(session) do
+    case Process.get({__MODULE__, session}) do
+      nil -> open(session)
+      lane -> {:ok, lane}
+    end
+  end
+
+  defp open(session) do
+    thread = Process.get({__MODULE__, :thread, session}, :own)
+
+    with {:ok, worker} <- Session.open_lane(session),
+         {:ok, socket} <- connect(worker, %{peer: :beam, role: :lane, thread: thread}) do
+      lane = %__MODULE__{
+        socket: socket,
+        session: worker.session,
+        generation: worker.generation,
+        names: worker.names
+      }
+
+      Session.opened(session, worker.generation, socket)
+      Process.put({__MODULE__, session}, lane)
+      {:ok, lane}
+    end
+  end
+
+  @doc false
+  @spec connect(map(), map()) :: {:ok, Socket.t()} | {:error, Exception.t()}
+  def connect(worker, info) do
+    with {:ok, socket} <- Socket.connect(worker.socket),
+         {:ok, _, socket} <- Socket.hello(socket, Map.put(info, :pid, Session.os_pid())) do
+      {:ok, socket}
+    else
+      {:error, %{__exception__: true} = error} -> {:error, error}
+      {:error, reason} -> {:error, %BridgeError{reason: :unavailable, message: unreachable(worker, reason)}}
+    end
+  end
+
+  defp unreachable(worker, reason),
+    do: "Python worker #{worker.generation} cannot be reached: #{Socket.describe(reason)}"
+
+  defp again(lane, op, body, deadline) do
+    close(lane.session)
+
+    with {:ok, lane} <- lane(lane.session) do
+      case Socket.send(lane.socket, {:req, lane.depth, op, body}) do
+        :ok -> await(lane, lane.depth, deadline)
+        {:error, reason} -> lost(lane, reason)
+      end
+    end
+  end
+
+  # --- waiting ---
+
+  defp deadline(opts) do
+    case Keyword.get(opts, :timeout, :infinity) do
+      :infinity -> :infinity
+      timeout -> now() + timeout
+    end
+  end
+
+  defp await(lane, id, deadline) do
+    case receive_frame(lane, deadline) do
+      {:ok, {:ok, ^id, value}, socket} ->
+        keep(lane, socket)
+        {:ok, Marshal.decode(value, {lane.session, lane.generation})}
+
+      {:ok, {:error, ^id, error}, socket} ->
+        keep(lane, socket)
+        {:error, Fault.exception(error)}
+
+      {:ok, message, socket} ->
+        lane |> keep(socket) |> serve(message) |> await_more(lane, id, deadline)
+
+      {:malformed, text, socket} ->
+        Output.event(:fault, text)
+        lane |> keep(socket) |> await(id, deadline)
+
+      {:error, :timeout} ->
+        close(lane.session)
+        {:error, %BridgeError{reason: :timeout, message: "Python did not answer in time"}}
+
+      {:error, reason} ->
+        lost(lane, reason)
+    end
+  end
+
+  # What was served may have closed the lane, or seen it closed.
+  defp await_more(:ok, lane, id, deadline) do
+    case Process.get({__MODULE__, lane.session}) do
+      %{socket: %{port: port}} = current when port == lane.socket.port ->
+        await(keep(%{current | depth: lane.depth}), id, deadline)
+
+      _ ->
+        lost(lane, :closed)
+    end
+  end
+
+  defp receive_frame(%{feeder: nil, socket: socket}, :infinity), do: Socket.recv(socket)
+
+  defp receive_frame(%{feeder: nil, socket: socket}, deadline),
+    do: Socket.recv(socket, max(deadline - now(), 0))
+
+  defp receive_frame(%{feeder: {_, reference}, socket: socket}, deadline) do
+    timeout = if deadline == :infinity, do: :infinity, else: max(deadline - now(), 0)
+
+    receive do
+      {^reference, {:ok, message}} -> {:ok, message, socket}
+      {^reference, {:malformed, text}} -> {:malformed, text, socket}
+    after
+      timeout -> {:error, :timeout}
+    end
+  end
+
+  # The process dictionary is written only where something changed.
+  defp keep(%{socket: %{buffer: same}} = lane, %{buffer: same}), do: lane
+  defp keep(lane, socket), do: keep(%{lane | socket: socket})
+
+  defp keep(lane) do
+    Process.put({__MODULE__, lane.session}, lane)
+    lane
+  end
+
+  defp lost(lane, reason) do
+    close(lane.session)
+    {:error, Session.lost(lane.session, lane.generation, reason)}
+  end
+
+  # --- serving ---
+
+  defp serve(_, {:ev, op, body}) do
+    Output.event(op, body)
+    :ok
+  end
+
+  defp serve(lane, {:req, id, :input, body}) do
+    answer =
+      case Output.input(body) do
+        {:ok, text} -> {:ok, id, text}
+        :eof -> {:error, id, {:bridge, :eof, "there is no more input", nil}}
+      end
+
+    Socket.send(lane.socket, answer)
+    :ok
+  end
+
+  defp serve(lane, {:req, _, _, _} = request) do
+    keep(%{lane | depth: lane.depth + 1})
+    answer(lane, request)
+  end
+
+  defp serve(_, other) do
+    Output.event(:fault, "a message on a lane that nobody waits for: #{inspect(other, limit: 10)}")
+    :ok
+  end
+
+  @doc false
+  @spec answer(t(), tuple()) :: :ok
+  def answer(lane, {:req, id, op, body}) do
+    message =
+      case Callback.run(op, body, lane) do
+        {:ok, value} -> {:ok, id, value}
+        {:error, error} -> {:error, id, error}
+      end
+
+    with {:error, :emsgsize} <- Socket.send(lane.socket, message),
+         do: Socket.send(lane.socket, {:error, id, {:bridge, :too_deep, Socket.describe(:emsgsize), nil}})
+
+    :ok
+  end
+
+  defp now, do: System.monotonic_time(:millisecond)
+end

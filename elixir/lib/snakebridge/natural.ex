@@ -1,0 +1,122 @@
+defmodule SnakeBridge.Natural do
+  @moduledoc """
+  Natural syntax: `df.columns`, `df.head(3)`, `np.linspace(0, 1, num: 5)`, `a + b` on refs, as in Python.
+
+  | where | how |
+  |---|---|
+  | a module | `use SnakeBridge` (see `SnakeBridge.Natural.Definitions`) |
+  | any other code | `require SnakeBridge` and `SnakeBridge.py do ... end` |
+  | cells | always on: `spelling/1`, then `SnakeBridge.Natural.Rewrite.expanded/1` on the expanded code |
+
+  What does not involve a ref means what it always meant.
+  This module prepares code for `SnakeBridge.Natural.Rewrite` and explains errors; it knows nothing of values.
+  """
+
+  alias SnakeBridge.Natural.Rewrite
+
+  @doc """
+  Turns capitalised names after a dot, as in `pd.DataFrame.(x)` and `df.T`, into field access.
+
+  Elixir reads them as aliases and would refuse them. Works on code before its expansion, and leaves quoted code alone.
+
+      iex> SnakeBridge.Natural.spelling(quote(do: df.T)) |> Macro.to_string()
+      "df.\\"T\\""
+  """
+  @spec spelling(Macro.t()) :: Macro.t()
+  def spelling({:quote, _, args} = quoted) when is_list(args), do: quoted
+
+  def spelling({:__aliases__, meta, [head | names]} = alias) do
+    if value?(head) do
+      Enum.reduce(names, spelling(head), fn name, base ->
+        {{:., meta, [base, name]}, [no_parens: true] ++ Keyword.delete(meta, :last), []}
+      end)
+    else
+      alias
+    end
+  end
+
+  def spelling({form, meta, args}), do: {spelling(form), meta, spelling(args)}
+  def spelling({left, right}), do: {spelling(left), spelling(right)}
+  def spelling([head | tail]), do: [spelling(head) | spelling(tail)]
+  def spelling(other), do: other
+
+  # What may stand before an alias in Elixir proper: `__MODULE__.Name`, `unquote(name).Name`, `@attribute.Name`.
+  defp value?({form, _, _}) when form in [:unquote, :@, :__aliases__], do: false
+  defp value?({name, _, _}) when is_atom(name), do: not String.starts_with?(Atom.to_string(name), "__")
+  defp value?({_, _, _}), do: true
+  defp value?(_), do: false
+
+  @doc """
+  Expands code and rewrites it: what `py do ... end` does.
+
+  Statements that change the lexical environment (`import`, `alias`, `require`, `use`) come back as they were written,
+  so that they work beyond this block.
+  """
+  @spec rewrite(Macro.t(), Macro.Env.t()) :: Macro.t()
+  def rewrite(quoted, env) do
+    {statements, _} =
+      quoted
+      |> spelling()
+      |> statements()
+      |> Enum.map_reduce({:elixir_env.env_to_ex(env), env}, &statement/2)
+
+    {:__block__, [], statements}
+  end
+
+  defp statements({:__block__, _, statements}), do: Enum.flat_map(statements, &statements/1)
+  defp statements(statement), do: [statement]
+
+  defp statement(statement, {state, env}) do
+    {expanded, state, new_env} = :elixir_expand.expand(statement, state, env)
+
+    rewritten =
+      if lexical(env) == lexical(new_env), do: Rewrite.expanded(expanded), else: statement
+
+    {rewritten, {state, new_env}}
+  end
+
+  defp lexical(env), do: Map.take(env, [:aliases, :requires, :functions, :macros, :macro_aliases])
+
+  @doc """
+  How to write in Elixir what was written as in Python, for code that Elixir does not parse; nil if there is no saying.
+
+      iex> SnakeBridge.Natural.syntax_hint("df = pd.DataFrame(x)")
+      "a capitalised name is called with a dot before the parenthesis: pd.DataFrame.("
+
+      iex> SnakeBridge.Natural.syntax_hint("xs[1:3]")
+      "a slice is an inclusive range: xs[1..2]; any other is SnakeBridge.slice(xs, 1, 3)"
+  """
+  @spec syntax_hint(String.t(), term()) :: String.t() | nil
+  def syntax_hint(source, error \\ nil) do
+    source = line_of(source, error) || source
+
+    Enum.find_value(hints(), fn {pattern, hint} ->
+      with [_ | _] = found <- Regex.run(pattern, source), do: hint.(found)
+    end)
+  end
+
+  defp hints do
+    [
+      {~r/((?:\b[a-z_]\w*[?!]?\.)(?:\w+\.)*[A-Z]\w*)\(/u,
+       fn [_, name] -> "a capitalised name is called with a dot before the parenthesis: #{name}.(" end},
+      {~r/(\b[a-z_]\w*)\[\s*(\d+)\s*:\s*(\d+)\s*\]/u,
+       fn [_, name, first, stop] ->
+         "a slice is an inclusive range: #{name}[#{first}..#{String.to_integer(stop) - 1}]; " <>
+           "any other is SnakeBridge.slice(#{name}, #{first}, #{stop})"
+       end},
+      {~r/(\b[a-z_]\w*)\[[^\[\]"']*:[^\[\]"']*\]/u,
+       fn [_, name] ->
+         "a slice is SnakeBridge.slice(#{name}, start, stop, step), with nil for what is left out"
+       end},
+      {~r/\(\s*[^()]*?\b([a-z_]\w*)\s*=\s*[^=~]/u,
+       fn [_, name] -> "a keyword argument is written with a colon: #{name}: value" end},
+      {~r/\*\*\s*[a-z_]\w*\s*\)/u, fn _ -> "f(*args, **kw) is SnakeBridge.apply(f, args, kw)" end},
+      {~r/\blambda\b/, fn _ -> "lambda x: ... is fn x -> ... end" end}
+    ]
+  end
+
+  defp line_of(source, %{line: line}) when is_integer(line) and line > 0,
+    do: source |> String.split("\n") |> Enum.at(line - 1)
+
+  defp line_of(_, _), do: nil
+end

@@ -1,0 +1,167 @@
+defmodule SnakeBridge.Natural.Runtime do
+  @moduledoc """
+  What natural syntax means at run time: the functions that `SnakeBridge.Natural.Rewrite` emits calls of.
+
+  Where no ref is involved each of them is what Elixir does: the same value, the same exception.
+  This module rewrites nothing, and is not meant to be called by hand: `SnakeBridge` has functions for that.
+  """
+
+  alias SnakeBridge.{Py, Ref}
+
+  @type step ::
+          {:field, atom()}
+          | {:invoke | :invoke_with, atom(), [term()]}
+          | {:call | :call_with, [term()]}
+          | {:item, term()}
+
+  defguardp is_python(term) when is_struct(term, Ref) or is_struct(term, Py)
+
+  # --- fields and calls ---
+
+  @doc "`base.name`"
+  @spec field(term(), atom()) :: term()
+  def field(base, name) when is_python(base), do: python(base, [{:field, name}])
+  def field(base, name) when is_map_key(base, name), do: :erlang.map_get(name, base)
+
+  # Elixir compiles the rest of `base.name` into a call of this function; until 1.17 it was code in place.
+  if Code.ensure_loaded?(:elixir_erl_pass) and function_exported?(:elixir_erl_pass, :no_parens_remote, 2) do
+    def field(base, name) do
+      case :elixir_erl_pass.no_parens_remote(base, name) do
+        {:ok, value} -> value
+        {:error, reason} -> :erlang.error(reason)
+        :error -> :erlang.error({:badkey, name, base})
+      end
+    end
+  else
+    def field(base, name) when is_atom(base) and base not in [nil, true, false], do: apply(base, name, [])
+    def field(base, name), do: :erlang.error({:badkey, name, base})
+  end
+
+  @doc "`base.name(args)`"
+  @spec invoke(term(), atom(), [term()]) :: term()
+  def invoke(base, name, args) when is_python(base), do: python(base, [{:invoke, name, args}])
+
+  if Code.ensure_loaded?(:elixir_erl_pass) and function_exported?(:elixir_erl_pass, :parens_map_field, 2) do
+    def invoke(base, name, []) when is_map_key(base, name),
+      do: :elixir_erl_pass.parens_map_field(name, :erlang.map_get(name, base))
+  else
+    def invoke(base, name, []) when is_map_key(base, name), do: :erlang.map_get(name, base)
+  end
+
+  def invoke(base, name, args), do: apply(base, name, args)
+
+  @doc "`base.name(args)` where the last argument is a literal keyword list"
+  @spec invoke_with(term(), atom(), [term()]) :: term()
+  def invoke_with(base, name, args) when is_python(base), do: python(base, [{:invoke_with, name, args}])
+  def invoke_with(base, name, args), do: apply(base, name, args)
+
+  @doc "`function.(args)`"
+  @spec call(term(), [term()]) :: term()
+  def call(base, args) when is_python(base), do: python(base, [{:call, args}])
+  def call(function, args), do: apply(function, args)
+
+  @doc "`function.(args)` where the last argument is a literal keyword list"
+  @spec call_with(term(), [term()]) :: term()
+  def call_with(base, args) when is_python(base), do: python(base, [{:call_with, args}])
+  def call_with(function, args), do: apply(function, args)
+
+  @doc "`&base.name/arity`"
+  @spec capture(term(), atom(), arity()) :: function()
+  def capture(base, name, arity) when is_python(base), do: function(base, name, arity)
+  def capture(base, name, arity), do: :erlang.make_fun(base, name, arity)
+
+  for arity <- 0..20 do
+    args = Macro.generate_arguments(arity, __MODULE__)
+
+    defp function(base, name, unquote(arity)),
+      do: fn unquote_splicing(args) -> invoke(base, name, unquote(args)) end
+  end
+
+  @doc "Several of the above in a row: in one round trip, from the first value on that is a ref."
+  @spec chain(term(), [step()]) :: term()
+  def chain(base, []), do: base
+  def chain(base, steps) when is_python(base), do: python(base, steps)
+  def chain(base, [{:field, name}]), do: field(base, name)
+  def chain(base, [{:field, name} | steps]), do: chain(field(base, name), steps)
+  def chain(base, [{invoke, name, args}]), do: apply_step(base, invoke, name, args)
+  def chain(base, [{invoke, name, args} | steps]), do: chain(apply_step(base, invoke, name, args), steps)
+  def chain(base, [{:item, key} | steps]), do: chain(Access.get(base, key), steps)
+  def chain(base, [{_call, args}]), do: apply(base, args)
+  def chain(base, [{_call, args} | steps]), do: chain(apply(base, args), steps)
+
+  defp apply_step(base, :invoke, name, args), do: invoke(base, name, args)
+  defp apply_step(base, :invoke_with, name, args), do: apply(base, name, args)
+
+  # --- operators ---
+
+  for {name, operator} <- [add: :+, sub: :-, mul: :*] do
+    @doc "`a #{operator} b`"
+    @spec unquote(name)(term(), term()) :: term()
+    def unquote(name)(a, b) when is_number(a) and is_number(b), do: unquote(operator)(a, b)
+    def unquote(name)(a, b) when is_struct(a, Ref) or is_struct(b, Ref), do: binary(unquote(name), a, b)
+    def unquote(name)(a, b), do: unquote(operator)(a, b)
+  end
+
+  for {name, operator, module, function} <- [
+        {:truediv, "/", :erlang, :/},
+        {:pow, "**", Kernel, :**},
+        {:eq, "==", :erlang, :==},
+        {:ne, "!=", :erlang, :"/="},
+        {:lt, "<", :erlang, :<},
+        {:le, "<=", :erlang, :"=<"},
+        {:gt, ">", :erlang, :>},
+        {:ge, ">=", :erlang, :>=},
+        {:band, "&&&", :erlang, :band},
+        {:bor, "|||", :erlang, :bor},
+        {:bxor, "^^^", :erlang, :bxor},
+        {:lshift, "<<<", :erlang, :bsl},
+        {:rshift, ">>>", :erlang, :bsr}
+      ] do
+    @doc "`a #{operator} b`"
+    @spec unquote(name)(term(), term()) :: term()
+    def unquote(name)(a, b) when is_struct(a, Ref) or is_struct(b, Ref), do: binary(unquote(name), a, b)
+    def unquote(name)(a, b), do: unquote(module).unquote(function)(a, b)
+  end
+
+  for {name, operator, function} <- [{:neg, "-", :-}, {:pos, "+", :+}, {:invert, "~~~", :bnot}] do
+    @doc "`#{operator}a`"
+    @spec unquote(name)(term()) :: term()
+    def unquote(name)(a) when is_struct(a, Ref), do: SnakeBridge.steps!(a, [{:unary, unquote(name)}])
+    def unquote(name)(a), do: :erlang.unquote(function)(a)
+  end
+
+  @doc "What a comparison says where a branch depends on it: Python's truth of a ref."
+  @spec truth(term()) :: term()
+  def truth(%Ref{} = ref), do: SnakeBridge.steps!(ref, [{:fun, "bool"}])
+  def truth(value), do: value
+
+  # --- to Python ---
+
+  @operators %{band: :and, bor: :or, bxor: :xor}
+
+  defp binary(name, a, b), do: SnakeBridge.operator!(a, Map.get(@operators, name, name), b)
+
+  defp python(base, steps), do: SnakeBridge.steps!(base, Enum.map(steps, &wire/1))
+
+  defp wire({:field, name}), do: {:attr, Atom.to_string(name)}
+  defp wire({:invoke, name, args}), do: {:method, Atom.to_string(name), args, []}
+
+  defp wire({:invoke_with, name, args}) do
+    {args, kwargs} = split(args)
+    {:method, Atom.to_string(name), args, kwargs}
+  end
+
+  defp wire({:call, args}), do: {:call, args, []}
+
+  defp wire({:call_with, args}) do
+    {args, kwargs} = split(args)
+    {:call, args, kwargs}
+  end
+
+  defp wire({:item, key}), do: SnakeBridge.Ref.item_step(key)
+
+  defp split(args) do
+    {args, [keywords]} = Enum.split(args, -1)
+    {args, for({name, value} <- keywords, do: {Atom.to_string(name), value})}
+  end
+end

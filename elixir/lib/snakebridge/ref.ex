@@ -1,0 +1,173 @@
+defmodule SnakeBridge.Ref do
+  @moduledoc """
+  An object that lives in Python.
+
+  `session` and `worker` (its generation) say where, `id` which, `type` names its class for people.
+  A ref can be handed to any process. With `use SnakeBridge`, `py do ... end`, and in cells, `ref.name` is the attribute
+  of the Python object; elsewhere it is a field of this struct.
+
+  It implements
+
+  | protocol | |
+  |---|---|
+  | `Access` | `ref["a"]`, `ref[{1, 2}]`, `ref[1..2]` (a slice), `put_in(ref["a"], value)`, `pop_in/1`: as in Python, exceptions included |
+  | `Enumerable` | lazy, in chunks; a generator is closed when the consumer stops |
+  | `String.Chars` | `str(object)` |
+  | `Inspect` | `repr(object)`, bounded in length and time |
+  """
+
+  @behaviour Access
+
+  alias SnakeBridge.{Lane, PythonError, Session}
+
+  @type t :: %__MODULE__{session: Session.t(), worker: pos_integer(), id: integer(), type: String.t()}
+
+  @enforce_keys [:session, :worker, :id]
+  defstruct [:session, :worker, :id, type: "object"]
+
+  @repr_ms 1_000
+  @repr_length 4_000
+
+  @impl Access
+  def fetch(%__MODULE__{} = ref, key), do: {:ok, SnakeBridge.item!(ref, key)}
+
+  @impl Access
+  def get_and_update(%__MODULE__{} = ref, key, function) do
+    current = current(ref, key)
+
+    case function.(current) do
+      {value, new} -> {value, SnakeBridge.put_item!(ref, key, new)}
+      :pop -> {current, delete(ref, key)}
+      other -> raise ArgumentError, "expected {value, new} or :pop, got: #{inspect(other)}"
+    end
+  end
+
+  @impl Access
+  def pop(%__MODULE__{} = ref, key) do
+    value = SnakeBridge.item!(ref, key)
+    {value, delete(ref, key)}
+  end
+
+  # What is not there yet may be put there.
+  defp current(ref, key) do
+    case SnakeBridge.item(ref, key) do
+      {:ok, value} ->
+        value
+
+      {:error, %PythonError{mro: mro} = error} ->
+        if "builtins.LookupError" in mro, do: nil, else: raise(error)
+
+      {:error, error} ->
+        SnakeBridge.Fault.reraise!(error)
+    end
+  end
+
+  defp delete(ref, key) do
+    SnakeBridge.steps!(ref, [{:method, "__delitem__", [index(ref, key)], []}])
+    ref
+  end
+
+  @doc "The step of the protocol that takes an item; a range is a slice."
+  @spec item_step(term()) :: tuple()
+  def item_step(%Range{} = range) do
+    {start, stop, step} = slice(range)
+    {:slice, start, stop, step}
+  end
+
+  def item_step(key), do: {:item, key}
+
+  @doc """
+  `start`, `stop` and `step` of the slice that an inclusive range means.
+
+      iex> SnakeBridge.Ref.slice(1..2)
+      {1, 3, nil}
+
+      iex> SnakeBridge.Ref.slice(1..-1//1)
+      {1, nil, nil}
+
+      iex> SnakeBridge.Ref.slice(5..0//-1)
+      {5, nil, -1}
+  """
+  @spec slice(Range.t()) :: {integer(), integer() | nil, integer() | nil}
+  def slice(%Range{first: first, last: last, step: step}) when step > 0 do
+    {first, if(last == -1, do: nil, else: last + 1), if(step == 1, do: nil, else: step)}
+  end
+
+  def slice(%Range{first: first, last: last, step: step}),
+    do: {first, if(last == 0, do: nil, else: last - 1), step}
+
+  @doc "A key as Python takes it where no step stands for a slice: as of `__setitem__`, or in a tuple."
+  @spec index(t(), term()) :: term()
+  def index(ref, %Range{} = range) do
+    {start, stop, step} = slice(range)
+    SnakeBridge.call!("builtins", "slice", [start, stop, step], [], session: ref.session, as: :ref)
+  end
+
+  def index(ref, key) when is_tuple(key) do
+    if key |> Tuple.to_list() |> Enum.any?(&is_struct(&1, Range)),
+      do: key |> Tuple.to_list() |> Enum.map(&index(ref, &1)) |> List.to_tuple(),
+      else: key
+  end
+
+  def index(_, key), do: key
+
+  @doc """
+  What `inspect/1` shows between `#Python<` and `>`.
+
+  Never raises, starts no worker, and waits for a second at most.
+  """
+  @spec repr(t()) :: String.t()
+  def repr(%__MODULE__{} = ref) do
+    steps = [{:fun, "repr"}, {:slice, nil, @repr_length + 1, nil}]
+
+    with true <- reachable?(ref),
+         {:ok, text} when is_binary(text) <-
+           Lane.request(ref.session, :do, {{:value, ref}, steps, %{as: :value}}, timeout: @repr_ms) do
+      if String.length(text) > @repr_length, do: String.slice(text, 0, @repr_length) <> "...", else: text
+    else
+      _ -> "#{ref.type}#{fate(ref)}"
+    end
+  rescue
+    _ -> ref.type
+  end
+
+  defp reachable?(ref) do
+    (Lane.generation(ref.session) || Session.attached(ref.session)) == ref.worker
+  end
+
+  defp fate(ref) do
+    if Session.attached(ref.session) in [ref.worker, nil],
+      do: "",
+      else: ", of worker #{ref.worker} that has ended"
+  end
+
+  defimpl Inspect do
+    def inspect(ref, _), do: "#Python<" <> SnakeBridge.Ref.repr(ref) <> ">"
+  end
+
+  defimpl String.Chars do
+    def to_string(ref), do: SnakeBridge.steps!(ref, [{:fun, "str"}])
+  end
+
+  defimpl Enumerable do
+    alias SnakeBridge.Iteration
+
+    def reduce(ref, acc, function), do: Iteration.reduce(ref, acc, function)
+
+    def count(ref) do
+      case SnakeBridge.steps(ref, [{:fun, "len"}]) do
+        {:ok, count} -> {:ok, count}
+        {:error, _} -> {:error, __MODULE__}
+      end
+    end
+
+    def member?(ref, value) do
+      case SnakeBridge.operator(ref, :contains, value) do
+        {:ok, answer} when is_boolean(answer) -> {:ok, answer}
+        _ -> {:error, __MODULE__}
+      end
+    end
+
+    def slice(_), do: {:error, __MODULE__}
+  end
+end

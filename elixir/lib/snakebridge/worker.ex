@@ -1,0 +1,327 @@
+defmodule SnakeBridge.Worker do
+  @moduledoc """
+  The operating system's process of a worker that this BEAM starts itself: library mode, without a front end.
+
+  It is the worker's host: finds the interpreter, starts it, holds the connection whose end would end the worker, and
+  says why it died. It makes no calls; `SnakeBridge.Session` connects to the worker like to any other.
+
+  Options (given to the session):
+
+    * `:python` - the interpreter; default: that of `$VIRTUAL_ENV`, of `$CONDA_PREFIX`, of the nearest `.venv` upward,
+      else `python3`
+    * `:cd` - the folder that it starts in
+    * `:env` - further environment variables, a map or list of texts
+  """
+
+  use GenServer, restart: :temporary
+
+  alias SnakeBridge.{BridgeError, Output, Session, Socket}
+
+  @start_ms 30_000
+  @stop_ms 1_000
+  @package Path.expand("../../../python", __DIR__)
+
+  @doc "Starts a worker and waits until it is there. It ends with the process `:owner`."
+  @spec run(keyword()) :: {:ok, %{generation: pos_integer(), socket: Path.t()}} | {:error, Exception.t()}
+  def run(opts) do
+    with {:ok, pid} <- GenServer.start(__MODULE__, opts) do
+      GenServer.call(pid, :ready, :infinity)
+    end
+  catch
+    :exit, reason -> {:error, failed("it ended: #{Exception.format_exit(reason)}")}
+  end
+
+  @doc "The interpreter that a worker would use."
+  @spec python() :: {:ok, Path.t()} | {:error, Exception.t()}
+  def python do
+    prefixes = [System.get_env("VIRTUAL_ENV"), System.get_env("CONDA_PREFIX") | nearest_venv(File.cwd!())]
+
+    found =
+      for prefix <- prefixes,
+          prefix not in [nil, ""],
+          path = Path.join(prefix, "bin/python3"),
+          executable?(path),
+          do: path
+
+    case found ++ List.wrap(System.find_executable("python3")) do
+      [path | _] ->
+        {:ok, path}
+
+      [] ->
+        {:error, failed("no python3 was found", "install Python 3.10 or later, or say which: python: PATH")}
+    end
+  end
+
+  defp nearest_venv(folder) do
+    venv = Path.join(folder, ".venv")
+
+    cond do
+      executable?(Path.join(venv, "bin/python3")) -> [venv]
+      Path.dirname(folder) == folder -> []
+      true -> nearest_venv(Path.dirname(folder))
+    end
+  end
+
+  defp executable?(path), do: match?({:ok, %{type: :regular}}, File.stat(path))
+
+  # --- the process ---
+
+  @impl true
+  def init(opts) do
+    Process.monitor(opts[:owner])
+    Process.flag(:trap_exit, true)
+    # Unique in this BEAM, so that a ref that strays into another session is refused there.
+    generation = System.unique_integer([:positive, :monotonic])
+
+    state = %{
+      session: opts[:session],
+      generation: generation,
+      group_leader: opts[:group_leader] || Process.group_leader(),
+      folder: nil,
+      port: nil,
+      control: nil,
+      socket: nil,
+      said: "",
+      error: nil
+    }
+
+    {:ok, state, {:continue, {:start, opts}}}
+  end
+
+  @impl true
+  def handle_continue({:start, opts}, state) do
+    with {:ok, listener, state} <- open(opts, state),
+         {:ok, control, state} <- accept(listener, System.monotonic_time(:millisecond) + @start_ms, state),
+         :gen_tcp.close(listener),
+         {:ok, state} <- greet(control, state) do
+      {:noreply, state}
+    else
+      {:error, error, state} -> {:noreply, %{state | error: error}}
+    end
+  end
+
+  @impl true
+  def handle_call(:ready, _, %{error: nil} = state),
+    do: {:reply, {:ok, %{generation: state.generation, socket: state.socket}}, state}
+
+  def handle_call(:ready, _, state), do: {:stop, :normal, {:error, state.error}, state}
+
+  @impl true
+  def handle_info({:DOWN, _, :process, _, _}, state), do: {:stop, :normal, state}
+
+  def handle_info({port, {:exit_status, status}}, %{port: port} = state) do
+    reason = describe(status)
+    spawn(fn -> Session.detach(state.session, state.generation, reason) end)
+    {:stop, :normal, %{state | port: nil}}
+  end
+
+  def handle_info({port, {:data, text}}, %{port: port} = state) do
+    Output.event(:stream, {nil, :stderr, text}, state.group_leader)
+    {:noreply, state}
+  end
+
+  def handle_info({:EXIT, _, _}, state), do: {:noreply, state}
+
+  def handle_info(message, %{control: %Socket{}} = state) do
+    case Socket.message(state.control, message) do
+      {:ok, frames, control} -> {:noreply, Enum.reduce(frames, %{state | control: control}, &frame/2)}
+      # The exit status tells more, and comes next.
+      {:closed, _} -> {:noreply, %{state | control: nil}}
+      :unknown -> {:noreply, state}
+    end
+  end
+
+  def handle_info(_, state), do: {:noreply, state}
+
+  @impl true
+  def terminate(_, state) do
+    if state.control, do: Socket.send(state.control, {:req, 0, :shutdown, nil})
+    if state.port, do: wait_for_end(state.port)
+    if state.folder, do: File.rm_rf(state.folder)
+  end
+
+  # --- starting ---
+
+  defp open(opts, state) do
+    with {:ok, python} <- if(opts[:python], do: {:ok, opts[:python]}, else: python()),
+         {:ok, package} <- package(),
+         {:ok, folder} <- folder() do
+      open(python, package, opts, %{state | folder: folder})
+    else
+      {:error, %BridgeError{} = error} -> {:error, error, state}
+      {:error, reason} -> {:error, failed("no folder for its socket: #{Socket.describe(reason)}"), state}
+    end
+  end
+
+  defp open(python, package, opts, state) do
+    with {:ok, listener} <- Socket.listen(Path.join(state.folder, "host.sock")),
+         {:ok, port} <- spawn_python(python, package, opts, state) do
+      {:ok, listener, %{state | port: port}}
+    else
+      {:error, %BridgeError{} = error} -> {:error, error, state}
+      {:error, reason} -> {:error, failed("its socket: #{Socket.describe(reason)}"), state}
+    end
+  end
+
+  # A short path: macOS allows 104 bytes for that of a socket.
+  defp folder do
+    name = "snakebridge-" <> Base.encode32(:crypto.strong_rand_bytes(5), case: :lower)
+    tmp = Enum.find([System.tmp_dir(), "/tmp"], &(&1 && byte_size(&1) < 60))
+    folder = Path.join(tmp, name)
+
+    with :ok <- File.mkdir(folder), :ok <- File.chmod(folder, 0o700), do: {:ok, folder}
+  end
+
+  defp package do
+    candidates =
+      [
+        with(home when home != nil <- System.get_env("SNAKEBRIDGE_HOME"), do: Path.join(home, "python")),
+        with(path when is_list(path) <- :code.priv_dir(:snakebridge), do: Path.join(path, "python")),
+        @package
+      ]
+
+    case Enum.find(candidates, &(is_binary(&1) and File.exists?(Path.join(&1, "snakebridge/worker.py")))) do
+      nil ->
+        {:error,
+         failed(
+           "the worker's Python package was not found",
+           "set SNAKEBRIDGE_HOME to where SnakeBridge is installed"
+         )}
+
+      path ->
+        {:ok, path}
+    end
+  end
+
+  defp spawn_python(python, package, opts, state) do
+    args = [
+      "-m",
+      "snakebridge.worker",
+      "--host",
+      Path.join(state.folder, "host.sock"),
+      "--listen",
+      Path.join(state.folder, "worker.#{state.generation}.sock"),
+      "--generation",
+      Integer.to_string(state.generation)
+    ]
+
+    options = [
+      :binary,
+      :exit_status,
+      :stderr_to_stdout,
+      :hide,
+      args: args,
+      env: environment(package, opts[:env] || [])
+    ]
+
+    options = if opts[:cd], do: [{:cd, opts[:cd]} | options], else: options
+    {:ok, Port.open({:spawn_executable, python}, options)}
+  rescue
+    error in [ErlangError, ArgumentError] ->
+      {:error,
+       failed(
+         "#{python} does not start: #{Exception.message(error)}",
+         "say which Python to use: python: PATH"
+       )}
+  end
+
+  defp environment(package, env) do
+    env = Map.new(env, fn {key, value} -> {to_string(key), value && to_string(value)} end)
+    path = Map.get(env, "PYTHONPATH", System.get_env("PYTHONPATH"))
+    path = if path in [nil, ""], do: package, else: package <> ":" <> path
+
+    for {key, value} <- Map.put(env, "PYTHONPATH", path) do
+      {String.to_charlist(key), if(value, do: String.to_charlist(value), else: false)}
+    end
+  end
+
+  # The port's messages are looked at in between: an interpreter that ends at once says why.
+  defp accept(listener, deadline, %{port: port} = state) do
+    case Socket.accept(listener, 50) do
+      {:ok, control} ->
+        {:ok, control, state}
+
+      {:error, :timeout} ->
+        receive do
+          {^port, {:data, text}} ->
+            accept(listener, deadline, %{state | said: state.said <> text})
+
+          {^port, {:exit_status, status}} ->
+            {:error, failed("it ended with #{describe(status)}#{said(state.said)}"), %{state | port: nil}}
+        after
+          0 ->
+            if System.monotonic_time(:millisecond) < deadline,
+              do: accept(listener, deadline, state),
+              else:
+                {:error, failed("it did not connect within #{div(@start_ms, 1000)} s#{said(state.said)}"),
+                 state}
+        end
+
+      {:error, reason} ->
+        {:error, failed(Socket.describe(reason)), state}
+    end
+  end
+
+  defp greet(control, state) do
+    with {:ok, info, control} <-
+           Socket.answer_hello(control, %{peer: :host, role: :control, pid: Session.os_pid()}),
+         :ok <- Socket.send(control, {:ev, :elixir, :up}),
+         :ok <- Socket.active(control) do
+      {:ok, %{state | control: control, socket: info.socket}}
+    else
+      {:error, %BridgeError{} = error} -> {:error, error, state}
+      {:error, reason} -> {:error, failed(Socket.describe(reason)), state}
+    end
+  end
+
+  defp said(""), do: ""
+  defp said(text), do: ":\n" <> String.trim_trailing(text)
+
+  defp failed(why, hint \\ nil),
+    do: %BridgeError{reason: :unavailable, message: "the Python worker cannot be started: #{why}", hint: hint}
+
+  # --- running and ending ---
+
+  # Output of threads and processes that belongs to no call.
+  defp frame({:ok, {:ev, op, body}}, state) do
+    Output.event(op, body, state.group_leader)
+    state
+  end
+
+  defp frame({:ok, {:req, id, :ping, term}}, state) do
+    Socket.send(state.control, {:ok, id, term})
+    state
+  end
+
+  defp frame(_, state), do: state
+
+  defp describe(status) when status > 128, do: "signal #{status - 128}#{signal(status - 128)}"
+  defp describe(status), do: "exit status #{status}"
+
+  defp signal(number) do
+    names = %{
+      2 => "SIGINT",
+      6 => "SIGABRT",
+      7 => "SIGBUS",
+      8 => "SIGFPE",
+      9 => "SIGKILL",
+      11 => "SIGSEGV",
+      15 => "SIGTERM"
+    }
+
+    if name = names[number], do: ", #{name}", else: ""
+  end
+
+  defp wait_for_end(port) do
+    pid = Port.info(port, :os_pid)
+
+    receive do
+      {^port, {:exit_status, _}} -> :ok
+    after
+      @stop_ms ->
+        # With its children: they are one process group.
+        with {:os_pid, pid} <- pid,
+             do: System.cmd("kill", ["-9", "-#{pid}", "#{pid}"], stderr_to_stdout: true)
+    end
+  end
+end
