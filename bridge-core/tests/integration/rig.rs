@@ -11,16 +11,16 @@ use bridge_core::session::{
 };
 
 /// Nothing in these tests takes so long, however slow the machine.
-pub const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
-pub struct Rig {
-    pub session: Session,
-    pub late: LateEvents,
-    pub home: tempfile::TempDir,
+pub(crate) struct Rig {
+    pub(crate) session: Session,
+    pub(crate) late: LateEvents,
+    pub(crate) home: tempfile::TempDir,
 }
 
 /// The toy child; `start` makes it start badly.
-pub fn echo(start: &str) -> Program {
+pub(crate) fn echo(start: &str) -> Program {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/integration/echo.py");
     Program {
         path: "python3".into(),
@@ -32,7 +32,7 @@ pub fn echo(start: &str) -> Program {
     }
 }
 
-pub fn config(home: &Path) -> Config {
+pub(crate) fn config(home: &Path) -> Config {
     Config {
         worker: Some(echo("")),
         beam: Some(echo("")),
@@ -43,11 +43,11 @@ pub fn config(home: &Path) -> Config {
 }
 
 impl Rig {
-    pub fn new() -> Rig {
+    pub(crate) fn new() -> Rig {
         Rig::with(|_| {})
     }
 
-    pub fn with(change: impl FnOnce(&mut Config)) -> Rig {
+    pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Rig {
         let home = tempfile::tempdir().unwrap();
         let mut config = config(home.path());
         change(&mut config);
@@ -55,25 +55,25 @@ impl Rig {
         Rig { session, late, home }
     }
 
-    pub fn submit(&self, language: Language, source: &str) -> Cell {
+    pub(crate) fn submit(&self, language: Language, source: &str) -> Cell {
         self.session.execute(CellRequest::new(language, source)).unwrap()
     }
 
     /// Runs a cell to its end.
-    pub fn run(&self, language: Language, source: &str) -> Ran {
+    pub(crate) fn run(&self, language: Language, source: &str) -> Ran {
         rest(self.submit(language, source))
     }
 
-    pub fn python(&self, source: &str) -> Ran {
+    pub(crate) fn python(&self, source: &str) -> Ran {
         self.run(Python, source)
     }
 
-    pub fn elixir(&self, source: &str) -> Ran {
+    pub(crate) fn elixir(&self, source: &str) -> Ran {
         self.run(Elixir, source)
     }
 
     /// Waits until that child is in such a state.
-    pub fn until(&self, language: Language, wanted: impl Fn(&ChildState) -> bool) -> ChildState {
+    pub(crate) fn until(&self, language: Language, wanted: impl Fn(&ChildState) -> bool) -> ChildState {
         let children = self.session.children();
         let deadline = Instant::now() + DEADLINE;
         loop {
@@ -86,7 +86,7 @@ impl Rig {
         }
     }
 
-    pub fn up(&self, language: Language) -> u32 {
+    pub(crate) fn up(&self, language: Language) -> u32 {
         match self.until(language, |state| matches!(state, ChildState::Up { .. })) {
             ChildState::Up { pid, .. } => pid,
             _ => unreachable!(),
@@ -94,7 +94,7 @@ impl Rig {
     }
 
     /// The next late event's text.
-    pub fn late_text(&mut self) -> String {
+    pub(crate) fn late_text(&mut self) -> String {
         let late = self.late.wait_for(DEADLINE).expect("a late event comes").unwrap();
         match late.event {
             Event::Stream { text, .. } | Event::Notice { text } => text,
@@ -105,12 +105,12 @@ impl Rig {
 
 /// What a cell did.
 #[derive(Debug)]
-pub struct Ran {
-    pub number: u64,
-    pub events: Vec<Event>,
+pub(crate) struct Ran {
+    pub(crate) number: u64,
+    pub(crate) events: Vec<Event>,
 }
 
-pub fn rest(mut cell: Cell) -> Ran {
+pub(crate) fn rest(mut cell: Cell) -> Ran {
     let mut events = Vec::new();
     let deadline = Instant::now() + DEADLINE;
     loop {
@@ -142,7 +142,7 @@ pub fn rest(mut cell: Cell) -> Ran {
 }
 
 /// Waits for the next event that fits.
-pub fn next(cell: &mut Cell, wanted: impl Fn(&Event) -> bool) -> Event {
+pub(crate) fn next(cell: &mut Cell, wanted: impl Fn(&Event) -> bool) -> Event {
     loop {
         let event = cell
             .events
@@ -156,18 +156,18 @@ pub fn next(cell: &mut Cell, wanted: impl Fn(&Event) -> bool) -> Event {
 }
 
 impl Ran {
-    pub fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> Status {
         match self.events.last() {
             Some(Event::Finished { status, .. }) => *status,
             _ => unreachable!("`rest` has looked"),
         }
     }
 
-    pub fn out(&self) -> String {
+    pub(crate) fn out(&self) -> String {
         self.stream(StreamName::Stdout)
     }
 
-    pub fn err(&self) -> String {
+    pub(crate) fn err(&self) -> String {
         self.stream(StreamName::Stderr)
     }
 
@@ -179,7 +179,7 @@ impl Ran {
         texts.collect()
     }
 
-    pub fn notices(&self) -> String {
+    pub(crate) fn notices(&self) -> String {
         let texts = self.events.iter().filter_map(|event| match event {
             Event::Notice { text } => Some(text.as_str()),
             _ => None,
@@ -188,7 +188,7 @@ impl Ran {
     }
 
     /// Class, message and hint of the error.
-    pub fn error(&self) -> (String, String, String) {
+    pub(crate) fn error(&self) -> (String, String, String) {
         let errors = self.events.iter().filter_map(|event| match event {
             Event::Error {
                 class, message, hint, ..
@@ -202,7 +202,7 @@ impl Ran {
 }
 
 /// Whether a process is there and no zombie.
-pub fn is_alive(pid: u32) -> bool {
+pub(crate) fn is_alive(pid: u32) -> bool {
     let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
         return false;
     };
@@ -212,7 +212,7 @@ pub fn is_alive(pid: u32) -> bool {
     )
 }
 
-pub fn gone(pid: u32) {
+pub(crate) fn gone(pid: u32) {
     let deadline = Instant::now() + DEADLINE;
     while is_alive(pid) {
         assert!(Instant::now() < deadline, "process {pid} lives on");
@@ -221,7 +221,7 @@ pub fn gone(pid: u32) {
 }
 
 /// The socket directories of this process.
-pub fn directories() -> Vec<PathBuf> {
+pub(crate) fn directories() -> Vec<PathBuf> {
     let base = std::env::var_os("XDG_RUNTIME_DIR").map_or_else(|| PathBuf::from("/tmp"), PathBuf::from);
     let mine = format!("snakebridge-{}-", std::process::id());
     let entries = std::fs::read_dir(base).unwrap().flatten();
