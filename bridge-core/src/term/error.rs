@@ -143,8 +143,8 @@ pub enum Error {
         /// The float.
         value: f64,
     },
-    /// A term too large for the format.
-    #[error("the number of {what} is {length}, and an Erlang term has at most {limit}")]
+    /// A term too large for the format, or for BEAM.
+    #[error("the number of {what} is {length}, and BEAM takes at most {limit}")]
     TooLong {
         /// The number of what.
         what: &'static str,

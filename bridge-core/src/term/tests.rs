@@ -397,13 +397,21 @@ fn expectations_name_what_they_found() {
 fn lengths_that_do_not_fit_are_errors_not_wraps() {
     let mut writer = Writer::fragment();
     let too_long = u32::MAX as usize + 1;
-    let said = "the number of elements of a list is 4294967296, and an Erlang term has at most 4294967295";
+    let said = "the number of elements of a list is 4294967296, and BEAM takes at most 4294967295";
     assert_eq!(writer.list_header(too_long).unwrap_err().to_string(), said);
-    assert!(writer.tuple_header(too_long).is_err());
     assert!(writer.map_header(too_long).is_err());
     assert!(writer.binary_header(too_long).is_err());
+    assert!(writer.tuple_header(too_long).is_err());
+    assert!(writer.tuple_header(Writer::MAX_TUPLE_ARITY + 1).is_err());
+    let said = "the number of bytes of an integer is 524281, and BEAM takes at most 524280";
+    let error = writer
+        .big(false, &vec![1; Writer::MAX_INTEGER_BYTES + 1])
+        .unwrap_err();
+    assert_eq!(error.to_string(), said);
     assert_eq!(writer.position(), 0);
     writer.list_header(u32::MAX as usize).unwrap();
+    writer.tuple_header(Writer::MAX_TUPLE_ARITY).unwrap();
+    writer.big(true, &vec![1; Writer::MAX_INTEGER_BYTES]).unwrap();
 }
 
 #[test]

@@ -29,6 +29,13 @@ pub struct Writer {
 }
 
 impl Writer {
+    /// The most bytes of an integer that every BEAM from OTP 25 to 29 reads; one more, and newer ones refuse the
+    /// whole term that it is in.
+    pub const MAX_INTEGER_BYTES: usize = 524_280;
+
+    /// The most elements of a tuple that every BEAM from OTP 25 to 29 reads.
+    pub const MAX_TUPLE_ARITY: usize = (1 << 24) - 1;
+
     /// Starts a whole term, with its version byte.
     pub fn new() -> Self {
         Writer {
@@ -95,7 +102,8 @@ impl Writer {
         }
     }
 
-    /// An integer of any size, by its absolute value, least significant byte first.
+    /// An integer by its absolute value, least significant byte first; at most
+    /// [`MAX_INTEGER_BYTES`](Writer::MAX_INTEGER_BYTES).
     pub fn big(&mut self, negative: bool, magnitude: &[u8]) -> Result<(), Error> {
         let length = magnitude
             .iter()
@@ -117,16 +125,18 @@ impl Writer {
             }
             return Ok(());
         }
+        let what = "bytes of an integer";
+        within(what, length, Self::MAX_INTEGER_BYTES)?;
         match u8::try_from(length) {
             Ok(length) => self.out.extend_from_slice(&[tag::SMALL_BIG, length]),
-            Err(_) => self.counted(tag::LARGE_BIG, length, "bytes of an integer")?,
+            Err(_) => self.counted(tag::LARGE_BIG, length, what)?,
         }
         self.out.push(u8::from(negative));
         self.out.extend_from_slice(digits);
         Ok(())
     }
 
-    /// An integer of any size.
+    /// An integer of at most [`MAX_INTEGER_BYTES`](Writer::MAX_INTEGER_BYTES).
     pub fn bigint(&mut self, value: &BigInt) -> Result<(), Error> {
         let (sign, magnitude) = value.to_bytes_le();
         self.big(sign == Sign::Minus, &magnitude)
@@ -148,16 +158,9 @@ impl Writer {
         if let Ok(length) = u8::try_from(name.len()) {
             self.out.extend_from_slice(&[tag::SMALL_ATOM_UTF8, length]);
         } else {
-            let characters = name.chars().count();
-            let too_long = Error::TooLong {
-                what: "characters of an atom",
-                length: characters as u64,
-                limit: 255,
-            };
-            let length = u16::try_from(name.len()).map_err(|_| too_long.clone())?;
-            if characters > 255 {
-                return Err(too_long);
-            }
+            within("characters of an atom", name.chars().count(), 255)?;
+            // At most four bytes each.
+            let length = name.len() as u16;
             self.out.push(tag::ATOM_UTF8);
             self.out.extend_from_slice(&length.to_be_bytes());
         }
@@ -237,11 +240,13 @@ impl Writer {
         Ok(())
     }
 
-    /// The head of a tuple of so many elements.
+    /// The head of a tuple of so many elements, at most [`MAX_TUPLE_ARITY`](Writer::MAX_TUPLE_ARITY).
     pub fn tuple_header(&mut self, arity: usize) -> Result<(), Error> {
+        let what = "elements of a tuple";
+        within(what, arity, Self::MAX_TUPLE_ARITY)?;
         match u8::try_from(arity) {
             Ok(arity) => self.out.extend_from_slice(&[tag::SMALL_TUPLE, arity]),
-            Err(_) => self.counted(tag::LARGE_TUPLE, arity, "elements of a tuple")?,
+            Err(_) => self.counted(tag::LARGE_TUPLE, arity, what)?,
         }
         Ok(())
     }
@@ -273,13 +278,20 @@ impl Writer {
     }
 
     fn counted(&mut self, tag: u8, length: usize, what: &'static str) -> Result<(), Error> {
-        let count = u32::try_from(length).map_err(|_| Error::TooLong {
-            what,
-            length: length as u64,
-            limit: u64::from(u32::MAX),
-        })?;
-        let [a, b, c, d] = count.to_be_bytes();
+        within(what, length, u32::MAX as usize)?;
+        let [a, b, c, d] = (length as u32).to_be_bytes();
         self.out.extend_from_slice(&[tag, a, b, c, d]);
         Ok(())
+    }
+}
+
+fn within(what: &'static str, length: usize, limit: usize) -> Result<(), Error> {
+    match length <= limit {
+        true => Ok(()),
+        false => Err(Error::TooLong {
+            what,
+            length: length as u64,
+            limit: limit as u64,
+        }),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use bridge_core::term::{Error, Limits, Reader, Term, Token, inflate};
+use bridge_core::term::{Error, Limits, Reader, Term, Token, Writer, inflate};
 use num_bigint::{BigInt, Sign};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -214,4 +214,16 @@ fn damaged_bytes_are_a_term_exactly_when_beam_says_so() {
         accepted > 300,
         "only {accepted} damaged terms were still terms: the damage is too heavy to tell"
     );
+}
+
+#[test]
+fn the_largest_integer_and_the_largest_tuple_are_still_terms_of_beam() {
+    let beam = Beam::start();
+    let mut writer = Writer::new();
+    writer.big(true, &vec![0xff; Writer::MAX_INTEGER_BYTES]).unwrap();
+    assert!(beam.accepts(writer.as_bytes()));
+    let mut writer = Writer::new();
+    writer.tuple_header(Writer::MAX_TUPLE_ARITY).unwrap();
+    writer.raw(&vec![106; Writer::MAX_TUPLE_ARITY]);
+    assert!(beam.accepts(writer.as_bytes()));
 }
