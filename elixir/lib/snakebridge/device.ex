@@ -9,16 +9,12 @@ defmodule SnakeBridge.Device do
   alias SnakeBridge.IOServer
 
   @doc "Takes over both names, and all processes whose group leader was the `:user` of the VM's start."
-  @spec install() :: :ok
+  @spec install() :: [pid()]
   def install do
-    replace(:standard_error, &error_loop/0)
-
-    case {Process.whereis(:user), replace(:user, &user_loop/0)} do
-      {nil, _} -> :ok
-      {old, new} -> for pid <- Process.list(), led_by?(pid, old), do: Process.group_leader(pid, new)
-    end
-
-    :ok
+    old = Process.whereis(:user)
+    user = replace(:user, &user_loop/0)
+    for pid <- Process.list(), led_by?(pid, old), do: Process.group_leader(pid, user)
+    [user, replace(:standard_error, &error_loop/0)]
   end
 
   defp replace(name, loop) do

@@ -8,21 +8,29 @@ defmodule SnakeBridge.Ebin do
 
   alias SnakeBridge.CellParser
 
-  @doc """
-  Puts the applications that cells need back on the code path.
+  @doc "Loads all modules of ours: with a Mix project around, this library is not on the code path for long."
+  @spec load_own() :: :ok
+  def load_own do
+    Application.load(:snakebridge)
 
-  Mix takes off the path what a project does not depend on, and with `-S mix` it has done so before cells are served.
+    with {:ok, modules} <- :application.get_key(:snakebridge, :modules),
+         do: :code.ensure_modules_loaded(modules)
+
+    :ok
+  end
+
+  @doc """
+  Puts on the code path what cells need: IEx and its like, and the modules of cells.
+
+  Mix takes off the path what a project does not depend on, when the project is compiled and each time it is again.
   """
   @spec keep_on_path() :: :ok
   def keep_on_path do
-    with path when is_list(path) <- :code.which(__MODULE__), do: :code.add_pathz(:filename.dirname(path))
     elixir = Kernel |> :code.which() |> to_string() |> Path.join("../../..") |> Path.expand()
-
-    for app <- ["iex", "logger", "eex", "mix", "ex_unit"],
-        ebin = Path.join([elixir, app, "ebin"]),
-        File.dir?(ebin),
-        do: :code.add_pathz(String.to_charlist(ebin))
-
+    applications = for app <- ["iex", "logger", "eex", "mix", "ex_unit"], do: Path.join([elixir, app, "ebin"])
+    wanted = Enum.filter([:persistent_term.get(__MODULE__, nil) | applications], &(&1 && File.dir?(&1)))
+    missing = Enum.map(wanted, &String.to_charlist/1) -- :code.get_path()
+    if missing != [], do: :code.add_pathsz(missing)
     :ok
   end
 
@@ -37,13 +45,12 @@ defmodule SnakeBridge.Ebin do
     # Without the directory cells work, and only their modules' documentation is missing.
     with :ok <- File.mkdir_p(directory) do
       :persistent_term.put(__MODULE__, directory)
-      :code.add_pathz(String.to_charlist(directory))
       Code.put_compiler_option(:docs, true)
     end
 
     # Cells are run again and again, and their modules with them.
     Code.put_compiler_option(:ignore_module_conflict, true)
-    :ok
+    keep_on_path()
   end
 
   @doc false

@@ -7,9 +7,10 @@ defmodule SnakeBridge.Evaluator do
   `SnakeBridge.Keeper`: so a cell that fails, or is killed, keeps what its earlier expressions bound.
   """
 
-  alias SnakeBridge.{CellParser, Diagnostics, Expand, Helpers, Interim, IOServer, Keeper, Render}
+  alias SnakeBridge.{CellParser, Diagnostics, Ebin, Expand, Helpers, IOServer, Keeper, Lane}
+  alias SnakeBridge.{Memory, Natural, Py, Render, Session}
 
-  @session SnakeBridge.Session
+  # After so long without a cell there is time to collect garbage.
   @idle_ms 20
 
   @typedoc "A cell to run, and where its output goes."
@@ -17,16 +18,19 @@ defmodule SnakeBridge.Evaluator do
           cell: pos_integer(),
           source: String.t(),
           device: pid(),
+          # Whether Python may own names.
           read: boolean(),
           silent: boolean(),
+          # Whether the result is kept for `v/1`.
           store: boolean()
         }
 
-  @typedoc "How it went: names of the session that were read and written."
-  @type outcome :: %{status: :ok | :error, reads: [String.t()], writes: [String.t()], deletes: [String.t()]}
+  @typedoc "How it went, as in the answer to `execute`."
+  @type outcome :: %{status: :ok | :error, reads: [String.t()], writes: [String.t()], calls: [map()]}
 
+  # `borrowed`: names in the binding that are Python's, for as long as this cell runs.
   @enforce_keys [:owner, :tag]
-  defstruct [:owner, :tag, :env, binding: [], borrowed: MapSet.new(), python?: true]
+  defstruct [:owner, :tag, :env, binding: [], borrowed: MapSet.new()]
 
   @doc "Starts an evaluator, linked to nothing. It sends `{tag, :done, outcome}` to the caller after each cell."
   @spec start(reference()) :: pid()
@@ -45,18 +49,32 @@ defmodule SnakeBridge.Evaluator do
   defp init(state) do
     limit_memory()
     {binding, env} = Keeper.session()
-    Interim.call(SnakeBridge.Lane, :put_thread, [@session, :main], :ok)
-    state = %{state | binding: put(binding, :py, Interim.py()), env: env || first_env()}
+    Lane.put_thread(Session, :main)
+    state = %{state | binding: put(binding, :py, %Py{}), env: env || first_env()}
     load_code(state)
     loop(state, :infinity)
   end
 
-  # Recursion without end would take all memory of the machine, and the names of the session with it.
+  # A cell that never stops taking memory would take all of the machine's, and the names of the session with it.
   defp limit_memory do
-    with bytes when is_integer(bytes) <- SnakeBridge.Memory.limit() do
+    with bytes when is_integer(bytes) <- Memory.limit() do
       words = div(bytes, :erlang.system_info(:wordsize))
       Process.flag(:max_heap_size, %{size: words, kill: true, error_logger: false})
     end
+  end
+
+  defp first_env do
+    imports =
+      quote do
+        import IEx.Helpers, except: [v: 0, v: 1, i: 0]
+        import SnakeBridge.Helpers, only: [v: 0, v: 1, i: 0]
+        import SnakeBridge, only: [py: 1]
+        # Natural syntax gives these to refs.
+        import Bitwise, only: [&&&: 2, |||: 2, "^^^": 2, "~~~": 1, <<<: 2, >>>: 2]
+      end
+
+    {_, _, env} = Code.eval_quoted_with_env(imports, [], Code.env_for_eval(file: "cell"))
+    %{env | tracers: [Ebin]}
   end
 
   # The first cell of the session would wait for what it needs to be loaded.
@@ -71,6 +89,7 @@ defmodule SnakeBridge.Evaluator do
     receive do
       {^tag, :run, job} ->
         Process.group_leader(self(), job.device)
+        if Process.whereis(Mix.ProjectStack), do: Ebin.keep_on_path()
         {outcome, state} = run_cell(job, state)
         send(state.owner, {tag, :done, outcome})
         loop(state, @idle_ms)
@@ -83,93 +102,75 @@ defmodule SnakeBridge.Evaluator do
     end
   end
 
-  defp first_env do
-    env = Code.env_for_eval(file: "cell")
-
-    {_, _, env} =
-      Code.eval_quoted_with_env(
-        quote do
-          import IEx.Helpers, except: [v: 0, v: 1, i: 0]
-          import SnakeBridge.Helpers
-        end,
-        [],
-        env
-      )
-
-    %{env | tracers: [SnakeBridge.Ebin]}
-  end
-
   # --- a cell ---
 
   defp run_cell(job, state) do
     state = %{state | env: %{state.env | file: CellParser.file(job.cell), line: 1}}
-    cell = %{job: job, reads: MapSet.new(), writes: MapSet.new(), deletes: MapSet.new()}
+    cell = %{job: job, reads: MapSet.new(), writes: MapSet.new()}
 
     {status, cell, state} =
       case CellParser.parse(job.source, job.cell) do
         {:ok, expressions} ->
-          {cell, state} = borrow(expressions, cell, state)
-          evaluate(expressions, nil, cell, state)
+          evaluate(expressions, nil, cell, borrow(expressions, job, state))
 
         {:error, error} ->
-          report(
-            :error,
-            error,
-            [],
-            Interim.call(SnakeBridge.Natural, :syntax_hint, [job.source, error], nil),
-            job
-          )
-
+          report(:error, error, [], job, hint: syntax_hint(job.source, error))
           {:error, cell, state}
       end
 
-    outcome = %{
-      status: status,
-      reads: texts(cell.reads),
-      writes: texts(cell.writes),
-      deletes: texts(cell.deletes),
-      calls: []
-    }
-
+    outcome = %{status: status, reads: texts(cell.reads), writes: texts(cell.writes), calls: calls(job.cell)}
     {outcome, give_back(state)}
   end
 
-  defp evaluate([], result, cell, state) do
-    finish(result, cell, state)
+  defp syntax_hint(source, %module{} = error) when module in [SyntaxError, TokenMissingError],
+    do: Natural.syntax_hint(source, error)
+
+  defp syntax_hint(_, _), do: nil
+
+  # What was called in Python, if anything ever was.
+  defp calls(cell) do
+    with generation when generation != nil <- Lane.generation(Session),
+         {:ok, calls} when is_list(calls) <- Lane.request(Session, :calls, cell) do
+      calls
+    else
+      _ -> []
+    end
   end
+
+  defp evaluate([], nil, cell, state), do: {:ok, cell, state}
+  defp evaluate([], {:value, value}, cell, state), do: finish(value, cell, state)
 
   defp evaluate([expression | rest], _, cell, state) do
     case step(expression, cell, state) do
       {:ok, value, cell, state} -> evaluate(rest, {:value, value}, cell, state)
-      {:error, cell, state} -> {:error, cell, state}
+      :error -> {:error, cell, state}
     end
   end
 
-  defp finish(nil, cell, state), do: {:ok, cell, state}
-
   # Inspecting a value may run code of the user's, so it can fail and be interrupted like the cell.
-  defp finish({:value, value}, %{job: job} = cell, state) do
-    if job.store, do: Keeper.remember(job.cell, stored(value, state.binding))
+  defp finish(value, %{job: job} = cell, state) do
+    if job.store, do: Keeper.remember(job.cell, stored(value, state))
 
     unless job.silent or value == IEx.dont_display_result() do
-      body = %{cell: job.cell, data: Render.result(value), metadata: "{}"}
-      IOServer.emit(job.device, :result, body)
+      IOServer.emit(job.device, :result, %{cell: job.cell, data: Render.result(value), metadata: "{}"})
     end
 
     {:ok, cell, state}
   catch
     kind, reason ->
-      report(kind, reason, __STACKTRACE__, nil, job)
+      report(kind, reason, __STACKTRACE__, job)
       {:error, cell, state}
   end
 
-  # The keeper has the variables already: a value that one of them has is not copied to it again.
-  defp stored(value, binding) do
-    case Enum.find(binding, fn {_, bound} -> :erts_debug.same(bound, value) end) do
-      {key, _} when key != :py -> {:variable, key}
-      _ -> {:value, value}
+  # A value that a variable has is with the keeper already, and is not copied there again.
+  defp stored(value, state) do
+    case Enum.find(state.binding, fn {_, bound} -> :erts_debug.same(bound, value) end) do
+      {key, _} -> if key == :py or key in state.borrowed, do: {:value, value}, else: {:variable, key}
+      nil -> {:value, value}
     end
   end
+
+  # --- an expression ---
 
   defp step(expression, %{job: job} = cell, state) do
     {value, read, binding, env} = eval(expression, job, state)
@@ -180,29 +181,30 @@ defmodule SnakeBridge.Evaluator do
     changes = for {key, _} = change <- binding, Map.get(versions, pair(key), 0) >= before, do: change
     written = for {name, _} <- changes, is_atom(name), into: MapSet.new(), do: name
     read = MapSet.difference(MapSet.new(read), cell.writes)
-    cell = %{cell | reads: MapSet.union(cell.reads, read), writes: MapSet.union(cell.writes, written)}
 
     env = Helpers.give_way(%{env | versioned_vars: %{}})
     Keeper.put(changes, env)
-    state = %{state | binding: binding, env: env, borrowed: MapSet.difference(state.borrowed, written)}
-    {:ok, value, cell, state}
+
+    cell = %{cell | reads: MapSet.union(cell.reads, read), writes: MapSet.union(cell.writes, written)}
+    borrowed = MapSet.difference(state.borrowed, written)
+    {:ok, value, cell, %{state | binding: binding, env: env, borrowed: borrowed}}
   catch
     kind, reason ->
-      report(kind, reason, __STACKTRACE__, nil, job, line(expression))
-      {:error, cell, state}
+      report(kind, reason, __STACKTRACE__, job, line: line(expression))
+      :error
   end
-
-  defp line({_, meta, _}), do: Keyword.get(meta, :line, 1)
-  defp line(_), do: 1
 
   defp pair(name) when is_atom(name), do: {name, nil}
   defp pair(pair), do: pair
 
-  defp eval(expression, job, state) do
-    expression = Helpers.prepare(expression, state.env)
+  defp line({_, meta, _}), do: Keyword.get(meta, :line, 1)
+  defp line(_), do: 1
 
-    # Modules are checked, and their diagnostics collected, as a whole; of anything else only the expansion, because its
-    # evaluation may take long and print.
+  # Modules are checked, and their diagnostics collected, as a whole; of anything else only the expansion, because its
+  # evaluation may take long and print.
+  defp eval(expression, job, state) do
+    expression = expression |> Natural.spelling() |> Helpers.prepare(state.env)
+
     if module?(expression) do
       Diagnostics.show(job, fn -> verify(fn -> expand_and_run(expression, state, & &1.()) end) end)
     else
@@ -210,17 +212,16 @@ defmodule SnakeBridge.Evaluator do
     end
   end
 
+  defp verify(function), do: Module.ParallelChecker.verify(function)
+
+  defp module?({name, _, [_ | _]}), do: name in [:defmodule, :defprotocol, :defimpl]
+  defp module?(_), do: false
+
+  # The value, the names of the session that were read, the binding and the environment after it.
   defp expand_and_run(expression, %{binding: binding, env: env}, showing) do
     if Expand.available?() do
       {expanded, ast} =
-        showing.(fn ->
-          Expand.expand(
-            expression,
-            binding,
-            env,
-            &Interim.call(SnakeBridge.Natural.Rewrite, :expanded, [&1], &1)
-          )
-        end)
+        showing.(fn -> Expand.expand(expression, binding, env, &Natural.Rewrite.expanded/1) end)
 
       {value, new_binding, env} = Expand.evaluate(expanded)
       {value, names_read(ast, length(binding)), new_binding, env}
@@ -229,11 +230,6 @@ defmodule SnakeBridge.Evaluator do
       {value, CellParser.names([expression]), new_binding, env}
     end
   end
-
-  defp verify(function), do: Module.ParallelChecker.verify(function)
-
-  defp module?({name, _, [_ | _]}), do: name in [:defmodule, :defprotocol, :defimpl]
-  defp module?(_), do: false
 
   # The variables of expanded code carry versions; those of the binding come first.
   defp names_read(ast, before) do
@@ -256,56 +252,51 @@ defmodule SnakeBridge.Evaluator do
   # --- names of Python ---
 
   # Asks for the names that the cell mentions: those that Python owns are in the binding for this cell only.
-  defp borrow(expressions, %{job: %{read: true}} = cell, state) do
-    names = CellParser.names(expressions)
-
-    with [_ | _] <- names,
-         {:ok, answers} <-
-           Interim.call(SnakeBridge.Lane, :read, [@session, Enum.map(names, &Atom.to_string/1)], {:ok, %{}}) do
-      Enum.reduce(names, {cell, state}, fn name, {cell, state} ->
+  defp borrow(expressions, %{read: true}, state) do
+    with [_ | _] = names <- CellParser.names(expressions),
+         {:ok, answers} <- Lane.read(Session, Enum.map(names, &Atom.to_string/1)) do
+      Enum.reduce(names, state, fn name, state ->
         case answers[Atom.to_string(name)] do
-          {:value, value} -> {cell, lend(state, name, value)}
-          :unbound -> unbind(cell, state, name)
-          _ -> {cell, state}
+          {:value, value} -> lend(state, name, value)
+          :unbound -> forget(state, name)
+          _ -> state
         end
       end)
     else
-      _ -> {cell, state}
+      _ -> state
     end
   end
 
-  defp borrow(_, cell, state), do: {cell, state}
+  defp borrow(_, _, state), do: state
 
   defp lend(state, name, value) do
-    if has?(state.binding, name), do: Keeper.drop([name])
+    state = forget(state, name)
     %{state | binding: put(state.binding, name, value), borrowed: MapSet.put(state.borrowed, name)}
   end
 
-  # Python has deleted a name that Elixir had given it.
-  defp unbind(cell, state, name) do
-    if has?(state.binding, name) do
+  # Python has bound, or deleted, a name that was Elixir's.
+  defp forget(state, name) do
+    if List.keymember?(state.binding, name, 0) do
       Keeper.drop([name])
-      {cell, %{state | binding: List.keydelete(state.binding, name, 0)}}
+      %{state | binding: List.keydelete(state.binding, name, 0)}
     else
-      {cell, state}
+      state
     end
   end
 
   defp give_back(state) do
-    binding =
-      Enum.reject(state.binding, fn {key, _} -> is_atom(key) and MapSet.member?(state.borrowed, key) end)
-
+    binding = Enum.reject(state.binding, fn {key, _} -> key in state.borrowed end)
     %{state | binding: binding, borrowed: MapSet.new()}
   end
 
-  defp has?(binding, name), do: List.keymember?(binding, name, 0)
   defp put(binding, name, value), do: List.keystore(binding, name, 0, {name, value})
 
   # --- errors ---
 
-  defp report(kind, reason, stack, hint, job, line \\ nil) do
-    error = Render.error(kind, reason, stack, line && {CellParser.file(job.cell), line})
-    IOServer.emit(job.device, :error, Map.merge(error, %{cell: job.cell, hint: hint || error.hint}))
+  defp report(kind, reason, stack, job, options \\ []) do
+    place = options[:line] && {CellParser.file(job.cell), options[:line]}
+    error = Render.error(kind, reason, stack, place)
+    IOServer.emit(job.device, :error, Map.merge(error, %{cell: job.cell, hint: options[:hint] || error.hint}))
   end
 
   defp texts(names), do: names |> Enum.map(&Atom.to_string/1) |> Enum.sort()

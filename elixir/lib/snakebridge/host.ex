@@ -9,9 +9,8 @@ defmodule SnakeBridge.Host do
   This module evaluates nothing: see `SnakeBridge.Host.Cells` and `SnakeBridge.Host.Questions`.
   """
 
-  alias SnakeBridge.{Device, Ebin, Host, Interim, IOServer, Keeper, LogHandler, Render, Socket}
+  alias SnakeBridge.{BridgeError, Device, Ebin, Host, IOServer, Keeper, LogHandler, Render, Session, Socket}
 
-  @version 1
   @variable "SNAKEBRIDGE_HOST"
 
   @doc """
@@ -21,14 +20,14 @@ defmodule SnakeBridge.Host do
   """
   @spec start() :: :ok
   def start do
-    connect()
-    Ebin.keep_on_path()
-    Ebin.keep_modules(Path.dirname(path!()))
+    path = path!()
+    ensure_connected(path)
+    Ebin.keep_modules(Path.dirname(path))
     prepare_helpers()
     LogHandler.install()
-    path = path!()
     spawn_service(fn -> Host.Cells.run(path) end)
     spawn_service(fn -> Host.Questions.run(path) end)
+    spawn(&Ebin.load_own/0)
     :ok
   end
 
@@ -39,8 +38,12 @@ defmodule SnakeBridge.Host do
   """
   @spec connect() :: :ok
   def connect do
+    ensure_connected(path!())
+    Ebin.load_own()
+  end
+
+  defp ensure_connected(path) do
     if Process.whereis(Host) == nil do
-      path = path!()
       caller = self()
       reference = make_ref()
       spawn_service(fn -> control(path, caller, reference) end)
@@ -49,8 +52,6 @@ defmodule SnakeBridge.Host do
         ^reference -> :ok
       end
     end
-
-    :ok
   end
 
   @doc "Opens a connection to the front end and says hello on it. The VM ends if that fails."
@@ -123,12 +124,22 @@ defmodule SnakeBridge.Host do
   defp start_services(answer) do
     Render.configure(answer)
     background = IOServer.start_background()
-    Device.install()
-    {:ok, _} = Keeper.start()
-    {:ok, _} = Host.Names.start()
+    {:ok, keeper} = Keeper.start()
+    {:ok, names} = Host.Names.start()
+    devices = Device.install()
+    spawn_service(fn -> watch([background, keeper, names | devices]) end)
 
-    options = [worker: &worker/0, names: &Keeper.read/1, group_leader: background]
-    Interim.call(SnakeBridge.Session, :start_link, [options], :ok)
+    {:ok, _} = Application.ensure_all_started(:snakebridge)
+    session = {Session, worker: &worker/0, names: &Keeper.read/1, group_leader: background}
+    {:ok, _} = DynamicSupervisor.start_child(SnakeBridge.Sessions, session)
+  end
+
+  defp watch(pids) do
+    for pid <- pids, do: Process.monitor(pid)
+
+    receive do
+      {:DOWN, _, :process, pid, reason} -> stop("#{inspect(pid)} has ended: #{Exception.format_exit(reason)}")
+    end
   end
 
   defp control_loop(socket) do
@@ -183,9 +194,9 @@ defmodule SnakeBridge.Host do
   defp control_message({kind, id, answer}) when kind in [:ok, :error],
     do: send(Host.Writer, {:answered, id, {kind, answer}})
 
-  defp control_message({:ev, :detach, %{generation: generation, reason: reason}}) do
+  defp control_message({:ev, :detach, %{generation: generation, reason: reason} = body}) do
     spawn_service(fn ->
-      Interim.call(SnakeBridge.Session, :detach, [SnakeBridge.Session, generation, reason], :ok)
+      Session.detach(Session, generation, reason, body[:cell])
     end)
   end
 
@@ -218,10 +229,10 @@ defmodule SnakeBridge.Host do
         {:ok, worker}
 
       {:error, {:bridge, reason, message, hint}} ->
-        {:error, SnakeBridge.BridgeError.exception(reason: reason, message: message, hint: hint)}
+        {:error, %BridgeError{reason: reason, message: message, hint: hint}}
 
       {:error, other} ->
-        {:error, SnakeBridge.BridgeError.exception(reason: :unavailable, message: describe(other), hint: nil)}
+        {:error, %BridgeError{reason: :unavailable, message: describe(other)}}
     end
   end
 
@@ -254,7 +265,4 @@ defmodule SnakeBridge.Host do
   defp describe(text) when is_binary(text), do: text
   defp describe(exception) when is_exception(exception), do: Exception.message(exception)
   defp describe(term), do: inspect(term, limit: 10, printable_limit: 200)
-
-  @doc false
-  def version, do: @version
 end

@@ -229,7 +229,7 @@ defmodule SnakeBridge.Render do
   defp hidden?(_), do: false
 
   defp hint(exception) when is_exception(exception),
-    do: SnakeBridge.Interim.call(SnakeBridge.Fault, :hint, [exception], nil)
+    do: SnakeBridge.Fault.hint(exception)
 
   defp hint(_), do: nil
 

@@ -1,5 +1,3 @@
-Code.require_file("../support/host_double.ex", __DIR__)
-
 defmodule SnakeBridge.CellsTest do
   use ExUnit.Case, async: true
 

@@ -1,5 +1,3 @@
-Code.require_file("../support/host_double.ex", __DIR__)
-
 defmodule SnakeBridge.HostTest do
   use ExUnit.Case, async: true
 
@@ -74,8 +72,8 @@ defmodule SnakeBridge.HostTest do
     host = started()
 
     begin_cell(host, """
-    for _ <- 1..(System.schedulers_online() * 4), do: spawn(fn -> f = fn f -> f.(f) end; f.(f) end)
-    for _ <- 1..20, do: spawn(fn -> Enum.each(Stream.cycle([1]), fn _ -> :binary.copy("x", 1_000_000) end) end)
+    for _ <- 1..(System.schedulers_online() * 2), do: spawn(fn -> f = fn f -> f.(f) end; f.(f) end)
+    for _ <- 1..2, do: spawn(fn -> Enum.each(Stream.cycle([1]), fn _ -> :binary.copy("x", 1_000_000) end) end)
     IO.puts("busy")
     f = fn f -> f.(f) end
     f.(f)

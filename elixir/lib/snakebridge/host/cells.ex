@@ -158,7 +158,7 @@ defmodule SnakeBridge.Host.Cells do
 
   defp answer(%{cell: cell} = state) do
     IOServer.put_current(IOServer.background())
-    answer = Map.put(cell.outcome, :duration_us, now() - cell.started)
+    answer = Map.merge(cell.outcome, %{deletes: [], duration_us: now() - cell.started})
     Socket.send(state.socket, {:ok, cell.id, answer})
     %{state | cell: nil}
   end
@@ -205,7 +205,7 @@ defmodule SnakeBridge.Host.Cells do
     end
   end
 
-  defp empty_outcome(status), do: %{status: status, reads: [], writes: [], deletes: [], calls: []}
+  defp empty_outcome(status), do: %{status: status, reads: [], writes: [], calls: []}
 
   defp report(cell, class, message, hint) do
     traceback = [IO.iodata_to_binary(Render.color(:red, "** (#{class}) #{message}"))]

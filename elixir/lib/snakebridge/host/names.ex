@@ -8,9 +8,7 @@ defmodule SnakeBridge.Host.Names do
 
   use GenServer
 
-  alias SnakeBridge.{Interim, Keeper}
-
-  @session SnakeBridge.Session
+  alias SnakeBridge.{Keeper, Session}
 
   @doc "Starts the process."
   @spec start() :: GenServer.on_start()
@@ -30,7 +28,7 @@ defmodule SnakeBridge.Host.Names do
   @impl true
   def handle_call({:attach, generation, path}, _, state) do
     result =
-      with :ok <- Interim.call(@session, :attach, [@session, generation, path], :ok),
+      with :ok <- Session.attach(Session, generation, path),
            do: bind(Keeper.all_names())
 
     {:reply, result, state}
@@ -44,5 +42,5 @@ defmodule SnakeBridge.Host.Names do
     {:noreply, state}
   end
 
-  defp bind(names), do: Interim.call(@session, :bind, [@session, names], :ok)
+  defp bind(names), do: Session.bind(Session, names)
 end
