@@ -118,7 +118,7 @@ defmodule SnakeBridge.Ref do
   """
   @spec repr(t()) :: String.t()
   def repr(%__MODULE__{} = ref) do
-    steps = [{:fun, "repr"}, {:slice, nil, @repr_length + 1, nil}]
+    steps = [{:fun, :repr}, {:slice, nil, @repr_length + 1, nil}]
 
     with true <- reachable?(ref),
          {:ok, text} when is_binary(text) <-
@@ -146,7 +146,7 @@ defmodule SnakeBridge.Ref do
   end
 
   defimpl String.Chars do
-    def to_string(ref), do: SnakeBridge.steps!(ref, [{:fun, "str"}])
+    def to_string(ref), do: SnakeBridge.steps!(ref, [{:fun, :str}])
   end
 
   defimpl Enumerable do
@@ -155,7 +155,7 @@ defmodule SnakeBridge.Ref do
     def reduce(ref, acc, function), do: Iteration.reduce(ref, acc, function)
 
     def count(ref) do
-      case SnakeBridge.steps(ref, [{:fun, "len"}]) do
+      case SnakeBridge.steps(ref, [{:fun, :len}]) do
         {:ok, count} -> {:ok, count}
         {:error, _} -> {:error, __MODULE__}
       end

@@ -25,12 +25,10 @@ defmodule SnakeBridge.Natural.Definitions do
   @doc "`Kernel.defp/2` that takes capitalised names after a dot."
   defmacro defp(call, body \\ nil), do: define(:defp, call, body)
 
-  Kernel.defp define(kind, call, nil) do
-    quote do: Kernel.unquote(kind)(unquote(Natural.spelling(call)))
-  end
-
+  # Built by hand: `quote` would mark the definition as one that a macro made up.
   Kernel.defp define(kind, call, body) do
-    quote do: Kernel.unquote(kind)(unquote(Natural.spelling(call)), unquote(Natural.spelling(body)))
+    {{:., [], [Kernel, kind]}, [],
+     [Natural.spelling(call) | if(body, do: [Natural.spelling(body)], else: [])]}
   end
 
   @doc false

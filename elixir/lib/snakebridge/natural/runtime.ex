@@ -132,7 +132,7 @@ defmodule SnakeBridge.Natural.Runtime do
 
   @doc "What a comparison says where a branch depends on it: Python's truth of a ref."
   @spec truth(term()) :: term()
-  def truth(%Ref{} = ref), do: SnakeBridge.steps!(ref, [{:fun, "bool"}])
+  def truth(%Ref{} = ref), do: SnakeBridge.steps!(ref, [{:fun, :bool}])
   def truth(value), do: value
 
   # --- to Python ---
