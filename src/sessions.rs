@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use bridge_core::record::{Listed, Record, Records};
-use bridge_core::session::{Event, Session, Status};
+use bridge_core::session::{Event, Status};
 
 use crate::cli::{SessionArgs, SessionsAction};
 use crate::plain::Plain;

@@ -68,7 +68,7 @@ fn percent_python_and_elixir_scripts_run() {
         "a.py",
         "# %%\nx = 20\n# %% [markdown]\n# prose\n# %% [elixir]\n# IO.puts(x + 1)\n# %%\nprint(x + 2)\n",
     );
-    assert_eq!(Snakebridge::new(["run", &python]).run().ok().stdout, "21\n22");
+    assert_eq!(Snakebridge::new(["run", &python]).run().ok().stdout, "21\n:ok\n22");
     let elixir = write(
         dir.path(),
         "b.exs",
@@ -120,7 +120,7 @@ fn keep_going_runs_all_and_still_fails() {
     let run = Snakebridge::new(["run", &path, "--keep-going", "-o", out.to_str().expect("UTF-8")])
         .run()
         .code(1);
-    assert_eq!(run.stdout, "two");
+    assert_eq!(run.stdout, "two\n:ok");
     let written: Value = serde_json::from_str(&std::fs::read_to_string(out).expect("read")).expect("JSON");
     assert_eq!(written["cells"][0]["outputs"][0]["output_type"], "error");
     assert_eq!(written["cells"][1]["outputs"][0]["text"], json!(["two\n"]));
@@ -209,7 +209,7 @@ fn sessions_are_recorded_listed_shown_and_replayed() {
         .run()
         .ok()
         .stdout;
-    assert!(resumed.ends_with("21"), "{resumed}");
+    assert!(resumed.ends_with("21\n:ok"), "{resumed}");
     with(Snakebridge::new(["sessions", "rm", "tour"])).run().ok();
     let run = with(Snakebridge::new(["sessions", "show", "tour"])).run().code(1);
     assert!(
