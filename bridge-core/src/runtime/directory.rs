@@ -47,11 +47,8 @@ impl Directory {
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => continue,
                 Err(error) => return Err(Error::file("cannot create", path, error)),
             }
-            let lock = path.join(LOCK);
-            let file = File::create_new(&lock).map_err(|error| Error::file("cannot create", &lock, error))?;
-            flock(&file, FlockOperation::NonBlockingLockExclusive)
-                .map_err(|error| Error::file("cannot lock", &lock, error))?;
-            return Ok(Directory { path, _lock: file });
+            let lock = locked(&path).map_err(|error| Error::file("cannot lock", &path, error))?;
+            return Ok(Directory { path, _lock: lock });
         }
         Err(Error::file(
             "cannot create",
@@ -78,6 +75,15 @@ impl Drop for Directory {
     fn drop(&mut self) {
         self.remove();
     }
+}
+
+/// The lock appears under its name only once it is held: who looks for stale directories cannot come between.
+fn locked(path: &Path) -> std::io::Result<File> {
+    let unnamed = path.join("lock.new");
+    let lock = File::create_new(&unnamed)?;
+    flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+    fs::rename(unnamed, path.join(LOCK))?;
+    Ok(lock)
 }
 
 fn fits(base: &Path) -> bool {

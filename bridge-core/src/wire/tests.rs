@@ -137,6 +137,7 @@ fn the_golden_frames_have_every_operation_and_no_other() {
         op::DO,
         op::READ,
         op::CALLS,
+        op::MEMBERS,
         op::APPLY,
         op::MFA,
         op::EXPORTS,
@@ -168,7 +169,10 @@ fn bodies_of_the_main_lane_round_trip() {
         (3, None, "x = 1\nπ = 3.14")
     );
     let cell = check_body("execute_elixir", Execute::from_term, Execute::to_term);
-    assert_eq!(cell.read, Some(true));
+    assert_eq!(
+        (cell.read, cell.width, cell.colors),
+        (Some(true), Some(100), Some(false))
+    );
 
     for (name, status) in [
         ("execute_ok", Status::Ok),

@@ -10,4 +10,5 @@ mod ends;
 mod faults;
 mod interrupts;
 mod questions;
+mod real;
 mod records;

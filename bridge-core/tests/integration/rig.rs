@@ -56,7 +56,8 @@ impl Rig {
     }
 
     pub(crate) fn submit(&self, language: Language, source: &str) -> Cell {
-        self.session.execute(CellRequest::new(language, source)).unwrap()
+        let request = CellRequest { colors: Some(false), ..CellRequest::new(language, source) };
+        self.session.execute(request).unwrap()
     }
 
     /// Runs a cell to its end.
