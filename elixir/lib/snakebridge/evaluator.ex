@@ -253,7 +253,7 @@ defmodule SnakeBridge.Evaluator do
 
   # Asks for the names that the cell mentions: those that Python owns are in the binding for this cell only.
   defp borrow(expressions, %{read: true}, state) do
-    with [_ | _] = names <- CellParser.names(expressions),
+    with [_ | _] = names <- expressions |> CellParser.names() |> Enum.filter(&Keeper.shared?/1),
          {:ok, answers} <- Lane.read(Session, Enum.map(names, &Atom.to_string/1)) do
       Enum.reduce(names, state, fn name, state ->
         case answers[Atom.to_string(name)] do

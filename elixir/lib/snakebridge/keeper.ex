@@ -67,6 +67,11 @@ defmodule SnakeBridge.Keeper do
     end
   end
 
+  @doc "Whether both languages can spell the name, and it is not ours."
+  @spec shared?(atom()) :: boolean()
+  def shared?(:py), do: false
+  def shared?(name), do: not (name |> Atom.to_string() |> String.ends_with?(["?", "!"]))
+
   defp call(request), do: GenServer.call(__MODULE__, request, :infinity)
 
   # --- the process ---
@@ -152,14 +157,11 @@ defmodule SnakeBridge.Keeper do
   # --- names for Python ---
 
   defp bound(names, state) do
-    for name <- names, text = Atom.to_string(name), python_name?(text) do
+    for name <- names, shared?(name) do
       value = Map.fetch!(state.binding, name)
-      {text, if(cheap?(value), do: {:value, value}, else: :lazy)}
+      {Atom.to_string(name), if(cheap?(value), do: {:value, value}, else: :lazy)}
     end
   end
-
-  defp python_name?("py"), do: false
-  defp python_name?(text), do: not String.ends_with?(text, ["?", "!"])
 
   @doc false
   # Whether sending the term with every cell costs next to nothing. Looks at no more of it than that.

@@ -7,7 +7,8 @@ defmodule SnakeBridge.HostDouble do
 
   alias SnakeBridge.Socket
 
-  defstruct [:directory, :port, :control, :main, :own, :os_pid, :relay, :cells]
+  defstruct [:directory, :listener, :port, :os_pid, :relay, :cells, :control, :main, :own] ++
+              [:python, :python_control, :python_main, :python_own]
 
   @timeout 15_000
 
@@ -34,7 +35,7 @@ defmodule SnakeBridge.HostDouble do
       ])
 
     {:os_pid, os_pid} = Port.info(port, :os_pid)
-    host = %__MODULE__{directory: directory, port: port, os_pid: os_pid}
+    host = %__MODULE__{directory: directory, listener: listener, port: port, os_pid: os_pid}
     host = %{host | relay: start_relay(), cells: :counters.new(1, [])}
     ExUnit.Callbacks.on_exit(fn -> stop(host) end)
     info = Map.merge(%{peer: :host, role: :control, pid: 1}, Keyword.get(options, :info, %{}))
@@ -51,11 +52,44 @@ defmodule SnakeBridge.HostDouble do
   def accept(host, listener, info) do
     {:ok, socket} = Socket.accept(listener, @timeout)
     {:ok, hello, socket} = Socket.answer_hello(socket, info, @timeout)
-    name = if hello.role == :control, do: :control, else: hello.thread
+    name = connection(hello)
     pid = spawn_link(fn -> reader(host.relay, name) end)
     :ok = Socket.controlling_process(socket, pid)
     send(pid, socket)
     Map.put(host, name, %{socket: socket, hello: hello, reader: pid})
+  end
+
+  defp connection(%{peer: :beam, role: :control}), do: :control
+  defp connection(%{peer: :beam, thread: thread}), do: thread
+  defp connection(%{peer: :worker, role: :control}), do: :python_control
+  defp connection(%{peer: :worker, thread: :main}), do: :python_main
+  defp connection(%{peer: :worker, thread: :own}), do: :python_own
+
+  @doc "Starts a worker, and has the BEAM attach to it."
+  def start_python(host, generation \\ 1) do
+    {:ok, python} = SnakeBridge.Worker.python()
+    listen = Path.join(host.directory, "worker.#{generation}.sock")
+    path = Path.join(host.directory, "host.sock")
+    package = Path.expand("../../../python", __DIR__)
+
+    port =
+      Port.open({:spawn_executable, python}, [
+        :binary,
+        :exit_status,
+        :stderr_to_stdout,
+        args:
+          ["-m", "snakebridge.worker", "--host", path, "--listen", listen] ++
+            ["--generation", "#{generation}", "--cells"],
+        cd: host.directory,
+        env: [{~c"PYTHONPATH", String.to_charlist(package)}]
+      ])
+
+    {:os_pid, os_pid} = Port.info(port, :os_pid)
+    ExUnit.Callbacks.on_exit(fn -> System.cmd("kill", ["-9", "#{os_pid}"], stderr_to_stdout: true) end)
+    info = %{peer: :host, role: :control, pid: 1}
+    host = Enum.reduce(1..3, %{host | python: os_pid}, fn _, host -> accept(host, host.listener, info) end)
+    {:ok, true} = request(host, :control, :attach, %{generation: generation, socket: listen})
+    host
   end
 
   # One BEAM may serve the tests of a module: what it sends goes to the test that runs.
@@ -132,8 +166,9 @@ defmodule SnakeBridge.HostDouble do
     end
   end
 
-  @doc "Begins a cell: gives its number."
+  @doc "Begins a cell: gives its number. `python: true` for one of Python."
   def begin_cell(host, source, options \\ []) do
+    {python?, options} = Keyword.pop(options, :python, false)
     :counters.add(host.cells, 1, 1)
     cell = :counters.get(host.cells, 1)
 
@@ -143,7 +178,7 @@ defmodule SnakeBridge.HostDouble do
         Map.new(options)
       )
 
-    send_frame(host, :main, {:req, cell, :execute, body})
+    send_frame(host, lane(python?), {:req, cell, :execute, body})
     cell
   end
 
@@ -161,20 +196,23 @@ defmodule SnakeBridge.HostDouble do
     )
   end
 
+  defp lane(true), do: :python_main
+  defp lane(false), do: :main
+
   defp collect(host, cell, inputs, events, timeout) do
     receive do
-      {:frame, :main, {:ok, ^cell, answer}} ->
+      {:frame, lane, {:ok, ^cell, answer}} when lane in [:main, :python_main] ->
         summary(Enum.reverse(events), answer)
 
-      {:frame, :main, {:error, ^cell, error}} ->
+      {:frame, lane, {:error, ^cell, error}} when lane in [:main, :python_main] ->
         %{refused: error}
 
-      {:frame, :main, {:ev, op, body}} ->
+      {:frame, lane, {:ev, op, body}} when lane in [:main, :python_main] ->
         collect(host, cell, inputs, [{op, body} | events], timeout)
 
-      {:frame, :main, {:req, id, :input, body}} ->
+      {:frame, lane, {:req, id, :input, body}} when lane in [:main, :python_main] ->
         {answer, inputs} = List.pop_at(inputs, 0, :eof)
-        if answer != :none, do: send_frame(host, :main, input_answer(id, answer))
+        send_frame(host, lane, input_answer(id, answer))
         collect(host, cell, inputs, [{:input, body} | events], timeout)
     after
       timeout ->
@@ -203,6 +241,9 @@ defmodule SnakeBridge.HostDouble do
     {ending, beginning} = Keyword.split(options, [:inputs, :timeout])
     host |> begin_cell(source, beginning) |> end_cell([host: host] ++ ending)
   end
+
+  @doc "Runs a cell of Python."
+  def python(host, source, options \\ []), do: run(host, source, [python: true] ++ options)
 
   @doc "Text without colours."
   def plain(nil), do: nil
