@@ -22,6 +22,9 @@ pub struct Program {
 pub(crate) struct Launch {
     pub(super) program: Program,
     pub(super) directory: PathBuf,
+    /// Whether it ends its whole group when the host's connection closes. If not, the system ends it with its parent;
+    /// but that signal reaches the process alone, and leaves what it has started.
+    pub(super) ends_its_group: bool,
 }
 
 impl Launch {
@@ -55,6 +58,7 @@ pub(crate) fn worker(
     Ok(Launch {
         program,
         directory: place.to_owned(),
+        ends_its_group: true,
     })
 }
 
@@ -76,6 +80,7 @@ pub(crate) fn beam(
     Ok(Launch {
         program,
         directory: place.to_owned(),
+        ends_its_group: false,
     })
 }
 

@@ -31,7 +31,7 @@ pub(crate) struct Output {
 pub(crate) struct Death(ExitStatus);
 
 impl Process {
-    /// Starts it. The calling thread must live as long as the child shall: on Linux its end is the child's.
+    /// Starts it. The calling thread must live as long as the child shall: on Linux its end may be the child's.
     pub(crate) fn start(launch: &Launch) -> std::io::Result<(Process, Output)> {
         let (sender, receiver) = pipe::pipe()?;
         let sender: OwnedFd = sender.into_blocking_fd()?;
@@ -45,11 +45,12 @@ impl Process {
             .stderr(sender)
             .process_group(0);
         let parent = std::process::id();
+        let with_parent = !launch.ends_its_group;
         // SAFETY: between fork and exec the closure calls only prctl, getppid, signal and _exit, all of which are
         // async-signal-safe, and it neither allocates nor takes a lock.
         unsafe {
             command.pre_exec(move || {
-                prepare_child(parent);
+                prepare_child(parent, with_parent);
                 Ok(())
             });
         }
@@ -176,15 +177,17 @@ fn signal_name(signal: i32) -> Option<&'static str> {
 }
 
 /// Runs in the child between fork and exec.
-fn prepare_child(parent: u32) {
+fn prepare_child(parent: u32, with_parent: bool) {
     // A shell's background job ignores SIGINT, and so would its children; ours decide by themselves.
     // SAFETY: SIG_DFL is a valid disposition for SIGINT.
     unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
     #[cfg(target_os = "linux")]
-    {
+    if with_parent {
         // SAFETY: PR_SET_PDEATHSIG takes a signal number and touches no memory.
         unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
     }
+    #[cfg(not(target_os = "linux"))]
+    let _ = with_parent;
     // The parent may have ended before the signal was set.
     // SAFETY: getppid and _exit have no preconditions.
     unsafe {
