@@ -18,7 +18,12 @@ create_exception!(
     PyException,
     "An error of Elixir code that Python called. `kind` is error, exit or throw; `reason` is what was raised."
 );
-create_exception!(snakebridge, BridgeError, PyRuntimeError, "The bridge refused. `reason` is its short name; `hint` may say what to do.");
+create_exception!(
+    snakebridge,
+    BridgeError,
+    PyRuntimeError,
+    "The bridge refused. `reason` is its short name; `hint` may say what to do."
+);
 
 /// How many exceptions of a chain of causes and contexts are told.
 const CHAIN: usize = 8;
@@ -59,7 +64,11 @@ impl Failure {
     pub fn into_pyerr(self, py: Python<'_>) -> PyErr {
         match self {
             Failure::Python(error) => error,
-            Failure::Bridge(Refusal { reason, message, hint }) => bridge_error(py, reason, &message, hint.as_deref()),
+            Failure::Bridge(Refusal {
+                reason,
+                message,
+                hint,
+            }) => bridge_error(py, reason, &message, hint.as_deref()),
         }
     }
 }
@@ -80,6 +89,10 @@ pub fn write_failure(
         Failure::Python(error) => error,
     };
     let value = error.value(py).as_any();
+    // Before Python 3.12 the traceback travels beside its exception, which gets it only when it is caught by code.
+    if let Some(traceback) = error.traceback(py) {
+        let _ = value.setattr(intern!(py, "__traceback__"), traceback);
+    }
     if value.get_type().is(py.get_type::<ElixirError>()) {
         if let Ok(term) = value.getattr(intern!(py, "_term")) {
             if let Ok(term) = term.cast::<PyBytes>() {
@@ -89,7 +102,12 @@ pub fn write_failure(
         }
     }
     if value.get_type().is(py.get_type::<BridgeError>()) {
-        let text = |name: &str| value.getattr(name).ok().and_then(|text| text.extract::<String>().ok());
+        let text = |name: &str| {
+            value
+                .getattr(name)
+                .ok()
+                .and_then(|text| text.extract::<String>().ok())
+        };
         if let (Some(reason), Some(message)) = (text("reason"), text("message")) {
             return write_refusal(&reason, &message, text("hint").as_deref(), out);
         }
@@ -98,7 +116,12 @@ pub fn write_failure(
     out.atom("python")?;
     if write_exception(value, step, render, 0, out).is_err() {
         out.rewind(start);
-        return write_refusal("unavailable", "an exception was raised that cannot be described", None, out);
+        return write_refusal(
+            "unavailable",
+            "an exception was raised that cannot be described",
+            None,
+            out,
+        );
     }
     Ok(())
 }
@@ -158,7 +181,9 @@ fn write_exception(
     }
     out.atom("traceback")?;
     let start = out.position();
-    let frames = rendered.map(|(_, frames)| frames).unwrap_or_else(|| PyList::empty(py));
+    let frames = rendered
+        .map(|(_, frames)| frames)
+        .unwrap_or_else(|| PyList::empty(py));
     if encode_plain(&frames, &is_frame_key, out).is_err() {
         out.rewind(start);
         out.nil();
@@ -170,7 +195,10 @@ fn write_exception(
         out.binary(note.as_bytes())?;
     }
     out.nil();
-    for (name, attribute) in [("cause", intern!(py, "__cause__")), ("context", intern!(py, "__context__"))] {
+    for (name, attribute) in [
+        ("cause", intern!(py, "__cause__")),
+        ("context", intern!(py, "__context__")),
+    ] {
         out.atom(name)?;
         match value.getattr(attribute) {
             Ok(other) if !other.is_none() && depth < CHAIN && is_told(value, name) => {
@@ -217,9 +245,20 @@ fn message(value: &Bound<'_, PyAny>) -> String {
 
 fn notes(value: &Bound<'_, PyAny>) -> Vec<String> {
     let py = value.py();
-    let Ok(Some(notes)) = value.getattr_opt(intern!(py, "__notes__")) else { return Vec::new() };
-    let Ok(notes) = notes.cast_into::<PyList>() else { return Vec::new() };
+    let Ok(Some(notes)) = value.getattr_opt(intern!(py, "__notes__")) else {
+        return Vec::new();
+    };
+    let Ok(notes) = notes.cast_into::<PyList>() else {
+        return Vec::new();
+    };
     (0..notes.len().min(100))
-        .filter_map(|index| notes.get_item(index).ok()?.str().and_then(|text| lossy_text(&text)).ok())
+        .filter_map(|index| {
+            notes
+                .get_item(index)
+                .ok()?
+                .str()
+                .and_then(|text| lossy_text(&text))
+                .ok()
+        })
         .collect()
 }

@@ -14,7 +14,9 @@ use std::borrow::Cow;
 
 use pyo3::PyErr;
 
-pub use from_python::{Encoding, digest, encode_plain, encode_value, encode_value_as, kind, lossy_text, type_name};
+pub use from_python::{
+    Encoding, digest, encode_plain, encode_value, encode_value_as, kind, lossy_text, type_name,
+};
 pub use opaque::{Elixir, ElixirFunction, ElixirTerm, set_elixir};
 pub use to_python::{Decoder, decode_value};
 
@@ -54,7 +56,11 @@ pub type Result<T> = std::result::Result<T, Failure>;
 impl Failure {
     /// A refusal.
     pub fn refuse(reason: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Failure::Bridge(Refusal { reason, message: message.into(), hint: None })
+        Failure::Bridge(Refusal {
+            reason,
+            message: message.into(),
+            hint: None,
+        })
     }
 
     /// A refusal of a value that has no counterpart on the other side.
@@ -72,8 +78,11 @@ impl Failure {
     }
 
     fn too_deep() -> Self {
-        Failure::refuse("too_deep", format!("the value is nested deeper than {MAX_DEPTH} levels"))
-            .with_hint("send a flatter value, or keep it where it is and send a ref")
+        Failure::refuse(
+            "too_deep",
+            format!("the value is nested deeper than {MAX_DEPTH} levels"),
+        )
+        .with_hint("send a flatter value, or keep it where it is and send a ref")
     }
 }
 

@@ -21,7 +21,11 @@ pub struct Refs {
 impl Refs {
     /// An empty table. `generation` tells this worker's refs from those of the workers before it.
     pub fn new(generation: u64) -> Self {
-        Refs { generation, next: AtomicU64::new(1), held: Mutex::default() }
+        Refs {
+            generation,
+            next: AtomicU64::new(1),
+            held: Mutex::default(),
+        }
     }
 
     /// The worker's generation, which is part of every ref.
@@ -55,6 +59,8 @@ impl Refs {
 
     fn table(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Py<PyAny>>> {
         // Nothing that can panic runs while the table is locked.
-        self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.held
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

@@ -46,7 +46,12 @@ impl<'a> Do<'a> {
         reader.expect_tuple(3)?;
         let target = reader.skip()?;
         let steps = reader.skip()?;
-        let mut call = Do { target, steps, encoding: Encoding::Auto, cell: None };
+        let mut call = Do {
+            target,
+            steps,
+            encoding: Encoding::Auto,
+            cell: None,
+        };
         let Token::Map(options) = reader.token()? else {
             return Err(bad("the options of a call are no map"));
         };
@@ -62,7 +67,9 @@ impl<'a> Do<'a> {
                 }
                 ("cell", Token::Int(cell)) => call.cell = u64::try_from(cell).ok(),
                 ("cell", Token::Atom(_)) => {}
-                (name, value) => return Err(bad(format!("the option {name} with {} is unknown", value.kind()))),
+                (name, value) => {
+                    return Err(bad(format!("the option {name} with {} is unknown", value.kind())));
+                }
             }
         }
         Ok(call)
@@ -78,7 +85,13 @@ impl<'a> Do<'a> {
         mut shape: Option<&mut Shape>,
     ) -> Result<Bound<'py, PyAny>> {
         let decoder = Decoder::new(py, refs);
-        let mut value = find(py, decoder, names, &mut Reader::fragment(self.target), shape.as_deref_mut())?;
+        let mut value = find(
+            py,
+            decoder,
+            names,
+            &mut Reader::fragment(self.target),
+            shape.as_deref_mut(),
+        )?;
         let mut reader = Reader::fragment(self.steps);
         let count = match reader.token()? {
             Token::Nil => 0,
@@ -130,9 +143,9 @@ fn find<'py>(
             }
             match names.find(py, name)? {
                 Some(value) => Ok(value),
-                None => {
-                    Err(pyo3::exceptions::PyNameError::new_err(format!("name '{name}' is not defined")).into())
-                }
+                None => Err(
+                    pyo3::exceptions::PyNameError::new_err(format!("name '{name}' is not defined")).into(),
+                ),
             }
         }
         "value" => decoder.value(reader),
@@ -196,7 +209,11 @@ fn take<'py>(
         }
         ("item", 2) => value.get_item(decoder.value(reader)?)?,
         ("slice", 4) => {
-            let (start, stop, step) = (decoder.value(reader)?, decoder.value(reader)?, decoder.value(reader)?);
+            let (start, stop, step) = (
+                decoder.value(reader)?,
+                decoder.value(reader)?,
+                decoder.value(reader)?,
+            );
             value.get_item(PySlice::type_object(py).call1((start, stop, step))?)?
         }
         ("set_attr", 3) => {
@@ -223,7 +240,11 @@ fn take<'py>(
             boolean(py, value.is(&other))
         }
         ("fun", 2) => fun(&reader.expect_atom()?, &value)?,
-        (other, size) => return Err(bad(format!("{{{other}, ..}} with {size} parts is no step of a call"))),
+        (other, size) => {
+            return Err(bad(format!(
+                "{{{other}, ..}} with {size} parts is no step of a call"
+            )));
+        }
     })
 }
 
@@ -252,10 +273,16 @@ fn attribute<'py>(value: &Bound<'py, PyAny>, name: &Bound<'py, PyString>) -> PyR
         Ok(attribute) => return Ok(attribute),
         Err(error) => error,
     };
-    if !error.is_instance_of::<PyAttributeError>(py) || !value.hasattr(intern!(py, "__path__")).unwrap_or(false) {
+    if !error.is_instance_of::<PyAttributeError>(py)
+        || !value.hasattr(intern!(py, "__path__")).unwrap_or(false)
+    {
         return Err(error);
     }
-    let Ok(package) = value.cast::<PyModule>().map_err(PyErr::from).and_then(|package| package.name()) else {
+    let Ok(package) = value
+        .cast::<PyModule>()
+        .map_err(PyErr::from)
+        .and_then(|package| package.name())
+    else {
         return Err(error);
     };
     let submodule = format!("{package}.{name}");
@@ -280,7 +307,12 @@ fn keywords<'py>(
     let count = match reader.token()? {
         Token::Nil => return Ok(None),
         Token::List(count) => count,
-        other => return Err(bad(format!("{} stands where keyword arguments should", other.kind()))),
+        other => {
+            return Err(bad(format!(
+                "{} stands where keyword arguments should",
+                other.kind()
+            )));
+        }
     };
     let kwargs = PyDict::new(py);
     for _ in 0..count {
@@ -290,11 +322,18 @@ fn keywords<'py>(
                 .map(|name| PyString::intern(py, name))
                 .map_err(|_| bad("the name of a keyword argument is not UTF-8"))?,
             Token::Atom(name) => PyString::intern(py, &name),
-            other => return Err(bad(format!("{} stands where the name of a keyword argument should", other.kind()))),
+            other => {
+                return Err(bad(format!(
+                    "{} stands where the name of a keyword argument should",
+                    other.kind()
+                )));
+            }
         };
         let value = decoder.value(reader)?;
         if kwargs.contains(&name)? {
-            return Err(Failure::not_convertible(format!("the keyword argument {name} is given twice")));
+            return Err(Failure::not_convertible(format!(
+                "the keyword argument {name} is given twice"
+            )));
         }
         kwargs.set_item(name, value)?;
     }
@@ -304,7 +343,11 @@ fn keywords<'py>(
     }
 }
 
-fn binary<'py>(operator: &str, left: &Bound<'py, PyAny>, right: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
+fn binary<'py>(
+    operator: &str,
+    left: &Bound<'py, PyAny>,
+    right: &Bound<'py, PyAny>,
+) -> Result<Bound<'py, PyAny>> {
     Ok(match operator {
         "add" => left.add(right)?,
         "sub" => left.sub(right)?,

@@ -15,15 +15,15 @@ use bridge_core::steps::Shape;
 use bridge_core::term::{Limits, Reader, Term, Writer, inflate};
 use bridge_core::wire::op;
 use pyo3::exceptions::PyEOFError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
-use pyo3::intern;
 
 use crate::conn::{Conn, frame};
 use crate::lane::{self, Kind, Lane, Received, Wait};
 use crate::message::{self, Head};
 use crate::worker::{Worker, worker};
-use crate::{calls, io, lanes, main_thread, threads};
+use crate::{calls, io, lanes, main_thread, stack, threads};
 
 /// How long Elixir may take to start, or to open a lane.
 const OPEN_TIME: Duration = Duration::from_secs(30);
@@ -106,7 +106,8 @@ impl marshal::Elixir for Way {
 
     fn decode(&self, py: Python<'_>, term: &[u8]) -> PyResult<Py<PyAny>> {
         let worker = started()?;
-        let value = decode_value(py, &worker.refs, &mut Reader::fragment(term)).map_err(|f| f.into_pyerr(py))?;
+        let value =
+            decode_value(py, &worker.refs, &mut Reader::fragment(term)).map_err(|f| f.into_pyerr(py))?;
         Ok(value.unbind())
     }
 }
@@ -127,8 +128,12 @@ pub(crate) fn call_mfa<'py>(
     })?;
     if let Some(cell) = threads::current_cell(py) {
         let args = args.iter().map(|arg| marshal::kind(&arg)).collect();
-        let shape = Shape { module: module.to_owned(), name: function.to_owned(), args };
-        calls::count(cell, shape, marshal::kind(&result));
+        let shape = Shape {
+            module: module.to_owned(),
+            name: function.to_owned(),
+            args,
+        };
+        calls::count(calls::Caller::Cell(cell), shape, marshal::kind(&result));
     }
     Ok(result)
 }
@@ -136,7 +141,10 @@ pub(crate) fn call_mfa<'py>(
 /// The names of a module's functions and of the modules below it. Nothing where Elixir is not there at once: this
 /// is for completion, which does not wait for it.
 #[pyfunction]
-pub(crate) fn exports<'py>(py: Python<'py>, module: &Bound<'py, ElixirModule>) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn exports<'py>(
+    py: Python<'py>,
+    module: &Bound<'py, ElixirModule>,
+) -> PyResult<Bound<'py, PyAny>> {
     if !is_there() {
         return Ok(PyList::empty(py).into_any());
     }
@@ -189,7 +197,8 @@ fn arguments(
 }
 
 fn started() -> PyResult<&'static Worker> {
-    worker().ok_or_else(|| pyo3::exceptions::PyRuntimeError::new_err("this process is no worker of a session"))
+    worker()
+        .ok_or_else(|| pyo3::exceptions::PyRuntimeError::new_err("this process is no worker of a session"))
 }
 
 /// Makes a request of Elixir and waits for the answer.
@@ -215,43 +224,31 @@ fn call<'py>(
     // `{req, Id, Op, _}`
     out.raw(&[104, 4, 119, 3, b'r', b'e', b'q']);
     out.int(id);
-    let written = out.atom(op).map_err(Failure::from).and_then(|()| body(worker, &mut out));
+    let written = out
+        .atom(op)
+        .map_err(Failure::from)
+        .and_then(|()| body(worker, &mut out));
     written.map_err(|failure| failure.into_pyerr(py))?;
     if !message::fits(&out) {
-        return Err(Failure::not_convertible("the arguments take more bytes than a message can hold").into_pyerr(py));
+        return Err(
+            Failure::not_convertible("the arguments take more bytes than a message can hold").into_pyerr(py),
+        );
     }
     let mut request = out.into_bytes();
-    let _recursion = Recursion::enter(py)?;
+    stack::check(py)?;
     py.detach(|| lane.send(&mut request));
     wait(py, worker, &lane, id)
 }
 
-/// Counts a call into Elixir as a level of Python's own recursion, so that endless mutual recursion ends in a
-/// RecursionError and not in a stack overflow.
-struct Recursion;
-
-impl Recursion {
-    fn enter(_py: Python<'_>) -> PyResult<Self> {
-        // SAFETY: the interpreter is attached; `drop` leaves what is entered here.
-        match unsafe { pyo3::ffi::Py_EnterRecursiveCall(c" in a call to Elixir".as_ptr()) } {
-            0 => Ok(Recursion),
-            _ => Err(PyErr::fetch(_py)),
-        }
-    }
-}
-
-impl Drop for Recursion {
-    fn drop(&mut self) {
-        // SAFETY: entered in `enter`, on this thread, which is still attached.
-        unsafe { pyo3::ffi::Py_LeaveRecursiveCall() };
-    }
-}
-
 /// Waits for an answer, and serves what the other side asks meanwhile.
-pub(crate) fn wait<'py>(py: Python<'py>, worker: &Worker, lane: &Arc<Lane>, id: i64) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn wait<'py>(
+    py: Python<'py>,
+    worker: &Worker,
+    lane: &Arc<Lane>,
+    id: i64,
+) -> PyResult<Bound<'py, PyAny>> {
     let main = main_thread::is_this();
-    // Errors of nested requests: one that Elixir lets through arrives here as the exception that it was.
-    let mut nested = Vec::new();
+    let _waiting = lane.waiting(py);
     loop {
         let received = py.detach(|| match main_thread::waker().filter(|_| main) {
             Some(wake) => lane.receive(Wait::Unless(wake)),
@@ -259,7 +256,7 @@ pub(crate) fn wait<'py>(py: Python<'py>, worker: &Worker, lane: &Arc<Lane>, id: 
         });
         match received {
             Received::Frame(frame) => {
-                let answer = take(py, worker, lane, id, &frame, &mut nested);
+                let answer = take(py, worker, lane, id, &frame);
                 lane.reuse(frame);
                 if let Some(answer) = answer {
                     return answer;
@@ -304,7 +301,6 @@ fn take<'py>(
     lane: &Arc<Lane>,
     id: i64,
     frame: &[u8],
-    nested: &mut Vec<PyErr>,
 ) -> Option<PyResult<Bound<'py, PyAny>>> {
     let bytes = match inflate(frame, &Limits::default()) {
         Ok(bytes) => bytes,
@@ -314,7 +310,10 @@ fn take<'py>(
         }
     };
     let head = Reader::new(&bytes)
-        .map_err(|error| message::NoMessage { id: None, reason: error.to_string() })
+        .map_err(|error| message::NoMessage {
+            id: None,
+            reason: error.to_string(),
+        })
         .and_then(|mut reader| message::head(&mut reader).map(|head| (head, reader)));
     match head {
         Ok((Head::Ok { id: of }, mut reader)) if of == id => {
@@ -322,7 +321,7 @@ fn take<'py>(
             return Some(value.map_err(|failure| failure.into_pyerr(py)));
         }
         Ok((Head::Error { id: of }, mut reader)) if of == id => {
-            return Some(Err(raised(py, worker, &mut reader, nested)));
+            return Some(Err(raised(py, worker, lane, &mut reader)));
         }
         Ok((Head::Request { id, op }, mut reader)) => {
             let mut answer = match op.as_ref() {
@@ -343,7 +342,8 @@ fn take<'py>(
         }
         Err(malformed) => match malformed.id {
             Some(id) => {
-                lane.conn.send(&mut message::refusal(id, "bad_message", &malformed.reason, None));
+                lane.conn
+                    .send(&mut message::refusal(id, "bad_message", &malformed.reason, None));
             }
             None => io::fault(&malformed.reason),
         },
@@ -352,16 +352,23 @@ fn take<'py>(
 }
 
 /// What an error answer raises in Python.
-fn raised(py: Python<'_>, worker: &Worker, reader: &mut Reader<'_>, nested: &mut Vec<PyErr>) -> PyErr {
-    let _ = nested;
+fn raised(py: Python<'_>, worker: &Worker, lane: &Lane, reader: &mut Reader<'_>) -> PyErr {
     let Ok(raw) = reader.skip() else {
         return unavailable(py, "Elixir answered with an error that cannot be read", "");
     };
     let Ok(error) = Term::read(&mut Reader::fragment(raw)) else {
         return unavailable(py, "Elixir answered with an error that cannot be read", "");
     };
-    let text = |term: &Term| term.as_str().map(str::to_owned).unwrap_or_else(|| format!("{term:.500}"));
+    let text = |term: &Term| {
+        term.as_str()
+            .map(str::to_owned)
+            .unwrap_or_else(|| format!("{term:.500}"))
+    };
     match error.as_tuple() {
+        // What Elixir let through is raised as it was.
+        Some([tag, _, reason, _]) if tag.as_atom() == Some("elixir") && is_python_error(reason) => {
+            python_error(py, lane, reason)
+        }
         Some([tag, kind, _, message]) if tag.as_atom() == Some("elixir") => {
             let reason = reason(py, worker, raw).unwrap_or_else(|| py.None().into_bound(py));
             elixir_error(py, raw, kind.as_atom().unwrap_or("error"), reason, &text(message))
@@ -374,8 +381,12 @@ fn raised(py: Python<'_>, worker: &Worker, reader: &mut Reader<'_>, nested: &mut
                 reason => bridge_error(py, reason, &text(message), hint.as_str()),
             }
         }
-        Some([tag, exception]) if tag.as_atom() == Some("python") => python_error(py, exception),
-        _ => unavailable(py, &format!("Elixir answered with an error of no known kind: {error:.200}"), ""),
+        Some([tag, exception]) if tag.as_atom() == Some("python") => python_error(py, lane, exception),
+        _ => unavailable(
+            py,
+            &format!("Elixir answered with an error of no known kind: {error:.200}"),
+            "",
+        ),
     }
 }
 
@@ -388,15 +399,32 @@ fn reason<'py>(py: Python<'py>, worker: &Worker, raw: &[u8]) -> Option<Bound<'py
     let encoded = reader.skip().ok()?;
     let value = decode_value(py, &worker.refs, &mut Reader::fragment(encoded));
     Some(value.unwrap_or_else(|_| {
-        Bound::new(py, marshal::ElixirTerm::new(encoded)).map_or_else(|_| py.None().into_bound(py), Bound::into_any)
+        Bound::new(py, marshal::ElixirTerm::new(encoded))
+            .map_or_else(|_| py.None().into_bound(py), Bound::into_any)
     }))
 }
 
-/// An exception of Python that went through Elixir: of its own class where that is a builtin.
-fn python_error(py: Python<'_>, exception: &Term) -> PyErr {
+fn is_python_error(reason: &Term) -> bool {
+    reason.get("__struct__").and_then(Term::as_atom) == Some("Elixir.SnakeBridge.PythonError")
+}
+
+/// An exception of Python that went through Elixir: the one that this wait has seen leave, else one of its class where
+/// that is a builtin.
+fn python_error(py: Python<'_>, lane: &Lane, exception: &Term) -> PyErr {
     let field = |name: &str| exception.get(name).and_then(Term::as_str).unwrap_or_default();
     let (class, message) = (field("class"), field("message"));
-    let builtin = py.import("builtins").and_then(|builtins| builtins.getattr(class)).ok();
+    if let Some(left) = lane.left(py) {
+        let value = left.value(py);
+        let same_class = value.get_type().name().is_ok_and(|name| name == class);
+        let same_message = value.str().is_ok_and(|text| text == message);
+        if same_class && same_message {
+            return left;
+        }
+    }
+    let builtin = py
+        .import("builtins")
+        .and_then(|builtins| builtins.getattr(class))
+        .ok();
     if let (Some(builtin), "builtins") = (builtin, field("module")) {
         if let Ok(value) = builtin.call1((message,)) {
             if value.is_instance_of::<pyo3::exceptions::PyBaseException>() {
@@ -413,12 +441,21 @@ fn print(py: Python<'_>, reader: &mut Reader<'_>) -> PyResult<()> {
         reader.expect_tuple(3)?;
         reader.skip()?;
         let is_error = reader.expect_atom()? == "stderr";
-        Ok((is_error, String::from_utf8_lossy(reader.expect_binary()?).into_owned()))
+        Ok((
+            is_error,
+            String::from_utf8_lossy(reader.expect_binary()?).into_owned(),
+        ))
     };
     match read() {
         Ok((is_error, text)) => {
-            let name = if is_error { intern!(py, "stderr") } else { intern!(py, "stdout") };
-            py.import(intern!(py, "sys"))?.getattr(name)?.call_method1(intern!(py, "write"), (text,))?;
+            let name = if is_error {
+                intern!(py, "stderr")
+            } else {
+                intern!(py, "stdout")
+            };
+            py.import(intern!(py, "sys"))?
+                .getattr(name)?
+                .call_method1(intern!(py, "write"), (text,))?;
         }
         Err(error) => io::fault(&format!("a stream event of Elixir: {error}")),
     }
@@ -444,7 +481,9 @@ fn ask(py: Python<'_>, id: i64, reader: &mut Reader<'_>) -> Vec<u8> {
                 Err(error) => message::refusal(id, "not_convertible", &error.to_string(), None),
             }
         }
-        Err(error) if error.is_instance_of::<PyEOFError>(py) => message::refusal(id, "eof", "no more input", None),
+        Err(error) if error.is_instance_of::<PyEOFError>(py) => {
+            message::refusal(id, "eof", "no more input", None)
+        }
         Err(error) => {
             // What it is belongs to this thread: it is raised where the call to Elixir was made.
             let interrupted = error.is_instance_of::<pyo3::exceptions::PyKeyboardInterrupt>(py);
@@ -518,11 +557,20 @@ fn wait_for_lane(py: Python<'_>, receiver: Receiver<Arc<Lane>>, until: Instant) 
     // A receiver can be used by one thread at a time; the lock says so to the compiler.
     let receiver = Mutex::new(receiver);
     loop {
-        let received = py.detach(|| receiver.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(LOOK));
+        let received = py.detach(|| {
+            receiver
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .recv_timeout(LOOK)
+        });
         match received {
             Ok(lane) => return Ok(lane),
             Err(RecvTimeoutError::Disconnected) => {
-                return Err(unavailable(py, "Elixir went away before it could be called", "run the cell again"));
+                return Err(unavailable(
+                    py,
+                    "Elixir went away before it could be called",
+                    "run the cell again",
+                ));
             }
             Err(RecvTimeoutError::Timeout) => py.check_signals()?,
         }
@@ -556,9 +604,19 @@ fn control(py: Python<'_>, worker: &Worker, until: Instant) -> PyResult<Arc<Conn
                 let hint = "install Elixir, or name it by `--elixir PATH`";
                 return Err(unavailable(py, "this session has no Elixir", hint));
             }
-            DOWN => return Err(unavailable(py, "Elixir is down", "run an Elixir cell: it starts Elixir again")),
+            DOWN => {
+                return Err(unavailable(
+                    py,
+                    "Elixir is down",
+                    "run an Elixir cell: it starts Elixir again",
+                ));
+            }
             _ if Instant::now() > until => {
-                return Err(unavailable(py, "Elixir is not there", "run an Elixir cell: it starts Elixir"));
+                return Err(unavailable(
+                    py,
+                    "Elixir is not there",
+                    "run an Elixir cell: it starts Elixir",
+                ));
             }
             _ => {}
         }
@@ -566,13 +624,18 @@ fn control(py: Python<'_>, worker: &Worker, until: Instant) -> PyResult<Arc<Conn
 }
 
 fn unavailable(py: Python<'_>, message: &str, hint: &str) -> PyErr {
-    bridge_error(py, "unavailable", message, Some(hint).filter(|hint| !hint.is_empty()))
+    bridge_error(
+        py,
+        "unavailable",
+        message,
+        Some(hint).filter(|hint| !hint.is_empty()),
+    )
 }
 
 /// Elixir's modules, as attributes: `ex.Enum.map(xs, f)`, `ex.erlang.system_info("otp_release")`.
 #[pyclass(frozen, module = "snakebridge")]
 pub(crate) struct ElixirModule {
-    /// As Elixir writes it, `Enum` or `:erlang`; none for `ex` itself.
+    /// `Enum` or `MyApp.Pricing` for Elixir's, `erlang` for Erlang's; none for `ex` itself.
     name: Option<String>,
 }
 
@@ -581,16 +644,26 @@ impl ElixirModule {
     fn __getattr__(&self, name: &str) -> PyResult<ElixirName> {
         // What Python and its tools look for on every object is not looked for in Elixir.
         if name.starts_with('_') {
-            return Err(pyo3::exceptions::PyAttributeError::new_err(format!("{} has no attribute {name}", self.text())));
+            return Err(pyo3::exceptions::PyAttributeError::new_err(format!(
+                "{} has no attribute {name}",
+                self.text()
+            )));
         }
         let is_module = name.starts_with(char::is_uppercase);
         Ok(match (&self.name, is_module) {
-            (None, true) => ElixirName::Module(ElixirModule { name: Some(name.to_owned()) }),
-            (None, false) => ElixirName::Module(ElixirModule { name: Some(format!(":{name}")) }),
-            (Some(module), true) => ElixirName::Module(ElixirModule { name: Some(format!("{module}.{name}")) }),
-            (Some(module), false) => {
-                ElixirName::Function(ModuleFunction { module: module.clone(), function: name.to_owned() })
-            }
+            (None, true) => ElixirName::Module(ElixirModule {
+                name: Some(name.to_owned()),
+            }),
+            (None, false) => ElixirName::Module(ElixirModule {
+                name: Some(name.to_owned()),
+            }),
+            (Some(module), true) => ElixirName::Module(ElixirModule {
+                name: Some(format!("{module}.{name}")),
+            }),
+            (Some(module), false) => ElixirName::Function(ModuleFunction {
+                module: module.clone(),
+                function: name.to_owned(),
+            }),
         })
     }
 
@@ -603,7 +676,9 @@ impl ElixirModule {
     }
 
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        other.cast_exact::<ElixirModule>().is_ok_and(|other| other.get().name == self.name)
+        other
+            .cast_exact::<ElixirModule>()
+            .is_ok_and(|other| other.get().name == self.name)
     }
 
     fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {

@@ -7,40 +7,73 @@ use bridge_core::steps::Shape;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
-/// So many cells are remembered; the host has asked for a cell's calls long before.
-const CELLS: usize = 16;
+use crate::lane::{Kind, Lane};
 
-/// So many shapes of one cell are told apart.
+/// So many callers are remembered; the host has asked for a cell's calls long before.
+const CALLERS: usize = 16;
+
+/// So many shapes of one caller are told apart.
 const SHAPES: usize = 10_000;
+
+/// Whose calls are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Caller {
+    Cell(u64),
+    /// The lane of the evaluator of Elixir cells: it asks for its calls at the end of each cell.
+    Evaluator(u64),
+}
+
+impl Caller {
+    /// The caller of a request on a lane; none where nobody will ask.
+    pub(crate) fn of(lane: &Lane, cell: Option<u64>) -> Option<Self> {
+        match (cell, lane.kind) {
+            (Some(cell), _) => Some(Caller::Cell(cell)),
+            (None, Kind::BeamMain) => Some(Caller::Evaluator(lane.conn.id)),
+            _ => None,
+        }
+    }
+}
 
 type Counts = HashMap<(Shape, String), u64>;
 
-static CALLS: Mutex<Vec<(u64, Counts)>> = Mutex::new(Vec::new());
+static CALLS: Mutex<Vec<(Caller, Counts)>> = Mutex::new(Vec::new());
 
 /// Counts a call.
-pub(crate) fn count(cell: u64, shape: Shape, returns: String) {
-    let mut cells = CALLS.lock().unwrap_or_else(PoisonError::into_inner);
-    let at = cells.iter().position(|(known, _)| *known == cell).unwrap_or_else(|| {
-        if cells.len() >= CELLS {
-            cells.remove(0);
-        }
-        cells.push((cell, Counts::new()));
-        cells.len() - 1
-    });
-    let counts = &mut cells[at].1;
+pub(crate) fn count(caller: Caller, shape: Shape, returns: String) {
+    let mut callers = CALLS.lock().unwrap_or_else(PoisonError::into_inner);
+    let at = callers
+        .iter()
+        .position(|(known, _)| *known == caller)
+        .unwrap_or_else(|| {
+            if callers.len() >= CALLERS {
+                callers.remove(0);
+            }
+            callers.push((caller, Counts::new()));
+            callers.len() - 1
+        });
+    let counts = &mut callers[at].1;
     let key = (shape, returns);
     if counts.len() < SHAPES || counts.contains_key(&key) {
         *counts.entry(key).or_insert(0) += 1;
     }
 }
 
-/// The calls of a cell, as the protocol tells them.
-pub(crate) fn of_cell(py: Python<'_>, cell: u64) -> PyResult<Bound<'_, PyList>> {
-    let counts = {
-        let cells = CALLS.lock().unwrap_or_else(PoisonError::into_inner);
-        cells.iter().find(|(known, _)| *known == cell).map(|(_, counts)| counts.clone())
-    };
-    let mut calls: Vec<((Shape, String), u64)> = counts.into_iter().flatten().collect();
+/// The calls of a cell, as the protocol tells them. `lane`: who asks, whose count then begins anew.
+pub(crate) fn of_cell<'py>(py: Python<'py>, cell: u64, lane: Option<&Lane>) -> PyResult<Bound<'py, PyList>> {
+    let evaluator = lane.map(|lane| Caller::Evaluator(lane.conn.id));
+    let mut counts = Counts::new();
+    {
+        let mut callers = CALLS.lock().unwrap_or_else(PoisonError::into_inner);
+        for (caller, found) in callers.iter() {
+            if *caller == Caller::Cell(cell) || Some(*caller) == evaluator {
+                for (shape, count) in found {
+                    *counts.entry(shape.clone()).or_insert(0) += count;
+                }
+            }
+        }
+        callers.retain(|(caller, _)| Some(*caller) != evaluator);
+    }
+    let mut calls: Vec<((Shape, String), u64)> = counts.into_iter().collect();
     calls.sort_unstable_by(|((a, _), _), ((b, _), _)| {
         (&a.module, &a.name, &a.args).cmp(&(&b.module, &b.name, &b.args))
     });

@@ -51,7 +51,11 @@ pub(crate) fn install() -> std::io::Result<()> {
             Stream::Stdout => rustix::stdio::dup2_stdout(&write)?,
             Stream::Stderr => rustix::stdio::dup2_stderr(&write)?,
         }
-        pipes.push(Pipe { read: Descriptor::new(read), stream, tail: Mutex::default() });
+        pipes.push(Pipe {
+            read: Descriptor::new(read),
+            stream,
+            tail: Mutex::default(),
+        });
     }
     // SAFETY: `stdout` is C's own, valid for the life of the process; without a buffer given, C makes one.
     unsafe { libc::setvbuf(c_stdout(), std::ptr::null_mut(), libc::_IOLBF, 1 << 14) };
@@ -76,8 +80,14 @@ pub(crate) fn drain(py: Python<'_>, flush: bool) {
     if flush {
         py.detach(flush_c);
     }
-    let mut fds: Vec<PollFd<'_>> = pipes().iter().map(|pipe| PollFd::new(pipe, PollFlags::IN)).collect();
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut fds: Vec<PollFd<'_>> = pipes()
+        .iter()
+        .map(|pipe| PollFd::new(pipe, PollFlags::IN))
+        .collect();
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     if !matches!(poll(&mut fds, Some(&now)), Ok(1..)) {
         return;
     }
@@ -89,7 +99,9 @@ pub(crate) fn drain(py: Python<'_>, flush: bool) {
                     0 => break,
                     count => left = left.saturating_sub(count),
                 }
-                while let Some((conn, _)) = destination().filter(|(conn, _)| conn.is_full() && !conn.is_closed()) {
+                while let Some((conn, _)) =
+                    destination().filter(|(conn, _)| conn.is_full() && !conn.is_closed())
+                {
                     conn.wait_to_send(std::time::Duration::from_millis(200));
                 }
             }
@@ -106,8 +118,11 @@ impl Pipe {
     /// Reads once, and sends it on; returns how many bytes it was.
     pub(crate) fn pump(&self) -> usize {
         let mut tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut buffer = [0_u8; 64 << 10];
-        let Ok(count @ 1..) = rustix::io::read(&self.read, &mut buffer) else { return 0 };
+        // Not on the stack: this is reached from within calls that nest.
+        let mut buffer = vec![0_u8; 64 << 10];
+        let Ok(count @ 1..) = rustix::io::read(&self.read, &mut buffer) else {
+            return 0;
+        };
         let bytes = match tail.is_empty() {
             true => &buffer[..count],
             false => {
@@ -146,7 +161,10 @@ pub(crate) fn whole_characters(bytes: &[u8]) -> (std::borrow::Cow<'_, str>, &[u8
         // wrong; only the former may wait for more.
         Err(_) => (1..=bytes.len().min(3))
             .map(|length| bytes.len() - length)
-            .find(|&start| std::str::from_utf8(&bytes[start..]).is_err_and(|e| e.valid_up_to() == 0 && e.error_len().is_none()))
+            .find(|&start| {
+                std::str::from_utf8(&bytes[start..])
+                    .is_err_and(|e| e.valid_up_to() == 0 && e.error_len().is_none())
+            })
             .unwrap_or(bytes.len()),
     };
     let (whole, rest) = bytes.split_at(cut);

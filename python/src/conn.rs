@@ -157,7 +157,11 @@ impl Conn {
             Some(last) if last.cell == cell && last.stream == stream && last.text.len() < TEXT_EVENT => {
                 last.text.push_str(text);
             }
-            _ => out.text.push(Text { cell, stream, text: text.to_owned() }),
+            _ => out.text.push(Text {
+                cell,
+                stream,
+                text: text.to_owned(),
+            }),
         }
         if out.text_bytes >= TEXT_BATCH {
             self.take_text(&mut out);
@@ -196,7 +200,10 @@ impl Conn {
     /// Waits for the socket to take more, and gives it more.
     pub(crate) fn wait_to_send(&self, time: Duration) {
         let mut fds = [PollFd::new(&self.socket, PollFlags::OUT)];
-        let time = Timespec { tv_sec: 0, tv_nsec: time.as_nanos().min(999_999_999) as _ };
+        let time = Timespec {
+            tv_sec: 0,
+            tv_nsec: time.as_nanos().min(999_999_999) as _,
+        };
         // A signal ends the wait early; the caller looks for it.
         let _ = poll(&mut fds, Some(&time));
         self.flush();
@@ -276,7 +283,9 @@ pub(crate) fn frame_in(mut buffer: Vec<u8>) -> Writer {
 
 /// Writes a frame's header, unless it is too long.
 fn finish(frame: &mut [u8]) -> bool {
-    let Some(length) = frame.len().checked_sub(HEADER) else { return false };
+    let Some(length) = frame.len().checked_sub(HEADER) else {
+        return false;
+    };
     match frame_header(length) {
         Ok(header) => {
             frame[..HEADER].copy_from_slice(&header);

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::PyKeyboardInterrupt;
-use pyo3::prelude::*;
 use pyo3::ffi;
+use pyo3::prelude::*;
 
 use crate::conn::Conn;
 use crate::lane::{Kind, Lane};
@@ -65,7 +65,13 @@ impl Activity {
     fn begin(main: bool, conn: Arc<Conn>, cell: Option<u64>, is_cell: bool) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let serial = NEXT.fetch_add(1, Ordering::Relaxed);
-        running().push(Running { serial, main, conn, cell, is_cell });
+        running().push(Running {
+            serial,
+            main,
+            conn,
+            cell,
+            is_cell,
+        });
         Activity { serial, lane: None }
     }
 }
@@ -86,24 +92,39 @@ impl Drop for Activity {
 pub(crate) fn foreground() -> Option<(Arc<Conn>, Option<u64>)> {
     let running = running();
     let of = |running: &Running| (running.conn.clone(), running.cell);
-    running.iter().rev().find(|running| running.main).or(running.last()).map(of)
+    running
+        .iter()
+        .rev()
+        .find(|running| running.main)
+        .or(running.last())
+        .map(of)
 }
 
 /// Interrupts a cell; whether it runs. Called without the interpreter.
 pub(crate) fn interrupt_cell(cell: u64) -> bool {
-    let serial = running().iter().find(|running| running.is_cell && running.cell == Some(cell)).map(|r| r.serial);
+    let serial = running()
+        .iter()
+        .find(|running| running.is_cell && running.cell == Some(cell))
+        .map(|r| r.serial);
     serial.inspect(|&serial| signal_main(serial)).is_some()
 }
 
 /// Interrupts what the main thread does for a connection whose peer is gone. Called without the interpreter.
 pub(crate) fn interrupt_main_lane(conn: u64) -> bool {
-    let serial = running().iter().find(|running| running.main && running.conn.id == conn).map(|r| r.serial);
+    let serial = running()
+        .iter()
+        .find(|running| running.main && running.conn.id == conn)
+        .map(|r| r.serial);
     serial.inspect(|&serial| signal_main(serial)).is_some()
 }
 
 /// Interrupts whatever the main thread does.
 pub(crate) fn interrupt_all() {
-    let serials: Vec<u64> = running().iter().filter(|running| running.main).map(|r| r.serial).collect();
+    let serials: Vec<u64> = running()
+        .iter()
+        .filter(|running| running.main)
+        .map(|r| r.serial)
+        .collect();
     serials.into_iter().for_each(signal_main);
 }
 
@@ -135,7 +156,10 @@ pub(crate) fn take_interrupt() -> Option<i64> {
     let meant = std::mem::take(&mut *meant());
     // A signal that nobody here has sent (`os.kill`, a terminal) is meant for what runs.
     let running = running();
-    let hit = running.iter().rev().find(|running| running.main && (meant.is_empty() || meant.contains(&running.serial)))?;
+    let hit = running
+        .iter()
+        .rev()
+        .find(|running| running.main && (meant.is_empty() || meant.contains(&running.serial)))?;
     match (hit.is_cell, hit.cell) {
         (true, Some(cell)) => i64::try_from(cell).ok(),
         _ => Some(-1),

@@ -119,11 +119,19 @@ struct Io {
 }
 
 /// Starts the I/O thread.
-pub(crate) fn start(worker: &'static Worker, listener: Option<Listener>, reader: FrameReader) -> std::io::Result<()> {
+pub(crate) fn start(
+    worker: &'static Worker,
+    listener: Option<Listener>,
+    reader: FrameReader,
+) -> std::io::Result<()> {
     let wake = Wake::new()?;
     let wake = WAKE.get_or_init(|| wake);
     watch(&worker.host);
-    let host = Control { conn: worker.host.clone(), reader, is_host: true };
+    let host = Control {
+        conn: worker.host.clone(),
+        reader,
+        is_host: true,
+    };
     let mut io = Io {
         worker,
         wake,
@@ -142,7 +150,9 @@ pub(crate) fn start(worker: &'static Worker, listener: Option<Listener>, reader:
             }
         }
     };
-    std::thread::Builder::new().name("snakebridge-io".to_owned()).spawn(run)?;
+    std::thread::Builder::new()
+        .name("snakebridge-io".to_owned())
+        .spawn(run)?;
     Ok(())
 }
 
@@ -173,20 +183,43 @@ impl Io {
         let pipes = capture::pipes();
 
         let mut fds = vec![PollFd::new(self.wake, PollFlags::IN)];
-        fds.extend(self.listener.iter().map(|listener| PollFd::new(&listener.socket, PollFlags::IN)));
-        fds.extend(self.newcomers.iter().map(|newcomer| PollFd::new(&newcomer.socket, PollFlags::IN)));
-        fds.extend(self.controls.iter().map(|control| PollFd::new(&*control.conn, PollFlags::IN)));
+        fds.extend(
+            self.listener
+                .iter()
+                .map(|listener| PollFd::new(&listener.socket, PollFlags::IN)),
+        );
+        fds.extend(
+            self.newcomers
+                .iter()
+                .map(|newcomer| PollFd::new(&newcomer.socket, PollFlags::IN)),
+        );
+        fds.extend(
+            self.controls
+                .iter()
+                .map(|control| PollFd::new(&*control.conn, PollFlags::IN)),
+        );
         fds.extend(lanes.iter().map(|lane| PollFd::new(&*lane.conn, hang_up())));
         fds.extend(stuck.iter().map(|conn| PollFd::new(&**conn, PollFlags::OUT)));
         fds.extend(pipes.iter().map(|pipe| {
-            PollFd::new(pipe, if pipe.is_held_back() { PollFlags::empty() } else { PollFlags::IN })
+            PollFd::new(
+                pipe,
+                if pipe.is_held_back() {
+                    PollFlags::empty()
+                } else {
+                    PollFlags::IN
+                },
+            )
         }));
         match poll(&mut fds, self.timeout(pipes).as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             // Cannot happen with descriptors that are ours; better slow than spinning.
             Err(_) => std::thread::sleep(Duration::from_millis(10)),
         }
-        let mut ready = fds.iter().map(|fd| !fd.revents().is_empty()).collect::<Vec<_>>().into_iter();
+        let mut ready = fds
+            .iter()
+            .map(|fd| !fd.revents().is_empty())
+            .collect::<Vec<_>>()
+            .into_iter();
         drop(fds);
 
         // In the order of the list above.
@@ -223,12 +256,25 @@ impl Io {
     }
 
     fn timeout(&self, pipes: &[capture::Pipe]) -> Option<Timespec> {
-        let newcomer = self.newcomers.iter().map(|newcomer| newcomer.since + HELLO_TIME).min();
+        let newcomer = self
+            .newcomers
+            .iter()
+            .map(|newcomer| newcomer.since + HELLO_TIME)
+            .min();
         // Held-back pipes are looked at again now and then: what holds them back may end without a sign.
-        let held_back = pipes.iter().any(capture::Pipe::is_held_back).then(|| Instant::now() + Duration::from_millis(100));
-        let next = [self.flush_at, self.exit_at, newcomer, held_back].into_iter().flatten().min()?;
+        let held_back = pipes
+            .iter()
+            .any(capture::Pipe::is_held_back)
+            .then(|| Instant::now() + Duration::from_millis(100));
+        let next = [self.flush_at, self.exit_at, newcomer, held_back]
+            .into_iter()
+            .flatten()
+            .min()?;
         let left = next.saturating_duration_since(Instant::now());
-        Some(Timespec { tv_sec: left.as_secs() as _, tv_nsec: left.subsec_nanos() as _ })
+        Some(Timespec {
+            tv_sec: left.as_secs() as _,
+            tv_nsec: left.subsec_nanos() as _,
+        })
     }
 
     /// Sends text a little after it was first written, so that many writes go together.
@@ -253,7 +299,11 @@ impl Io {
                 fault("a process of another user tried to connect to the worker, and was refused");
                 continue;
             }
-            self.newcomers.push(Newcomer { socket, reader: FrameReader::default(), since: Instant::now() });
+            self.newcomers.push(Newcomer {
+                socket,
+                reader: FrameReader::default(),
+                since: Instant::now(),
+            });
         }
     }
 
@@ -265,7 +315,9 @@ impl Io {
             match ready.then(|| newcomer.hear()) {
                 Some(Ok(Some(hello))) => self.welcome(newcomer, &hello),
                 Some(Err(reason)) => refuse(&newcomer.socket, &reason),
-                _ if newcomer.since.elapsed() > HELLO_TIME => refuse(&newcomer.socket, "no hello came in time"),
+                _ if newcomer.since.elapsed() > HELLO_TIME => {
+                    refuse(&newcomer.socket, "no hello came in time")
+                }
                 _ => waiting.push(newcomer),
             }
         }
@@ -293,7 +345,11 @@ impl Io {
         watch(&conn);
         let Some(kind) = kind else {
             callback::set_beam(Some(conn.clone()));
-            self.controls.push(Control { conn, reader: newcomer.reader, is_host: false });
+            self.controls.push(Control {
+                conn,
+                reader: newcomer.reader,
+                is_host: false,
+            });
             // What came behind the hello is there already.
             self.serve_controls(&vec![true; self.controls.len()]);
             return;
@@ -350,7 +406,11 @@ impl Io {
                     }
                 }
             }
-            match recv(&*control.conn, spare_capacity(control.reader.buffer()), RecvFlags::DONTWAIT) {
+            match recv(
+                &*control.conn,
+                spare_capacity(control.reader.buffer()),
+                RecvFlags::DONTWAIT,
+            ) {
                 Ok((_, 0)) => return false,
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return true,
@@ -368,7 +428,10 @@ impl Io {
             }
         };
         let head = Reader::new(&bytes)
-            .map_err(|error| message::NoMessage { id: None, reason: error.to_string() })
+            .map_err(|error| message::NoMessage {
+                id: None,
+                reason: error.to_string(),
+            })
             .and_then(|mut reader| message::head(&mut reader).map(|head| (head, reader)));
         match head {
             Ok((Head::Request { id, op }, mut reader)) => {
@@ -457,7 +520,11 @@ impl Io {
 impl Newcomer {
     /// The hello, once it is here.
     fn hear(&mut self) -> Result<Option<Hello>, String> {
-        match recv(&self.socket, spare_capacity(self.reader.buffer()), RecvFlags::DONTWAIT) {
+        match recv(
+            &self.socket,
+            spare_capacity(self.reader.buffer()),
+            RecvFlags::DONTWAIT,
+        ) {
             Ok((_, 0)) => return Err("the connection ended before its hello".to_owned()),
             Ok(_) | Err(Errno::AGAIN | Errno::INTR) => {}
             Err(error) => return Err(error.to_string()),

@@ -52,7 +52,20 @@ pub(crate) struct Lane {
     pub(crate) busy: AtomicU64,
     /// The peer has hung up.
     pub(crate) hung: AtomicBool,
+    waits: Mutex<Waits>,
 }
+
+/// What a lane's thread is waiting for.
+#[derive(Debug, Default)]
+struct Waits {
+    depth: usize,
+    /// The last exception that left on this lane while an answer was waited for. It may come back.
+    left: Option<PyErr>,
+}
+
+/// Says, while it lives, that the lane's thread waits for an answer.
+#[derive(Debug)]
+pub(crate) struct Waiting<'a>(&'a Lane);
 
 /// What comes of waiting for a frame.
 #[derive(Debug)]
@@ -86,6 +99,7 @@ impl Lane {
             next_id: AtomicI64::new(1),
             busy: AtomicU64::new(0),
             hung: AtomicBool::new(false),
+            waits: Mutex::default(),
         }
     }
 
@@ -99,7 +113,10 @@ impl Lane {
 
     /// Whether a frame is here already, so that the socket has nothing to say.
     pub(crate) fn has_frame(&self) -> bool {
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner).is_ready()
+        self.reader
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_ready()
     }
 
     /// The next frame.
@@ -157,9 +174,38 @@ impl Lane {
         Received::Ended
     }
 
+    /// Begins a wait for an answer.
+    pub(crate) fn waiting(&self, _py: Python<'_>) -> Waiting<'_> {
+        self.waits().depth += 1;
+        Waiting(self)
+    }
+
+    /// The last exception that left on this lane during the wait.
+    pub(crate) fn left(&self, py: Python<'_>) -> Option<PyErr> {
+        self.waits().left.as_ref().map(|error| error.clone_ref(py))
+    }
+
+    fn leaves(&self, py: Python<'_>, failure: &Failure) {
+        let Failure::Python(error) = failure else { return };
+        let mut waits = self.waits();
+        let before = match waits.depth {
+            0 => None,
+            _ => waits.left.replace(error.clone_ref(py)),
+        };
+        drop(waits);
+        drop(before);
+    }
+
+    fn waits(&self) -> std::sync::MutexGuard<'_, Waits> {
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Gives a frame's buffer back, to receive the next one into.
     pub(crate) fn reuse(&self, frame: Frame) {
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner).reuse(frame);
+        self.reader
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .reuse(frame);
     }
 
     /// Sends a message and waits until the socket has taken it.
@@ -169,6 +215,16 @@ impl Lane {
                 self.conn.wait_to_send(Duration::from_millis(200));
             }
         }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut waits = self.0.waits();
+        waits.depth -= 1;
+        let left = if waits.depth == 0 { waits.left.take() } else { None };
+        drop(waits);
+        drop(left);
     }
 }
 
@@ -212,7 +268,10 @@ pub(crate) fn serve_frame(
         }
     };
     let head = Reader::new(&bytes)
-        .map_err(|error| message::NoMessage { id: None, reason: error.to_string() })
+        .map_err(|error| message::NoMessage {
+            id: None,
+            reason: error.to_string(),
+        })
         .and_then(|mut reader| message::head(&mut reader).map(|head| (head, reader)));
     match head {
         Ok((Head::Request { id, op }, mut reader)) => {
@@ -256,13 +315,19 @@ pub(crate) fn serve_request(
         Ok(Ok(())) if message::fits(&out) => return out.into_bytes(),
         Ok(Ok(())) => {
             let size = out.position() - body;
-            Failure::not_convertible(format!("the result takes {size} bytes, more than a message can hold"))
-                .with_hint("ask for it in parts, or keep it in Python and ask for a ref")
+            Failure::not_convertible(format!(
+                "the result takes {size} bytes, more than a message can hold"
+            ))
+            .with_hint("ask for it in parts, or keep it in Python and ask for a ref")
         }
         Ok(Err(failure)) => failure,
-        Err(_panic) => Failure::refuse("unavailable", "the worker failed inside while it served this request")
-            .with_hint("please report this, with the lines that it printed"),
+        Err(_panic) => Failure::refuse(
+            "unavailable",
+            "the worker failed inside while it served this request",
+        )
+        .with_hint("please report this, with the lines that it printed"),
     };
+    lane.leaves(py, &failure);
     let mut out = message::error(Vec::new(), id);
     let start = out.position();
     let written = catch_unwind(AssertUnwindSafe(|| {
@@ -275,7 +340,12 @@ pub(crate) fn serve_request(
         Ok(Ok(())) if message::fits(&out) => out.into_bytes(),
         _ => {
             out.rewind(start);
-            message::refusal(id, "unavailable", "the error of this request cannot be described", None)
+            message::refusal(
+                id,
+                "unavailable",
+                "the error of this request cannot be described",
+                None,
+            )
         }
     }
 }
@@ -302,7 +372,7 @@ fn perform(
         }
         (op::CALLS, BeamMain | BeamOwn | Callback) => {
             let cell = u64::try_from(reader.expect_int()?).unwrap_or(0);
-            encode_plain(calls::of_cell(py, cell)?.as_any(), &protocol_key, out)
+            encode_plain(calls::of_cell(py, cell, Some(lane))?.as_any(), &protocol_key, out)
         }
         (op::PING, _) => {
             out.raw(reader.skip()?);
@@ -317,7 +387,10 @@ fn perform(
             let answer = worker.hooks.bind(py).call_method0(op)?;
             encode_plain(&answer, &protocol_key, out)
         }
-        (other, _) => Err(Failure::refuse("unknown_op", format!("this lane serves no operation {other:?}"))),
+        (other, _) => Err(Failure::refuse(
+            "unknown_op",
+            format!("this lane serves no operation {other:?}"),
+        )),
     }
 }
 
@@ -332,15 +405,22 @@ fn run_steps(
     let call = Do::read(reader)?;
     reader.finish()?;
     let cell = call.cell.or(lane.cell);
-    let mut shape = cell.map(|_| Shape::default());
+    let counted = calls::Caller::of(lane, cell);
+    let mut shape = counted.map(|_| Shape::default());
     let _serving = threads::Serving::enter(lane, cell);
     let _activity = Activity::lane(py, lane, cell);
     let mut step = 0;
     let outcome = call
-        .run(py, &worker.refs, &names::Globals(worker), &mut step, shape.as_mut())
+        .run(
+            py,
+            &worker.refs,
+            &names::Globals(worker),
+            &mut step,
+            shape.as_mut(),
+        )
         .and_then(|value| {
-            if let (Some(cell), Some(shape)) = (cell, shape) {
-                calls::count(cell, shape, bridge_core::marshal::kind(&value));
+            if let (Some(caller), Some(shape)) = (counted, shape) {
+                calls::count(caller, shape, bridge_core::marshal::kind(&value));
             }
             encode_value_as(&value, call.encoding, &worker.refs, out)
         });

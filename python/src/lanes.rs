@@ -35,7 +35,11 @@ pub(crate) fn watch(lane: &Arc<Lane>) {
 pub(crate) fn watched() -> Vec<Arc<Lane>> {
     let mut lanes = lanes();
     lanes.retain(|lane| lane.strong_count() > 0);
-    lanes.iter().filter_map(Weak::upgrade).filter(|lane| !lane.is_over()).collect()
+    lanes
+        .iter()
+        .filter_map(Weak::upgrade)
+        .filter(|lane| !lane.is_over())
+        .collect()
 }
 
 /// How many lanes there are.
@@ -81,7 +85,12 @@ fn send(errand: Errand) {
 pub(crate) fn start_attendant(py: Python<'_>) -> PyResult<()> {
     let (sender, receiver) = channel();
     if ATTENDANT.set(sender).is_ok() {
-        let attendant = Bound::new(py, Attendant { errands: Mutex::new(receiver) })?;
+        let attendant = Bound::new(
+            py,
+            Attendant {
+                errands: Mutex::new(receiver),
+            },
+        )?;
         thread(py, "snakebridge-attendant", attendant.getattr("run")?, ())?;
     }
     Ok(())
@@ -124,13 +133,21 @@ fn start(py: Python<'_>, lane: &Arc<Lane>) -> PyResult<()> {
 
 /// A daemon thread of Python: unlike one that only borrows the interpreter, it keeps its thread-locals and its
 /// context for as long as it runs, and the `threading` module knows it.
-fn thread<'py>(py: Python<'py>, name: &str, target: Bound<'py, PyAny>, args: impl IntoPyObject<'py>) -> PyResult<()> {
+fn thread<'py>(
+    py: Python<'py>,
+    name: &str,
+    target: Bound<'py, PyAny>,
+    args: impl IntoPyObject<'py>,
+) -> PyResult<()> {
     let kwargs = PyDict::new(py);
     kwargs.set_item("name", name)?;
     kwargs.set_item("target", target)?;
     kwargs.set_item("args", args)?;
     kwargs.set_item("daemon", true)?;
-    let thread = py.import("threading")?.getattr("Thread")?.call((), Some(&kwargs))?;
+    let thread = py
+        .import("threading")?
+        .getattr("Thread")?
+        .call((), Some(&kwargs))?;
     thread.call_method0("start")?;
     Ok(())
 }
@@ -159,7 +176,9 @@ fn serve(py: Python<'_>, worker: &Worker, lane: &Arc<Lane>) {
 pub(crate) fn end_forked_child(py: Python<'_>) {
     if crate::descriptors::forked() {
         for name in ["stdout", "stderr"] {
-            let _ = py.import("sys").and_then(|sys| sys.getattr(name)?.call_method0("flush"));
+            let _ = py
+                .import("sys")
+                .and_then(|sys| sys.getattr(name)?.call_method0("flush"));
         }
         // SAFETY: a plain call; the child's buffers have been written.
         unsafe { libc::_exit(0) }

@@ -17,10 +17,11 @@ mod lane;
 mod lanes;
 mod main_thread;
 
-mod calls;
 mod callback;
+mod calls;
 mod interrupt;
 mod names;
+mod stack;
 mod threads;
 
 mod worker;
@@ -84,12 +85,15 @@ fn drain(py: Python<'_>) {
 #[pyfunction]
 fn emit(py: Python<'_>, op: &str, body: &Bound<'_, PyAny>) -> PyResult<()> {
     capture::drain(py, true);
-    let Some((conn, cell)) = threads::destination(py) else { return Ok(()) };
+    let Some((conn, cell)) = threads::destination(py) else {
+        return Ok(());
+    };
     let body = with_cell(body, cell)?;
     let body = &body;
     let mut out = conn::frame(256);
     out.raw(&[104, 3, 119, 2, b'e', b'v']);
-    out.atom(op).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    out.atom(op)
+        .map_err(|error| PyValueError::new_err(error.to_string()))?;
     encode_plain(body, &worker::protocol_key, &mut out).map_err(|failure| failure.into_pyerr(py))?;
     let mut event = out.into_bytes();
     if !conn.send(&mut event) {

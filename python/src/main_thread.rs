@@ -10,9 +10,9 @@ use bridge_core::exception::write_failure;
 use bridge_core::marshal::{Failure, encode_plain};
 use bridge_core::term::{Limits, Reader, inflate};
 use bridge_core::wire::{Frame, op};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use pyo3::intern;
 use rustix::event::{PollFd, PollFlags, Timespec, poll as poll_fds};
 
 use crate::interrupt::Activity;
@@ -46,7 +46,9 @@ pub(crate) fn set_up(cells: Option<Arc<Lane>>) -> std::io::Result<()> {
 /// Whether the calling thread is the main one.
 pub(crate) fn is_this() -> bool {
     // SAFETY: plain calls on threads that live.
-    THREAD.get().is_some_and(|main| unsafe { libc::pthread_equal(*main, libc::pthread_self()) != 0 })
+    THREAD
+        .get()
+        .is_some_and(|main| unsafe { libc::pthread_equal(*main, libc::pthread_self()) != 0 })
 }
 
 /// What wakes the main thread from waiting.
@@ -103,11 +105,12 @@ pub(crate) fn running_cell() -> Option<u64> {
 pub(crate) fn poll(py: Python<'_>, fd: i32, timeout: Option<f64>) -> PyResult<bool> {
     lanes::end_forked_child(py);
     let Some((worker, wake)) = worker().zip(WAKE.get()) else {
-        return Err(pyo3::exceptions::PyRuntimeError::new_err("the worker has not been started"));
+        return Err(pyo3::exceptions::PyRuntimeError::new_err(
+            "the worker has not been started",
+        ));
     };
-    let deadline = timeout.and_then(|seconds| {
-        Instant::now().checked_add(Duration::try_from_secs_f64(seconds.max(0.0)).ok()?)
-    });
+    let deadline = timeout
+        .and_then(|seconds| Instant::now().checked_add(Duration::try_from_secs_f64(seconds.max(0.0)).ok()?));
     let mut buffer = Vec::new();
     loop {
         let lanes = current_lanes();
@@ -142,7 +145,12 @@ fn current_lanes() -> Vec<Arc<Lane>> {
     lanes.retain(|lane| !lane.is_over());
     let mut all = lanes.clone();
     // While a cell runs, what arrives on its lane is an answer to what the cell has asked, or nothing.
-    all.extend(CELLS.get().filter(|lane| running_cell().is_none() && !lane.is_over()).cloned());
+    all.extend(
+        CELLS
+            .get()
+            .filter(|lane| running_cell().is_none() && !lane.is_over())
+            .cloned(),
+    );
     all
 }
 
@@ -154,21 +162,44 @@ fn wait(fd: i32, wake: &Wake, lanes: &[Arc<Lane>], deadline: Option<Instant>) ->
     fds.push(PollFd::new(wake, PollFlags::IN));
     fds.extend(lanes.iter().map(|lane| PollFd::new(&*lane.conn, PollFlags::IN)));
     let buffered: Vec<bool> = lanes.iter().map(|lane| lane.has_frame()).collect();
-    let deadline = if buffered.contains(&true) { Some(Instant::now()) } else { deadline };
+    let deadline = if buffered.contains(&true) {
+        Some(Instant::now())
+    } else {
+        deadline
+    };
     let time = deadline.map(|deadline| {
         let left = deadline.saturating_duration_since(Instant::now());
-        Timespec { tv_sec: left.as_secs() as _, tv_nsec: left.subsec_nanos() as _ }
+        Timespec {
+            tv_sec: left.as_secs() as _,
+            tv_nsec: left.subsec_nanos() as _,
+        }
     });
     if poll_fds(&mut fds, time.as_ref()).is_err() {
-        return Ready { event_loop: false, woken: true, lanes: Vec::new() };
+        return Ready {
+            event_loop: false,
+            woken: true,
+            lanes: Vec::new(),
+        };
     }
     let ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
     if ready[1] {
         wake.clear();
     }
-    let arrived = ready[2..].iter().zip(buffered).map(|(&ready, buffered)| ready || buffered);
-    let lanes = lanes.iter().zip(arrived).filter(|(_, arrived)| *arrived).map(|(lane, _)| lane.clone()).collect();
-    Ready { event_loop: ready[0], woken: ready[1], lanes }
+    let arrived = ready[2..]
+        .iter()
+        .zip(buffered)
+        .map(|(&ready, buffered)| ready || buffered);
+    let lanes = lanes
+        .iter()
+        .zip(arrived)
+        .filter(|(_, arrived)| *arrived)
+        .map(|(lane, _)| lane.clone())
+        .collect();
+    Ready {
+        event_loop: ready[0],
+        woken: ready[1],
+        lanes,
+    }
 }
 
 /// Serves what has arrived on a lane; true once a cell was started.
@@ -216,12 +247,19 @@ fn execute(py: Python<'_>, worker: &Worker, lane: &Arc<Lane>, frame: &Frame) -> 
         }
     };
     let head = Reader::new(&bytes)
-        .map_err(|error| message::NoMessage { id: None, reason: error.to_string() })
+        .map_err(|error| message::NoMessage {
+            id: None,
+            reason: error.to_string(),
+        })
         .and_then(|mut reader| message::head(&mut reader).map(|head| (head, reader)));
     let (id, mut reader) = match head {
         Ok((Head::Request { id, op }, reader)) if op == op::EXECUTE => (id, reader),
         Ok((Head::Request { id, op }, _)) => {
-            return refuse(id, "unknown_op", &format!("the lane of cells serves no operation {op:?}"));
+            return refuse(
+                id,
+                "unknown_op",
+                &format!("the lane of cells serves no operation {op:?}"),
+            );
         }
         Err(message::NoMessage { id: Some(id), reason }) => return refuse(id, "bad_message", &reason),
         Err(message::NoMessage { id: None, reason }) => {
@@ -243,17 +281,39 @@ fn execute(py: Python<'_>, worker: &Worker, lane: &Arc<Lane>, frame: &Frame) -> 
     }
 }
 
-fn begin(py: Python<'_>, worker: &Worker, lane: &Arc<Lane>, id: i64, reader: &mut Reader<'_>) -> Result<(), Failure> {
+fn begin(
+    py: Python<'_>,
+    worker: &Worker,
+    lane: &Arc<Lane>,
+    id: i64,
+    reader: &mut Reader<'_>,
+) -> Result<(), Failure> {
     let body = plain_dict(py, reader)?;
     let missing = |name: &str| Failure::refuse("bad_message", format!("execute without its {name}"));
-    let cell: u64 = body.get_item("cell")?.and_then(|cell| cell.extract().ok()).ok_or_else(|| missing("cell"))?;
-    let source: String = body.get_item("source")?.and_then(|source| source.extract().ok()).ok_or_else(|| missing("source"))?;
+    let cell: u64 = body
+        .get_item("cell")?
+        .and_then(|cell| cell.extract().ok())
+        .ok_or_else(|| missing("cell"))?;
+    let source: String = body
+        .get_item("source")?
+        .and_then(|source| source.extract().ok())
+        .ok_or_else(|| missing("source"))?;
     let activity = Activity::cell(lane.conn.clone(), cell);
     RUNNING.store(cell, Ordering::Relaxed);
     threads::LAST_CELL.store(cell, Ordering::Relaxed);
     names::apply(py, worker, &source)?;
-    let done = Bound::new(py, Done { id, cell, activity: Mutex::new(Some(activity)) })?;
-    worker.hooks.bind(py).call_method1(intern!(py, "execute"), (body, done))?;
+    let done = Bound::new(
+        py,
+        Done {
+            id,
+            cell,
+            activity: Mutex::new(Some(activity)),
+        },
+    )?;
+    worker
+        .hooks
+        .bind(py)
+        .call_method1(intern!(py, "execute"), (body, done))?;
     Ok(())
 }
 
@@ -271,8 +331,15 @@ impl Done {
         lanes::end_forked_child(py);
         capture::drain(py, true);
         // From here on an interrupt of this cell hits nothing, and what is still printed is late.
-        let Some(activity) = self.activity.lock().unwrap_or_else(PoisonError::into_inner).take() else {
-            return Err(pyo3::exceptions::PyRuntimeError::new_err("the cell has been answered already"));
+        let Some(activity) = self
+            .activity
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+        else {
+            return Err(pyo3::exceptions::PyRuntimeError::new_err(
+                "the cell has been answered already",
+            ));
         };
         drop(activity);
         RUNNING.store(0, Ordering::Relaxed);
@@ -280,7 +347,7 @@ impl Done {
         let mut out = message::ok(Vec::new(), self.id);
         let written = (|| {
             let answer = answer.cast::<PyDict>().map_err(PyErr::from)?;
-            answer.set_item("calls", calls::of_cell(py, self.cell)?)?;
+            answer.set_item("calls", calls::of_cell(py, self.cell, None)?)?;
             encode_plain(answer.as_any(), &protocol_key, &mut out)
         })();
         match written {
@@ -298,7 +365,12 @@ fn fail(py: Python<'_>, lane: &Arc<Lane>, id: i64, failure: &Failure) {
     let mut out = message::error(Vec::new(), id);
     let mut answer = match write_failure(py, failure, None, &|value| render(value), &mut out) {
         Ok(()) => out.into_bytes(),
-        Err(_) => message::refusal(id, "unavailable", "the error of this request cannot be described", None),
+        Err(_) => message::refusal(
+            id,
+            "unavailable",
+            "the error of this request cannot be described",
+            None,
+        ),
     };
     py.detach(|| lane.send(&mut answer));
 }

@@ -44,11 +44,20 @@ fn read_head<'a>(reader: &mut Reader<'a>, found: &mut Option<i64>) -> Result<Hea
         ("req", 4) => {
             let id = reader.expect_int().map_err(text)?;
             *found = Some(id);
-            Ok(Head::Request { id, op: reader.expect_atom().map_err(text)? })
+            Ok(Head::Request {
+                id,
+                op: reader.expect_atom().map_err(text)?,
+            })
         }
-        ("ok", 3) => Ok(Head::Ok { id: reader.expect_int().map_err(text)? }),
-        ("error", 3) => Ok(Head::Error { id: reader.expect_int().map_err(text)? }),
-        ("ev", 3) => Ok(Head::Event { op: reader.expect_atom().map_err(text)? }),
+        ("ok", 3) => Ok(Head::Ok {
+            id: reader.expect_int().map_err(text)?,
+        }),
+        ("error", 3) => Ok(Head::Error {
+            id: reader.expect_int().map_err(text)?,
+        }),
+        ("ev", 3) => Ok(Head::Event {
+            op: reader.expect_atom().map_err(text)?,
+        }),
         (tag, size) => Err(format!("not a message: {{{tag}, ..}} of {size} parts")),
     }
 }

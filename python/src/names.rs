@@ -6,12 +6,14 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bridge_core::marshal::{ElixirTerm, Failure, decode_value, digest, encode_value, encode_value_as, Encoding};
+use bridge_core::marshal::{
+    ElixirTerm, Encoding, Failure, decode_value, digest, encode_value, encode_value_as,
+};
 use bridge_core::steps::Names;
 use bridge_core::term::{Error, Reader, Token, Writer};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFrozenSet, PyList, PySet, PyString, PyTuple};
-use pyo3::intern;
 
 use crate::callback;
 use crate::worker::Worker;
@@ -76,7 +78,11 @@ pub(crate) fn bind(reader: &mut Reader<'_>) -> Result<(), Error> {
 }
 
 fn unexpected(reader: &Reader<'_>, expected: &'static str, found: &Token<'_>) -> Error {
-    Error::Unexpected { offset: reader.offset(), expected, found: found.kind() }
+    Error::Unexpected {
+        offset: reader.offset(),
+        expected,
+        found: found.kind(),
+    }
 }
 
 /// Puts into the globals what Elixir has written, before a cell of Python runs: small values always, large ones when
@@ -131,8 +137,14 @@ fn fetch(py: Python<'_>, globals: &Bound<'_, PyDict>, names: &[String]) -> PyRes
         Ok(values) => values,
         Err(error) if error.is_instance_of::<pyo3::exceptions::PyKeyboardInterrupt>(py) => return Err(error),
         Err(error) => {
-            let text = format!("Elixir's {} could not be read: {}\n", names.join(", "), error.value(py));
-            py.import(intern!(py, "sys"))?.getattr(intern!(py, "stderr"))?.call_method1(intern!(py, "write"), (text,))?;
+            let text = format!(
+                "Elixir's {} could not be read: {}\n",
+                names.join(", "),
+                error.value(py)
+            );
+            py.import(intern!(py, "sys"))?
+                .getattr(intern!(py, "stderr"))?
+                .call_method1(intern!(py, "write"), (text,))?;
             return Ok(());
         }
     };
@@ -145,7 +157,10 @@ fn fetch(py: Python<'_>, globals: &Bound<'_, PyDict>, names: &[String]) -> PyRes
 fn put(globals: &Bound<'_, PyDict>, name: &str, value: Bound<'_, PyAny>) -> PyResult<()> {
     globals.set_item(PyString::intern(globals.py(), name), &value)?;
     let content = content(&value);
-    let old = table().get_or_insert_default().owned.insert(name.to_owned(), Owned::Copy(value.unbind(), content));
+    let old = table()
+        .get_or_insert_default()
+        .owned
+        .insert(name.to_owned(), Owned::Copy(value.unbind(), content));
     drop(old);
     Ok(())
 }
@@ -160,7 +175,12 @@ fn content(value: &Bound<'_, PyAny>) -> Option<u64> {
 }
 
 /// Who owns names: `{value, V}` for Python's, `elixir`, or `unbound`.
-pub(crate) fn read(py: Python<'_>, worker: &Worker, reader: &mut Reader<'_>, out: &mut Writer) -> Result<(), Failure> {
+pub(crate) fn read(
+    py: Python<'_>,
+    worker: &Worker,
+    reader: &mut Reader<'_>,
+    out: &mut Writer,
+) -> Result<(), Failure> {
     let count = match reader.token()? {
         Token::Nil => 0,
         Token::List(count) => count,
@@ -225,7 +245,9 @@ fn owner<'py>(py: Python<'py>, worker: &Worker, name: &str) -> PyResult<Owner<'p
     };
     // An object that may have changed is looked into without the lock.
     match (copy, value) {
-        (Some(before), Some(value)) if before.is_none_or(|before| digest(&value) == before) => Ok(Owner::Elixir),
+        (Some(before), Some(value)) if before.is_none_or(|before| digest(&value) == before) => {
+            Ok(Owner::Elixir)
+        }
         (_, value) => {
             let old = table().as_mut().and_then(|table| table.owned.remove(name));
             drop(old);
@@ -245,7 +267,9 @@ fn is_large(value: &Bound<'_, PyAny>) -> bool {
 
 /// The words of a source: all that could be a name.
 fn words(source: &str) -> impl Iterator<Item = &str> {
-    source.split(|c: char| !(c == '_' || c.is_alphanumeric())).filter(|word| !word.is_empty())
+    source
+        .split(|c: char| !(c == '_' || c.is_alphanumeric()))
+        .filter(|word| !word.is_empty())
 }
 
 /// The names that Elixir owns in Python's globals: they are not Python's to list.

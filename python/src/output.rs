@@ -32,9 +32,16 @@ impl TextStream {
         let stream = match name {
             "stdout" => Stream::Stdout,
             "stderr" => Stream::Stderr,
-            other => return Err(pyo3::exceptions::PyValueError::new_err(format!("no stream is called {other:?}"))),
+            other => {
+                return Err(pyo3::exceptions::PyValueError::new_err(format!(
+                    "no stream is called {other:?}"
+                )));
+            }
         };
-        Ok(TextStream { stream, tail: Mutex::default() })
+        Ok(TextStream {
+            stream,
+            tail: Mutex::default(),
+        })
     }
 
     /// Writes text; returns its length.
@@ -42,7 +49,9 @@ impl TextStream {
         let py = text.py();
         let Ok(string) = text.cast::<PyString>() else {
             let class = text.get_type().name()?;
-            return Err(PyTypeError::new_err(format!("write() argument must be str, not {class}")));
+            return Err(PyTypeError::new_err(format!(
+                "write() argument must be str, not {class}"
+            )));
         };
         match string.to_str() {
             Ok(text) => self.put(py, text)?,
@@ -156,7 +165,9 @@ impl TextStream {
         if forked() {
             return Ok(self.put_in_child(text.as_bytes()));
         }
-        let Some((conn, cell)) = threads::destination(py) else { return Ok(()) };
+        let Some((conn, cell)) = threads::destination(py) else {
+            return Ok(());
+        };
         let mut rest = text;
         while !rest.is_empty() {
             let mut end = rest.len().min(PIECE);

@@ -5,9 +5,9 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::intern;
 
 use crate::conn::Conn;
 use crate::lane::{Kind, Lane};
@@ -51,7 +51,9 @@ pub(crate) fn lane_to_elixir() -> Option<Arc<Lane>> {
     STATE
         .try_with(|state| {
             let serving = state.serving.borrow().last().map(|(lane, _)| lane.clone());
-            serving.or_else(|| state.callback.borrow().clone()).filter(|lane| !lane.is_over())
+            serving
+                .or_else(|| state.callback.borrow().clone())
+                .filter(|lane| !lane.is_over())
         })
         .ok()
         .flatten()
@@ -67,7 +69,10 @@ pub(crate) fn destination(py: Python<'_>) -> Option<(Arc<Conn>, Option<u64>)> {
     let served = STATE.try_with(|state| {
         let serving = state.serving.borrow();
         // A callback lane belongs to what this thread does anyway: its output goes where that goes.
-        let (lane, cell) = serving.iter().rev().find(|(lane, _)| lane.kind != Kind::Callback)?;
+        let (lane, cell) = serving
+            .iter()
+            .rev()
+            .find(|(lane, _)| lane.kind != Kind::Callback)?;
         Some((lane.conn.clone(), *cell))
     });
     if let Ok(Some(served)) = served {
@@ -102,14 +107,20 @@ pub(crate) fn current_cell(py: Python<'_>) -> Option<u64> {
 
 /// Whether this thread serves a request of Elixir, and on which lane.
 pub(crate) fn served_lane() -> Option<(Arc<Lane>, Option<u64>)> {
-    STATE.try_with(|state| state.serving.borrow().last().cloned()).ok().flatten()
+    STATE
+        .try_with(|state| state.serving.borrow().last().cloned())
+        .ok()
+        .flatten()
 }
 
 /// The context variable that says which cell code belongs to: tasks inherit it.
 fn cell_variable(py: Python<'_>) -> PyResult<&'static (Py<PyAny>, Py<PyAny>)> {
     static VARIABLE: PyOnceLock<(Py<PyAny>, Py<PyAny>)> = PyOnceLock::new();
     VARIABLE.get_or_try_init(py, || {
-        let variable = py.import("contextvars")?.getattr("ContextVar")?.call1(("snakebridge_cell",))?;
+        let variable = py
+            .import("contextvars")?
+            .getattr("ContextVar")?
+            .call1(("snakebridge_cell",))?;
         variable.call_method1("set", (py.None(),))?;
         let get = variable.getattr("get")?;
         Ok((variable.unbind(), get.unbind()))

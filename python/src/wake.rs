@@ -20,7 +20,11 @@ impl Wake {
         for end in [&read, &write] {
             rustix::io::ioctl_fionbio(end, true)?;
         }
-        Ok(Wake { read: Descriptor::new(read), write: Descriptor::new(write), set: AtomicBool::new(false) })
+        Ok(Wake {
+            read: Descriptor::new(read),
+            write: Descriptor::new(write),
+            set: AtomicBool::new(false),
+        })
     }
 
     pub(crate) fn wake(&self) {

@@ -10,9 +10,9 @@ use bridge_core::refs::Refs;
 use bridge_core::term::Reader;
 use bridge_core::wire::{FrameReader, Hello, Message, Peer, Role, ThreadKind};
 use pyo3::exceptions::{PyConnectionError, PyRuntimeError};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
-use pyo3::intern;
 use rustix::buffer::spare_capacity;
 use rustix::net::{RecvFlags, recv};
 
@@ -47,7 +47,10 @@ pub(crate) fn worker() -> Option<&'static Worker> {
 /// Connects to the host and starts the threads. `cells`: whether cells are to run here.
 #[pyfunction]
 #[pyo3(signature = (*, host, listen = None, generation = 1, cells = false, globals, hooks, versions = None))]
-#[expect(clippy::too_many_arguments, reason = "keyword arguments, each a setting of its own")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "keyword arguments, each a setting of its own"
+)]
 pub(crate) fn start(
     py: Python<'_>,
     host: &str,
@@ -81,7 +84,9 @@ pub(crate) fn start(
         io::watch(&conn);
         Ok(Arc::new(Lane::new(conn, kind, None, reader)))
     };
-    let own = cells.then(|| lane(Kind::Questions, ThreadKind::Own)).transpose()?;
+    let own = cells
+        .then(|| lane(Kind::Questions, ThreadKind::Own))
+        .transpose()?;
     let main = cells.then(|| lane(Kind::Cells, ThreadKind::Main)).transpose()?;
 
     main_thread::set_up(main)?;
@@ -103,12 +108,19 @@ pub(crate) fn start(
 }
 
 /// Connects, says hello and hears the answer.
-fn connect(py: Python<'_>, path: &str, hello: Hello, control: bool) -> PyResult<(Arc<Conn>, FrameReader, Peer)> {
+fn connect(
+    py: Python<'_>,
+    path: &str,
+    hello: Hello,
+    control: bool,
+) -> PyResult<(Arc<Conn>, FrameReader, Peer)> {
     py.detach(|| -> Result<_, String> {
         let socket = UnixStream::connect(path).map_err(|error| format!("{path}: {error}"))?;
         let text = |error: std::io::Error| format!("{path}: {error}");
         socket.set_read_timeout(Some(HELLO_TIME)).map_err(text)?;
-        let frame = Message::Hello(hello).to_frame().map_err(|error| error.to_string())?;
+        let frame = Message::Hello(hello)
+            .to_frame()
+            .map_err(|error| error.to_string())?;
         std::io::Write::write_all(&mut &socket, &frame).map_err(text)?;
         let mut reader = FrameReader::default();
         let answer = loop {
@@ -127,7 +139,11 @@ fn connect(py: Python<'_>, path: &str, hello: Hello, control: bool) -> PyResult<
                 hello.check_version().map_err(|error| error.to_string())?;
                 hello.peer
             }
-            other => return Err(format!("{path}: the host answered with {other:?} instead of hello")),
+            other => {
+                return Err(format!(
+                    "{path}: the host answered with {other:?} instead of hello"
+                ));
+            }
         };
         socket.set_read_timeout(None).map_err(text)?;
         socket.set_nonblocking(control).map_err(text)?;
@@ -137,16 +153,24 @@ fn connect(py: Python<'_>, path: &str, hello: Hello, control: bool) -> PyResult<
 }
 
 /// The body of a request, for a hook: a dict with text keys.
-pub(crate) fn plain_dict<'py>(py: Python<'py>, reader: &mut Reader<'_>) -> Result<Bound<'py, PyDict>, Failure> {
+pub(crate) fn plain_dict<'py>(
+    py: Python<'py>,
+    reader: &mut Reader<'_>,
+) -> Result<Bound<'py, PyDict>, Failure> {
     let refs = Refs::new(0);
     let body = decode_value(py, &refs, reader)?;
-    body.cast_into::<PyDict>().map_err(|_| Failure::refuse("bad_message", "the body of this request is no map"))
+    body.cast_into::<PyDict>()
+        .map_err(|_| Failure::refuse("bad_message", "the body of this request is no map"))
 }
 
 /// A traceback, as the package renders it.
 pub(crate) fn render<'py>(exception: &Bound<'py, PyAny>) -> Option<(String, Bound<'py, PyList>)> {
     let py = exception.py();
-    let rendered = worker()?.hooks.bind(py).call_method1(intern!(py, "traceback"), (exception,)).ok()?;
+    let rendered = worker()?
+        .hooks
+        .bind(py)
+        .call_method1(intern!(py, "traceback"), (exception,))
+        .ok()?;
     rendered.extract().ok()
 }
 

@@ -6,8 +6,8 @@ use pyo3::exceptions::PyUnicodeEncodeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{
-    PyBool, PyByteArray, PyBytes, PyComplex, PyDict, PyFloat, PyFrozenSet, PyInt, PyIterator, PyList, PySet, PyString,
-    PyTuple, PyType,
+    PyBool, PyByteArray, PyBytes, PyComplex, PyDict, PyFloat, PyFrozenSet, PyInt, PyIterator, PyList, PySet,
+    PyString, PyTuple, PyType,
 };
 use pyo3::{PyTypeInfo, ffi, intern};
 
@@ -41,7 +41,12 @@ pub fn encode_value(object: &Bound<'_, PyAny>, refs: &Refs, out: &mut Writer) ->
 }
 
 /// [`encode_value`], as the caller wishes.
-pub fn encode_value_as(object: &Bound<'_, PyAny>, encoding: Encoding, refs: &Refs, out: &mut Writer) -> Result<()> {
+pub fn encode_value_as(
+    object: &Bound<'_, PyAny>,
+    encoding: Encoding,
+    refs: &Refs,
+    out: &mut Writer,
+) -> Result<()> {
     encode_with(object, encoding, false, refs, out)
 }
 
@@ -105,7 +110,12 @@ pub fn encode_plain(object: &Bound<'_, PyAny>, known: &dyn Fn(&str) -> bool, out
     plain(object, known, out, 0)
 }
 
-fn plain(object: &Bound<'_, PyAny>, known: &dyn Fn(&str) -> bool, out: &mut Writer, depth: usize) -> Result<()> {
+fn plain(
+    object: &Bound<'_, PyAny>,
+    known: &dyn Fn(&str) -> bool,
+    out: &mut Writer,
+    depth: usize,
+) -> Result<()> {
     // Bodies are a few levels deep; this one recurses, so it says no early.
     if depth > 64 {
         return Err(Failure::too_deep());
@@ -167,7 +177,10 @@ pub fn lossy_text(text: &Bound<'_, PyString>) -> PyResult<String> {
         return Ok(text.to_owned());
     }
     let py = text.py();
-    let bytes = text.call_method1(intern!(py, "encode"), (intern!(py, "utf-8"), intern!(py, "backslashreplace")))?;
+    let bytes = text.call_method1(
+        intern!(py, "encode"),
+        (intern!(py, "utf-8"), intern!(py, "backslashreplace")),
+    )?;
     Ok(String::from_utf8_lossy(bytes.cast::<PyBytes>()?.as_bytes()).into_owned())
 }
 
@@ -203,10 +216,21 @@ struct Frame<'py> {
 }
 
 enum Parts<'py> {
-    List { list: Bound<'py, PyList>, at: usize, length: usize },
-    Tuple { tuple: Bound<'py, PyTuple>, at: usize, length: usize },
+    List {
+        list: Bound<'py, PyList>,
+        at: usize,
+        length: usize,
+    },
+    Tuple {
+        tuple: Bound<'py, PyTuple>,
+        at: usize,
+        length: usize,
+    },
     Dict(DictParts<'py>),
-    Set { items: Bound<'py, PyIterator>, left: usize },
+    Set {
+        items: Bound<'py, PyIterator>,
+        left: usize,
+    },
 }
 
 struct DictParts<'py> {
@@ -260,12 +284,20 @@ impl<'py> Encoder<'_, 'py> {
     fn push(&mut self, frame: Frame<'py>) -> Result<()> {
         let address = frame.object.as_ptr() as usize;
         let open = match self.stack.len() <= SHALLOW {
-            true => self.stack.iter().any(|outer| outer.object.as_ptr() as usize == address),
+            true => self
+                .stack
+                .iter()
+                .any(|outer| outer.object.as_ptr() as usize == address),
             false => self.deep.contains(&address),
         };
         if open {
-            let outer = self.stack.iter().position(|outer| outer.object.as_ptr() as usize == address);
-            let frame = outer.and_then(|outer| self.stack.drain(outer..).next()).unwrap_or(frame);
+            let outer = self
+                .stack
+                .iter()
+                .position(|outer| outer.object.as_ptr() as usize == address);
+            let frame = outer
+                .and_then(|outer| self.stack.drain(outer..).next())
+                .unwrap_or(frame);
             self.deep.clear();
             self.note_deep();
             self.rewind(frame.start);
@@ -287,7 +319,8 @@ impl<'py> Encoder<'_, 'py> {
 
     fn note_deep(&mut self) {
         if self.stack.len() > SHALLOW {
-            self.deep.extend(self.stack.iter().map(|frame| frame.object.as_ptr() as usize));
+            self.deep
+                .extend(self.stack.iter().map(|frame| frame.object.as_ptr() as usize));
         }
     }
 
@@ -428,31 +461,54 @@ impl<'py> Encoder<'_, 'py> {
             let length = dict.len();
             self.out.map_header(length)?;
             let (position, value) = (0, None);
-            Parts::Dict(DictParts { dict, position, left: length, length, value, before_key: 0, suspect: false })
+            Parts::Dict(DictParts {
+                dict,
+                position,
+                left: length,
+                length,
+                value,
+                before_key: 0,
+                suspect: false,
+            })
         } else if class == PySet::type_object_raw(py) || class == PyFrozenSet::type_object_raw(py) {
             let left = object.len()?;
             self.tag("$set", 1)?;
             self.out.list_header(left)?;
-            Parts::Set { items: object.try_iter()?, left }
+            Parts::Set {
+                items: object.try_iter()?,
+                left,
+            }
         } else {
             return self.leaf(object, class);
         };
-        Ok(Some(Frame { object: object.clone(), start, parts }))
+        Ok(Some(Frame {
+            object: object.clone(),
+            start,
+            parts,
+        }))
     }
 
-    fn leaf(&mut self, object: &Bound<'py, PyAny>, class: *mut ffi::PyTypeObject) -> Result<Option<Frame<'py>>> {
+    fn leaf(
+        &mut self,
+        object: &Bound<'py, PyAny>,
+        class: *mut ffi::PyTypeObject,
+    ) -> Result<Option<Frame<'py>>> {
         let py = object.py();
         let is = |known: &Py<PyType>| known.as_ptr() == class.cast();
         if class == PyBytes::type_object_raw(py) {
             self.ambiguous += 1;
-            self.out.binary(object.cast::<PyBytes>().map_err(PyErr::from)?.as_bytes())?;
+            self.out
+                .binary(object.cast::<PyBytes>().map_err(PyErr::from)?.as_bytes())?;
         } else if class == PyByteArray::type_object_raw(py) {
-            self.out.binary(&object.cast::<PyByteArray>().map_err(PyErr::from)?.to_vec())?;
+            self.out
+                .binary(&object.cast::<PyByteArray>().map_err(PyErr::from)?.to_vec())?;
         } else if is(&self.types.memoryview) {
             self.ambiguous += 1;
             // Also gathers a view that is not contiguous.
             match object.call_method0(intern!(py, "tobytes")) {
-                Ok(bytes) => self.out.binary(bytes.cast::<PyBytes>().map_err(PyErr::from)?.as_bytes())?,
+                Ok(bytes) => self
+                    .out
+                    .binary(bytes.cast::<PyBytes>().map_err(PyErr::from)?.as_bytes())?,
                 Err(_released) => self.reference(object)?,
             }
         } else if class == PyComplex::type_object_raw(py) {
@@ -516,10 +572,14 @@ impl<'py> Encoder<'_, 'py> {
 
     fn range(&mut self, object: &Bound<'py, PyAny>) -> Result<()> {
         let py = object.py();
-        let [start, stop, step] = [intern!(py, "start"), intern!(py, "stop"), intern!(py, "step")]
-            .map(|name| object.getattr(name));
+        let [start, stop, step] =
+            [intern!(py, "start"), intern!(py, "stop"), intern!(py, "step")].map(|name| object.getattr(name));
         let (start, stop, step) = (start?, stop?, step?);
-        let numbers = (start.extract::<i64>(), stop.extract::<i64>(), step.extract::<i64>());
+        let numbers = (
+            start.extract::<i64>(),
+            stop.extract::<i64>(),
+            step.extract::<i64>(),
+        );
         self.tag("$range", 3)?;
         match numbers {
             (Ok(start), Ok(stop), Ok(step)) => {
@@ -551,13 +611,20 @@ impl<'py> Encoder<'_, 'py> {
             return self.fields(object, &FIELDS);
         }
         // A zone may be any code: what does not answer with whole seconds keeps the object where it is.
-        let Some(offset) = object.call_method0(intern!(py, "utcoffset")).ok().and_then(|offset| whole_seconds(&offset))
+        let Some(offset) = object
+            .call_method0(intern!(py, "utcoffset"))
+            .ok()
+            .and_then(|offset| whole_seconds(&offset))
         else {
             return self.reference(object);
         };
         let name = match zone.is(&self.types.utc) {
             true => Some("Etc/UTC".to_owned()),
-            false => zone.getattr_opt(intern!(py, "key")).ok().flatten().and_then(|key| key.extract::<String>().ok()),
+            false => zone
+                .getattr_opt(intern!(py, "key"))
+                .ok()
+                .flatten()
+                .and_then(|key| key.extract::<String>().ok()),
         };
         self.tag("$aware", 9)?;
         self.fields(object, &FIELDS)?;
@@ -571,7 +638,9 @@ impl<'py> Encoder<'_, 'py> {
 
     fn fields(&mut self, object: &Bound<'py, PyAny>, names: &[&str]) -> Result<()> {
         for name in names {
-            let value = object.getattr(PyString::intern(object.py(), name))?.extract::<i64>()?;
+            let value = object
+                .getattr(PyString::intern(object.py(), name))?
+                .extract::<i64>()?;
             self.out.int(value);
         }
         Ok(())
@@ -598,7 +667,10 @@ impl<'py> Encoder<'_, 'py> {
             Some(exactly::<PySet>(object)?)
         } else {
             // Arrays and their scalars, series, and what imitates them.
-            object.getattr_opt(intern!(py, "tolist"))?.map(|method| method.call0()).transpose()?
+            object
+                .getattr_opt(intern!(py, "tolist"))?
+                .map(|method| method.call0())
+                .transpose()?
         };
         match plain {
             Some(plain) if plain.get_type_ptr() != object.get_type_ptr() => self.item(&plain),
@@ -621,7 +693,8 @@ impl<'py> Encoder<'_, 'py> {
         let id = self.refs.hold(object);
         self.held.push((start, id));
         self.out.u64(id);
-        self.out.binary(type_name(object.get_type().as_any()).as_bytes())?;
+        self.out
+            .binary(type_name(object.get_type().as_any()).as_bytes())?;
         Ok(())
     }
 
@@ -634,7 +707,11 @@ impl<'py> Encoder<'_, 'py> {
     /// Takes back what was written from `position` on, and the refs in it.
     fn rewind(&mut self, position: usize) {
         self.out.rewind(position);
-        let kept = self.held.iter().position(|(start, _)| *start >= position).unwrap_or(self.held.len());
+        let kept = self
+            .held
+            .iter()
+            .position(|(start, _)| *start >= position)
+            .unwrap_or(self.held.len());
         drop(self.refs.release(self.held.drain(kept..).map(|(_, id)| id)));
     }
 }
@@ -660,7 +737,10 @@ fn next_pair<'py>(
         if ffi::PyDict_Next(dict.as_ptr(), position, &raw mut key, &raw mut value) == 0 {
             return None;
         }
-        Some((Bound::from_borrowed_ptr(dict.py(), key), Bound::from_borrowed_ptr(dict.py(), value)))
+        Some((
+            Bound::from_borrowed_ptr(dict.py(), key),
+            Bound::from_borrowed_ptr(dict.py(), value),
+        ))
     }
 }
 
@@ -686,11 +766,15 @@ fn big(object: &Bound<'_, PyAny>, out: &mut Writer) -> Result<()> {
     };
     let negative = object.lt(0)?;
     let magnitude = if negative { object.neg()? } else { object.clone() };
-    let bits: usize = method(&INT_BIT_LENGTH, "bit_length")?.call1((&magnitude,))?.extract()?;
+    let bits: usize = method(&INT_BIT_LENGTH, "bit_length")?
+        .call1((&magnitude,))?
+        .extract()?;
     let length = bits.div_ceil(8);
     if length > MAX_INTEGER_BYTES {
-        return Err(Failure::not_convertible(format!("an integer of {bits} bits is larger than BEAM can hold"))
-            .with_hint("send it as text: str(n), or hex(n)"));
+        return Err(Failure::not_convertible(format!(
+            "an integer of {bits} bits is larger than BEAM can hold"
+        ))
+        .with_hint("send it as text: str(n), or hex(n)"));
     }
     let bytes = method(&INT_TO_BYTES, "to_bytes")?.call1((&magnitude, length, intern!(py, "little")))?;
     Ok(out.big(negative, bytes.cast::<PyBytes>().map_err(PyErr::from)?.as_bytes())?)

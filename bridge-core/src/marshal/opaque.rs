@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::structs::{self, Struct};
-use crate::term::{Reader, Term, Token};
+use crate::term::{OpaqueKind, Reader, Term, Token};
 
 /// How long a term's text in a `repr` may become.
 const REPR_CHARACTERS: usize = 200;
@@ -39,7 +39,9 @@ pub fn set_elixir(elixir: Box<dyn Elixir>) {
 
 fn elixir() -> PyResult<&'static dyn Elixir> {
     ELIXIR.get().map(Box::as_ref).ok_or_else(|| {
-        pyo3::exceptions::PyRuntimeError::new_err("Elixir is not connected: this process is no worker of a session")
+        pyo3::exceptions::PyRuntimeError::new_err(
+            "Elixir is not connected: this process is no worker of a session",
+        )
     })
 }
 
@@ -81,7 +83,9 @@ impl ElixirTerm {
     }
 
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        other.cast_exact::<ElixirTerm>().is_ok_and(|other| other.get().term == self.term)
+        other
+            .cast_exact::<ElixirTerm>()
+            .is_ok_and(|other| other.get().term == self.term)
     }
 
     /// The field of a struct.
@@ -92,14 +96,22 @@ impl ElixirTerm {
         };
         match found {
             Some(field) => elixir()?.decode(py, field),
-            None => Err(PyAttributeError::new_err(format!("{} has no field {name:?}", self.__repr__()))),
+            None => Err(PyAttributeError::new_err(format!(
+                "{} has no field {name:?}",
+                self.__repr__()
+            ))),
         }
     }
 
     fn __dir__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
         let py = slf.py();
         let names = PyList::empty(py);
-        for name in slf.get_type().call_method0("mro")?.try_iter()?.flat_map(|class| class.and_then(|c| c.dir())) {
+        for name in slf
+            .get_type()
+            .call_method0("mro")?
+            .try_iter()?
+            .flat_map(|class| class.and_then(|c| c.dir()))
+        {
             names.call_method1("extend", (name,))?;
         }
         if let Some(fields) = slf.get().as_struct() {
@@ -151,7 +163,9 @@ impl ElixirFunction {
     }
 
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        other.cast_exact::<ElixirFunction>().is_ok_and(|other| other.get().term == self.term)
+        other
+            .cast_exact::<ElixirFunction>()
+            .is_ok_and(|other| other.get().term == self.term)
     }
 }
 
@@ -163,8 +177,35 @@ fn hash(term: &[u8]) -> u64 {
 
 /// The term as Elixir would show it, up to a length.
 fn text(encoded: &[u8]) -> String {
+    if let Some(name) = named_function(encoded) {
+        return name;
+    }
     match Term::read(&mut Reader::fragment(encoded)) {
         Ok(term) => format!("{term:.REPR_CHARACTERS$}"),
         Err(_) => "term".to_owned(),
+    }
+}
+
+/// `&Module.function/arity`, where the term is one: its parts follow its tag.
+fn named_function(encoded: &[u8]) -> Option<String> {
+    let Ok(Token::Opaque(OpaqueKind::Export, [_tag, parts @ ..])) = Reader::fragment(encoded).token() else {
+        return None;
+    };
+    let mut rest = parts;
+    let mut part = || {
+        let mut reader = Reader::fragment(rest);
+        let token = reader.token().ok()?;
+        rest = &rest[reader.offset()..];
+        Some(token)
+    };
+    match (part()?, part()?, part()?) {
+        (Token::Atom(module), Token::Atom(function), Token::Int(arity)) => {
+            let module = match module.strip_prefix("Elixir.") {
+                Some(name) => name.to_owned(),
+                None => format!(":{module}"),
+            };
+            Some(format!("&{module}.{function}/{arity}"))
+        }
+        _ => None,
     }
 }

@@ -37,7 +37,9 @@ pub(super) fn fields<'a>(reader: &mut Reader<'a>, pairs: usize) -> Option<Struct
     for _ in 0..pairs {
         match ahead.token().ok()? {
             Token::Atom(key) if key == "__struct__" => {
-                let Token::Atom(value) = ahead.token().ok()? else { return None };
+                let Token::Atom(value) = ahead.token().ok()? else {
+                    return None;
+                };
                 name = Some(value);
                 break;
             }
@@ -60,32 +62,48 @@ pub(super) fn fields<'a>(reader: &mut Reader<'a>, pairs: usize) -> Option<Struct
 
 impl<'a> Struct<'a> {
     pub(super) fn get(&self, name: &str) -> Option<&'a [u8]> {
-        self.fields.iter().find(|(field, _)| field == name).map(|(_, term)| *term)
+        self.fields
+            .iter()
+            .find(|(field, _)| field == name)
+            .map(|(_, term)| *term)
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.fields.iter().map(|(name, _)| name.as_ref()).filter(|name| !name.starts_with("__"))
+        self.fields
+            .iter()
+            .map(|(name, _)| name.as_ref())
+            .filter(|name| !name.starts_with("__"))
     }
 
     /// The counterpart in Python.
     pub(super) fn counterpart<'py>(&self, py: Python<'py>, refs: &Refs) -> Result<Counterpart<'a, 'py>> {
-        let Some(name) = self.name.strip_prefix("Elixir.") else { return Ok(Counterpart::None) };
+        let Some(name) = self.name.strip_prefix("Elixir.") else {
+            return Ok(Counterpart::None);
+        };
         let object = match name {
             "SnakeBridge.Ref" => Some(self.reference(py, refs)?),
-            "SnakeBridge.Bytes" => self.fields.iter().find_map(|(_, term)| match Reader::fragment(term).token() {
-                Ok(Token::Binary(bytes)) => Some(PyBytes::new(py, bytes).into_any()),
-                _ => None,
-            }),
+            "SnakeBridge.Bytes" => {
+                self.fields
+                    .iter()
+                    .find_map(|(_, term)| match Reader::fragment(term).token() {
+                        Ok(Token::Binary(bytes)) => Some(PyBytes::new(py, bytes).into_any()),
+                        _ => None,
+                    })
+            }
             "MapSet" => return Ok(self.get("map").map_or(Counterpart::None, Counterpart::Set)),
             "Range" => self.range(py)?,
             "Date" => self.built(py, |types| &types.date, &["year", "month", "day"]),
-            "Time" => self.clock().and_then(|clock| call(py, |types| &types.time, clock)),
+            "Time" => self
+                .clock()
+                .and_then(|clock| call(py, |types| &types.time, clock)),
             "NaiveDateTime" => self.wall(py, None),
             "DateTime" => self.aware(py),
             "Duration" | "SnakeBridge.Duration" => self.timedelta(py),
             "Complex" | "SnakeBridge.Complex" => {
                 let part = |name| number(self.get(name)?);
-                part("re").zip(part("im")).map(|(re, im)| PyComplex::from_doubles(py, re, im).into_any())
+                part("re")
+                    .zip(part("im"))
+                    .map(|(re, im)| PyComplex::from_doubles(py, re, im).into_any())
             }
             _ => None,
         };
@@ -95,27 +113,38 @@ impl<'a> Struct<'a> {
     fn reference<'py>(&self, py: Python<'py>, refs: &Refs) -> Result<Bound<'py, PyAny>> {
         let field = |name| self.int(name).and_then(|number| u64::try_from(number).ok());
         let (Some(worker), Some(id)) = (field("worker"), field("id")) else {
-            return Err(Failure::refuse("bad_message", "a ref without the numbers of its worker and its object"));
+            return Err(Failure::refuse(
+                "bad_message",
+                "a ref without the numbers of its worker and its object",
+            ));
         };
         if worker != refs.generation() {
             let now = refs.generation();
             return Err(Failure::refuse(
                 "ref_gone",
-                format!("this ref belongs to worker {worker} of the session, which is gone; worker {now} runs now"),
+                format!(
+                    "this ref belongs to worker {worker} of the session, which is gone; worker {now} runs now"
+                ),
             )
             .with_hint("make the object again"));
         }
         refs.get(py, id).ok_or_else(|| {
-            Failure::refuse("ref_gone", format!("the object of this ref (number {id}) has been released"))
-                .with_hint("make the object again, and release it later")
+            Failure::refuse(
+                "ref_gone",
+                format!("the object of this ref (number {id}) has been released"),
+            )
+            .with_hint("make the object again, and release it later")
         })
     }
 
     fn range<'py>(&self, py: Python<'py>) -> Result<Option<Bound<'py, PyAny>>> {
-        let (Some(first), Some(last), Some(step)) = (self.int("first"), self.int("last"), self.int("step")) else {
+        let (Some(first), Some(last), Some(step)) = (self.int("first"), self.int("last"), self.int("step"))
+        else {
             return Ok(None);
         };
-        let Some(stop) = last.checked_add(step.signum()) else { return Ok(None) };
+        let Some(stop) = last.checked_add(step.signum()) else {
+            return Ok(None);
+        };
         Ok(call(py, |types| &types.range, (first, stop, step)))
     }
 
@@ -136,19 +165,32 @@ impl<'a> Struct<'a> {
 
     /// The time in its named zone, where Python knows the zone and agrees about the offset.
     fn zoned<'py>(&self, py: Python<'py>, zone: &str, offset: i64) -> Option<Bound<'py, PyAny>> {
-        let zone = py.import("zoneinfo").ok()?.getattr("ZoneInfo").ok()?.call1((zone,)).ok()?;
+        let zone = py
+            .import("zoneinfo")
+            .ok()?
+            .getattr("ZoneInfo")
+            .ok()?
+            .call1((zone,))
+            .ok()?;
         let wall = self.wall(py, Some(zone))?;
         [0, 1].into_iter().find_map(|fold| {
             let kwargs = PyDict::new(py);
             kwargs.set_item("fold", fold).ok()?;
             let time = wall.call_method("replace", (), Some(&kwargs)).ok()?;
-            let found = time.call_method0("utcoffset").ok()?.call_method0("total_seconds").ok()?;
+            let found = time
+                .call_method0("utcoffset")
+                .ok()?
+                .call_method0("total_seconds")
+                .ok()?;
             (found.extract::<f64>().ok()? == offset as f64).then_some(time)
         })
     }
 
     fn timedelta<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        let field = |name| self.get(name).map_or(Some(0), |term| Reader::fragment(term).expect_int().ok());
+        let field = |name| {
+            self.get(name)
+                .map_or(Some(0), |term| Reader::fragment(term).expect_int().ok())
+        };
         if field("year")? != 0 || field("month")? != 0 {
             return None;
         }
@@ -172,7 +214,11 @@ impl<'a> Struct<'a> {
         }
         let (year, month, day) = (self.int("year")?, self.int("month")?, self.int("day")?);
         let (hour, minute, second, microsecond) = self.clock()?;
-        call(py, |types| &types.datetime, (year, month, day, hour, minute, second, microsecond, zone))
+        call(
+            py,
+            |types| &types.datetime,
+            (year, month, day, hour, minute, second, microsecond, zone),
+        )
     }
 
     fn clock(&self) -> Option<(i64, i64, i64, i64)> {
@@ -180,7 +226,12 @@ impl<'a> Struct<'a> {
             return None;
         }
         let microsecond = microsecond(self.get("microsecond")?)?;
-        Some((self.int("hour")?, self.int("minute")?, self.int("second")?, microsecond))
+        Some((
+            self.int("hour")?,
+            self.int("minute")?,
+            self.int("second")?,
+            microsecond,
+        ))
     }
 
     fn built<'py>(
@@ -198,7 +249,9 @@ impl<'a> Struct<'a> {
 
     fn is_iso(&self) -> bool {
         self.get("calendar").is_none_or(|term| {
-            Reader::fragment(term).expect_atom().is_ok_and(|calendar| calendar == "Elixir.Calendar.ISO")
+            Reader::fragment(term)
+                .expect_atom()
+                .is_ok_and(|calendar| calendar == "Elixir.Calendar.ISO")
         })
     }
 
@@ -242,11 +295,20 @@ fn timedelta<'py>(py: Python<'py>, fields: &[(&str, i64)]) -> Option<Bound<'py, 
     for (name, value) in fields {
         kwargs.set_item(name, value).ok()?;
     }
-    Types::get(py).ok()?.timedelta.bind(py).call((), Some(&kwargs)).ok()
+    Types::get(py)
+        .ok()?
+        .timedelta
+        .bind(py)
+        .call((), Some(&kwargs))
+        .ok()
 }
 
 /// An object of a class, or none where the class refuses the arguments.
-fn call<'py, A>(py: Python<'py>, class: impl Fn(&Types) -> &Py<pyo3::types::PyType>, args: A) -> Option<Bound<'py, PyAny>>
+fn call<'py, A>(
+    py: Python<'py>,
+    class: impl Fn(&Types) -> &Py<pyo3::types::PyType>,
+    args: A,
+) -> Option<Bound<'py, PyAny>>
 where
     A: pyo3::call::PyCallArgs<'py>,
 {

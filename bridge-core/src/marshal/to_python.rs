@@ -24,11 +24,28 @@ pub struct Decoder<'a, 'py> {
 
 /// A container that is being filled.
 enum Frame<'a, 'py> {
-    List { list: Bound<'py, PyList>, at: usize, length: usize },
-    Tuple { tuple: Bound<'py, PyTuple>, at: usize, length: usize },
-    Map { dict: Bound<'py, PyDict>, length: usize, left: usize, key: Option<Bound<'py, PyAny>> },
+    List {
+        list: Bound<'py, PyList>,
+        at: usize,
+        length: usize,
+    },
+    Tuple {
+        tuple: Bound<'py, PyTuple>,
+        at: usize,
+        length: usize,
+    },
+    Map {
+        dict: Bound<'py, PyDict>,
+        length: usize,
+        left: usize,
+        key: Option<Bound<'py, PyAny>>,
+    },
     /// Items are the keys of an inner map; `outer` reads on behind the set.
-    Set { set: Bound<'py, PySet>, left: usize, outer: Reader<'a> },
+    Set {
+        set: Bound<'py, PySet>,
+        left: usize,
+        outer: Reader<'a>,
+    },
 }
 
 enum Step<'a, 'py> {
@@ -58,8 +75,12 @@ impl<'a, 'py> Decoder<'a, 'py> {
             };
             // Hand it to the containers that it completes.
             loop {
-                let Some(frame) = stack.last_mut() else { return Ok(value) };
-                let Some(whole) = self.fill(frame, value, reader)? else { break };
+                let Some(frame) = stack.last_mut() else {
+                    return Ok(value);
+                };
+                let Some(whole) = self.fill(frame, value, reader)? else {
+                    break;
+                };
                 stack.pop();
                 value = whole;
             }
@@ -78,10 +99,16 @@ impl<'a, 'py> Decoder<'a, 'py> {
                 }
                 match reader.end_list() {
                     true => Ok(tuple),
-                    false => Err(Failure::refuse("bad_message", "the arguments of a call are no proper list")),
+                    false => Err(Failure::refuse(
+                        "bad_message",
+                        "the arguments of a call are no proper list",
+                    )),
                 }
             }
-            other => Err(Failure::refuse("bad_message", format!("{} stands where arguments should", other.kind()))),
+            other => Err(Failure::refuse(
+                "bad_message",
+                format!("{} stands where arguments should", other.kind()),
+            )),
         }
     }
 
@@ -98,7 +125,9 @@ impl<'a, 'py> Decoder<'a, 'py> {
                 *at += 1;
                 // Long lists are mostly leaves: they are filled here, without a look at the stack.
                 while *at < *length {
-                    let Some(leaf) = self.number(reader)? else { return Ok(None) };
+                    let Some(leaf) = self.number(reader)? else {
+                        return Ok(None);
+                    };
                     set_in_list(list, *at, leaf)?;
                     *at += 1;
                 }
@@ -115,12 +144,18 @@ impl<'a, 'py> Decoder<'a, 'py> {
                 *at += 1;
                 Ok((*at == *length).then(|| tuple.clone().into_any()))
             }
-            Frame::Map { dict, length, left, key } => {
+            Frame::Map {
+                dict,
+                length,
+                left,
+                key,
+            } => {
                 let Some(name) = key.take() else {
                     *key = Some(part);
                     return Ok(None);
                 };
-                dict.set_item(&name, part).map_err(|error| unhashable(error, &name))?;
+                dict.set_item(&name, part)
+                    .map_err(|error| unhashable(error, &name))?;
                 *left -= 1;
                 if *left > 0 {
                     return Ok(None);
@@ -155,9 +190,13 @@ impl<'a, 'py> Decoder<'a, 'py> {
                 *length += bytes.len();
                 Ok(())
             }
-            Token::List(_) => Err(Failure::not_convertible("a list written in pieces cannot be read here")),
-            _ => Err(Failure::not_convertible("Python has no improper lists such as [1 | 2]")
-                .with_hint("send a proper list, or a tuple")),
+            Token::List(_) => Err(Failure::not_convertible(
+                "a list written in pieces cannot be read here",
+            )),
+            _ => Err(
+                Failure::not_convertible("Python has no improper lists such as [1 | 2]")
+                    .with_hint("send a proper list, or a tuple"),
+            ),
         }
     }
 
@@ -187,15 +226,27 @@ impl<'a, 'py> Decoder<'a, 'py> {
             Token::BigInt { negative, magnitude } => big(py, negative, magnitude)?,
             Token::Nil => PyList::empty(py).into_any(),
             Token::String(bytes) => PyList::new(py, bytes)?.into_any(),
-            Token::List(length) => return Ok(Step::Open(Frame::List { list: new_list(py, length)?, at: 0, length })),
+            Token::List(length) => {
+                return Ok(Step::Open(Frame::List {
+                    list: new_list(py, length)?,
+                    at: 0,
+                    length,
+                }));
+            }
             Token::Tuple(0) => PyTuple::empty(py).into_any(),
             Token::Tuple(length) => {
-                return Ok(Step::Open(Frame::Tuple { tuple: new_tuple(py, length)?, at: 0, length }));
+                return Ok(Step::Open(Frame::Tuple {
+                    tuple: new_tuple(py, length)?,
+                    at: 0,
+                    length,
+                }));
             }
             Token::Map(pairs) => return self.map(reader, pairs, before),
             Token::BitBinary { .. } => {
-                return Err(Failure::not_convertible("Python has no bit strings whose length is no multiple of 8")
-                    .with_hint("pad it to whole bytes"));
+                return Err(Failure::not_convertible(
+                    "Python has no bit strings whose length is no multiple of 8",
+                )
+                .with_hint("pad it to whole bytes"));
             }
             Token::Opaque(OpaqueKind::Fun | OpaqueKind::Export, term) => {
                 Bound::new(py, ElixirFunction::new(term))?.into_any()
@@ -210,12 +261,19 @@ impl<'a, 'py> Decoder<'a, 'py> {
             let dict = PyDict::new(py);
             return Ok(match pairs {
                 0 => Step::Value(dict.into_any()),
-                length => Step::Open(Frame::Map { dict, length, left: length, key: None }),
+                length => Step::Open(Frame::Map {
+                    dict,
+                    length,
+                    left: length,
+                    key: None,
+                }),
             });
         };
         match fields.counterpart(py, self.refs)? {
             Counterpart::Object(object) => Ok(Step::Value(object)),
-            Counterpart::None => Ok(Step::Value(Bound::new(py, ElixirTerm::new(before.skip()?))?.into_any())),
+            Counterpart::None => Ok(Step::Value(
+                Bound::new(py, ElixirTerm::new(before.skip()?))?.into_any(),
+            )),
             Counterpart::Set(map) => {
                 let mut inner = Reader::fragment(map);
                 let set = PySet::empty(py)?;
@@ -225,7 +283,10 @@ impl<'a, 'py> Decoder<'a, 'py> {
                         let outer = std::mem::replace(reader, inner);
                         Ok(Step::Open(Frame::Set { set, left, outer }))
                     }
-                    other => Err(Failure::not_convertible(format!("a MapSet holds {} instead of a map", other.kind()))),
+                    other => Err(Failure::not_convertible(format!(
+                        "a MapSet holds {} instead of a map",
+                        other.kind()
+                    ))),
                 }
             }
         }
@@ -260,7 +321,10 @@ fn atom<'py>(py: Python<'py>, name: &str) -> Bound<'py, PyAny> {
 
 fn big<'py>(py: Python<'py>, negative: bool, magnitude: &[u8]) -> Result<Bound<'py, PyAny>> {
     if magnitude.len() > MAX_INTEGER_BYTES {
-        return Err(Failure::not_convertible(format!("an integer of {} bytes is too large", magnitude.len())));
+        return Err(Failure::not_convertible(format!(
+            "an integer of {} bytes is too large",
+            magnitude.len()
+        )));
     }
     let value = PyInt::type_object(py).call_method1("from_bytes", (PyBytes::new(py, magnitude), "little"))?;
     Ok(if negative { value.neg()? } else { value })

@@ -1,7 +1,7 @@
 """An independent codec of the External Term Format, for tests: small, slow and strict.
 
 Atoms are `Atom`, but nil, true and false are None, True and False. Binaries are bytes; text given to `encode` becomes a
-binary. Identifiers and funs are `Raw`, their encoded bytes.
+binary. Identifiers, funs and improper lists are `Raw`, their encoded bytes.
 """
 
 import struct
@@ -20,7 +20,7 @@ class Raw(bytes):
     """A term that is encoded already."""
 
 
-def struct_map(name, **fields):
+def struct_map(name, /, **fields):
     """A struct of Elixir."""
     return {Atom("__struct__"): Atom(f"Elixir.{name}"), **{Atom(key): value for key, value in fields.items()}}
 
@@ -119,9 +119,10 @@ def _decode(data, at):
         size = struct.unpack_from(">H", data, at)[0]
         return list(data[at + 2 : at + 2 + size]), at + 2 + size
     if tag == 108:
+        start = at - 1
         items, at = _items(data, at + 4, struct.unpack_from(">I", data, at)[0])
-        assert data[at] == 106, "an improper list"
-        return items, at + 1
+        tail, at = _decode(data, at)
+        return (items if tail == [] else Raw(data[start:at])), at
     if tag in (104, 105):
         size, at = (data[at], at + 1) if tag == 104 else (struct.unpack_from(">I", data, at)[0], at + 4)
         items, at = _items(data, at, size)
