@@ -132,6 +132,7 @@ impl Run {
             }
             let mut request = CellRequest::new(language, cell.code.as_str());
             request.allow_input = self.options.may_ask;
+            request.colors = Some(!self.options.json && start::wants_colors());
             let (status, outputs) = self.cell(request, |_| answer())?;
             *result = Some(outputs);
             if !self.goes_on(status) {

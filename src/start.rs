@@ -65,6 +65,11 @@ impl std::fmt::Display for Hinted {
     }
 }
 
+/// Whether standard output is a terminal that wants colours.
+pub(crate) fn wants_colors() -> bool {
+    anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never
+}
+
 /// A bundle as Jupyter writes it.
 pub(crate) fn json_map(data: &Bundle) -> Map<String, Value> {
     match serde_json::to_value(data) {

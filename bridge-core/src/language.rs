@@ -57,7 +57,7 @@ impl Language {
     ///
     /// ```
     /// use bridge_core::language::Language;
-    /// assert_eq!(Language::split_marker("%%python\nx = 1"), (Some(Language::Python), "#\nx = 1".to_string()));
+    /// assert_eq!(Language::split_marker("%%python\nx = 1"), (Some(Language::Python), "# %%python\nx = 1".to_string()));
     /// assert_eq!(Language::split_marker("x = 1"), (None, "x = 1".to_string()));
     /// ```
     pub fn split_marker(source: &str) -> (Option<Self>, String) {
@@ -65,7 +65,7 @@ impl Language {
         match Language::from_marker(first) {
             None => (None, source.to_string()),
             Some(language) if rest.starts_with("%%") || rest.is_empty() => (Some(language), rest.to_string()),
-            Some(language) => (Some(language), format!("#\n{rest}")),
+            Some(language) => (Some(language), format!("# {first}\n{rest}")),
         }
     }
 }

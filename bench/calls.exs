@@ -1,0 +1,93 @@
+# Calls from Elixir, beside an echo over the same kind of socket. Prints one JSON object; bench/run.py makes the table.
+#
+#     elixir -pa elixir/_build/prod/lib/snakebridge/ebin bench/calls.exs PATH_OF_ECHO
+
+defmodule Bench do
+  def sample(count, fun) do
+    for _ <- 1..div(count, 10), do: fun.()
+
+    for _ <- 1..count do
+      start = :erlang.monotonic_time(:nanosecond)
+      fun.()
+      :erlang.monotonic_time(:nanosecond) - start
+    end
+    |> Enum.sort()
+  end
+
+  def percentile(sorted, p), do: Enum.at(sorted, min(length(sorted) - 1, trunc(length(sorted) * p / 100)))
+  def us(sorted), do: %{p50: percentile(sorted, 50) / 1000, p99: percentile(sorted, 99) / 1000}
+
+  def best_ms(times, fun) do
+    for(_ <- 1..times, do: elem(:timer.tc(fun), 0)) |> Enum.min() |> Kernel./(1000)
+  end
+
+  # Enough JSON for a map of maps of numbers.
+  def json(map) when is_map(map),
+    do: "{" <> Enum.map_join(map, ",", fn {k, v} -> ~s("#{k}":#{json(v)}) end) <> "}"
+
+  def json(number), do: "#{number}"
+end
+
+[echo] = System.argv()
+path = Path.join(System.tmp_dir!(), "snakebridge-echo-#{System.pid()}.sock")
+port = Port.open({:spawn_executable, echo}, [:binary, :exit_status, args: [path]])
+
+wait = fn wait, tries ->
+  case SnakeBridge.Socket.connect(path) do
+    {:ok, socket} -> socket
+    {:error, reason} when tries == 0 -> raise "the echo did not start: #{inspect(reason)}"
+    {:error, _} -> Process.sleep(10) && wait.(wait, tries - 1)
+  end
+end
+
+socket = wait.(wait, 300)
+message = {:req, 1, :do, {{:module, "math"}, [{:method, "sqrt", [16], []}], %{}}}
+
+round_trip = fn ->
+  :ok = SnakeBridge.Socket.send(socket, message)
+  {:ok, ^message, _} = SnakeBridge.Socket.recv(socket)
+end
+
+4.0 = SnakeBridge.call!("math", "sqrt", [16])
+count = 20_000
+
+# In turns, so that a change of the machine's speed meets both.
+{echoes, calls} =
+  Enum.unzip(
+    for _ <- 1..5 do
+      {Bench.sample(div(count, 5), round_trip),
+       Bench.sample(div(count, 5), fn -> SnakeBridge.call!("math", "sqrt", [16]) end)}
+    end
+  )
+
+echo_us = echoes |> List.flatten() |> Enum.sort() |> Bench.us()
+call_us = calls |> List.flatten() |> Enum.sort() |> Bench.us()
+
+ints = Enum.to_list(1..1_000_000)
+SnakeBridge.run!("def take(xs): return len(xs)\nmillion = list(range(1, 1_000_001))")
+1_000_000 = SnakeBridge.call!("__main__", "take", [ints])
+to_python_ms = Bench.best_ms(7, fn -> SnakeBridge.call!("__main__", "take", [ints]) end)
+from_python_ms = Bench.best_ms(7, fn -> SnakeBridge.get!("__main__", "million", as: :value) end)
+encode_ms = Bench.best_ms(7, fn -> :erlang.term_to_binary(ints) end)
+binary = :erlang.term_to_binary(ints)
+decode_ms = Bench.best_ms(7, fn -> :erlang.binary_to_term(binary) end)
+
+big = :binary.copy("x", 100_000_000)
+1 = SnakeBridge.call!("builtins", "len", [[big]])
+binary_to_python_ms = Bench.best_ms(5, fn -> SnakeBridge.call!("builtins", "len", [[big]]) end)
+
+IO.puts(
+  Bench.json(%{
+    echo_us: echo_us,
+    call_us: call_us,
+    million: %{
+      to_python_ms: to_python_ms,
+      from_python_ms: from_python_ms,
+      term_to_binary_ms: encode_ms,
+      binary_to_term_ms: decode_ms
+    },
+    binary_100mb: %{to_python_ms: binary_to_python_ms}
+  })
+)
+
+Port.close(port)
