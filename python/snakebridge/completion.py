@@ -32,8 +32,11 @@ class Completion:
         return {"from": sources.to_bytes(source, start), "to": sources.to_bytes(source, at), "items": items}
 
     def members(self, value, prefix):
-        """The members of an object whose names start with the prefix."""
-        return self._members(value, prefix)
+        """The members of an object whose names start with the prefix, which may be a path: `linalg.no`."""
+        *path, word = prefix.split(".")
+        for name in path:
+            value = NOTHING if value is NOTHING else self._attribute(value, name)
+        return [] if value is NOTHING else self._members(value, word)
 
     def _items(self, text, rest):
         """(where the completed word starts, items)."""
