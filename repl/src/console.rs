@@ -19,6 +19,7 @@ use crate::prompt::{CONTINUATION, INDICATOR};
 use crate::question;
 use crate::render::{Look, can_edit, hint_line};
 use crate::stage::{Now, Stage};
+use crate::tty::Tty;
 use crate::{late, signals};
 
 /// How long a cell may wait for its language to start before the user is told.
@@ -41,6 +42,7 @@ pub(crate) struct Console {
     printer: Option<std::sync::mpsc::SyncSender<String>>,
     /// Where a dumb terminal's reader is told to stop.
     plain: Option<Sender<Message>>,
+    tty: Option<Tty>,
 }
 
 /// Runs the prompt until the user leaves.
@@ -69,7 +71,8 @@ impl Console {
         let look = Look::detect();
         let line = Line::new(language);
         let stage = Arc::new(Stage::new(look));
-        let (editor, printer, plain) = if !can_edit() {
+        let tty = can_edit().then(Tty::set_up);
+        let (editor, printer, plain) = if tty.is_none() {
             let (reader, sender) = PlainReader::new();
             (Editor::Plain(reader), None, Some(sender))
         } else {
@@ -80,7 +83,8 @@ impl Console {
             let (editor, printer) = Editor::full(&session, &line, history, look);
             (editor, Some(printer), None)
         };
-        signals::watch(session.clone(), Arc::clone(&stage), plain.clone())?;
+        let found = tty.as_ref().and_then(Tty::found);
+        signals::watch(session.clone(), Arc::clone(&stage), plain.clone(), found)?;
         Ok(Console {
             session,
             line,
@@ -88,6 +92,7 @@ impl Console {
             stage,
             printer,
             plain,
+            tty,
         })
     }
 
@@ -130,7 +135,11 @@ impl Console {
             self.stage.set(Now::Busy);
             match reading {
                 Reading::Dropped => {}
-                Reading::Suspend => suspend(),
+                Reading::Suspend => {
+                    if let Some(tty) = &self.tty {
+                        tty.lend(suspend);
+                    }
+                }
                 Reading::End => {
                     self.stage.renderer().block("")?;
                     return Ok(());

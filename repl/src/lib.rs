@@ -23,6 +23,7 @@ pub mod render;
 mod scan;
 mod signals;
 mod stage;
+mod tty;
 mod validate;
 
 use bridge_core::language::Language;
@@ -34,6 +35,11 @@ use bridge_core::session::{LateEvents, Session};
 ///
 /// # Errors
 /// When the terminal cannot be used. A cell that fails is no error here.
-pub fn run(session: Session, late: LateEvents, language: Language, replay: &[RecordedCell]) -> anyhow::Result<()> {
+pub fn run(
+    session: Session,
+    late: LateEvents,
+    language: Language,
+    replay: &[RecordedCell],
+) -> anyhow::Result<()> {
     console::run(session, late, language, replay)
 }

@@ -8,13 +8,13 @@ use std::time::Duration;
 use bridge_core::session::{Cell, Event, NotYet};
 use nu_ansi_term::Style;
 use reedline::{ExternalPrinter, Highlighter, Reedline, Signal, StyledText};
-use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, tcgetattr};
 
 use crate::console::Console;
 use crate::editor::Editor;
 use crate::plain::{Message, PlainReader};
-use crate::prompt;
 use crate::stage::{Lines, Now, Stage};
+use crate::{prompt, tty};
 
 /// How soon the end of a question is noticed: one that was answered, or whose cell has ended.
 const TURN: Duration = Duration::from_millis(20);
@@ -130,11 +130,11 @@ fn read_plain(reader: &mut PlainReader, prompt: &str, password: bool) -> Answer 
     let before = tcgetattr(io::stdin()).ok().filter(|_| password);
     if let Some(mut silent) = before.clone() {
         silent.local_modes.remove(LocalModes::ECHO);
-        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &silent);
+        tty::set(&silent);
     }
     let message = reader.line(prompt);
     if let Some(before) = before {
-        let _ = tcsetattr(io::stdin(), OptionalActions::Now, &before);
+        tty::set(&before);
     }
     match message {
         Message::Line(Some(text)) => Answer::Text(text),

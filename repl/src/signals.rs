@@ -9,11 +9,12 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use bridge_core::session::Session;
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::Termios;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::plain::Message;
 use crate::stage::{Now, Stage};
+use crate::tty;
 
 /// How long an interrupted cell goes on before the user is told how to end it.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -22,7 +23,13 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Watches, on a thread of its own. `plain` is told of Ctrl-C where the terminal edits the line.
-pub(crate) fn watch(session: Session, stage: Arc<Stage>, plain: Option<Sender<Message>>) -> io::Result<()> {
+/// `found` is how the terminal was before.
+pub(crate) fn watch(
+    session: Session,
+    stage: Arc<Stage>,
+    plain: Option<Sender<Message>>,
+    found: Option<Termios>,
+) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -34,15 +41,14 @@ pub(crate) fn watch(session: Session, stage: Arc<Stage>, plain: Option<Sender<Me
             hangup: signal(SignalKind::hangup())?,
         }
     };
-    let before = tcgetattr(io::stdin()).ok();
     std::thread::spawn(move || {
         runtime.block_on(async {
             let mut slow: Option<u64> = None;
             loop {
                 tokio::select! {
                     _ = signals.interrupt.recv() => slow = interrupted(&session, &stage, plain.as_ref()),
-                    _ = signals.terminate.recv() => leave(&session, before.as_ref(), 15),
-                    _ = signals.hangup.recv() => leave(&session, before.as_ref(), 1),
+                    _ = signals.terminate.recv() => leave(&session, found.as_ref(), 15),
+                    _ = signals.hangup.recv() => leave(&session, found.as_ref(), 1),
                     () = tokio::time::sleep(PATIENCE), if slow.is_some() => {
                         if slow.take().is_some_and(|cell| stage.runs(cell)) {
                             let told = "still running; Ctrl-C again ends its process, and its names are lost";
@@ -79,14 +85,10 @@ fn interrupted(session: &Session, stage: &Stage, plain: Option<&Sender<Message>>
 }
 
 /// Leaves the terminal as it was found, ends the children, and ends as the signal would have.
-fn leave(session: &Session, before: Option<&Termios>, signal: i32) -> ! {
-    restore(before);
+fn leave(session: &Session, found: Option<&Termios>, signal: i32) -> ! {
+    if let Some(found) = found {
+        tty::set(found);
+    }
     let _ = session.shutdown().wait_for(FAREWELL);
     std::process::exit(128 + signal);
-}
-
-fn restore(before: Option<&Termios>) {
-    if let Some(before) = before {
-        let _ = tcsetattr(io::stdin(), OptionalActions::Now, before);
-    }
 }

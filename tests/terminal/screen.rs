@@ -1,0 +1,356 @@
+//! A terminal to test in: a pseudo-terminal with an emulator behind it, which answers when asked for the cursor.
+//!
+//! Nothing here sleeps: whoever waits for something on the screen is woken by each change of it, and gives up at a
+//! deadline, showing the screen.
+
+use std::io::{Read, Write};
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, native_pty_system};
+use tempfile::TempDir;
+
+/// How long anything may take. Children start within seconds; the rest is for busy machines.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+const ROWS: u16 = 24;
+const COLUMNS: u16 = 80;
+
+fn cells(count: u16) -> NonZero<u16> {
+    NonZero::new(count).expect("a screen has rows and columns")
+}
+
+type Writer = Arc<Mutex<Box<dyn Write + Send>>>;
+
+/// Answers the questions that programs put to terminals.
+struct Answers(Writer);
+
+impl vt100::Callbacks for Answers {
+    fn unhandled_csi(
+        &mut self,
+        screen: &mut vt100::Screen,
+        _: Option<u8>,
+        _: Option<u8>,
+        parameters: &[&[u16]],
+        c: char,
+    ) {
+        if c == 'n' && parameters == [[6]] {
+            let (row, column) = screen.cursor_position();
+            // A program that has ended does not read its answer.
+            let _ = write!(self.0.lock().unwrap(), "\x1b[{};{}R", row + 1, column + 1);
+        }
+    }
+}
+
+struct Emulator {
+    parser: vt100::Parser<Answers>,
+    /// Everything that was written, for what an emulator does not keep.
+    raw: Vec<u8>,
+    /// How much had been written when something was last typed.
+    typed_at: usize,
+    ended: bool,
+}
+
+/// How to start one.
+pub struct Setup {
+    environment: Vec<(String, String)>,
+    arguments: Vec<String>,
+    state: Option<PathBuf>,
+}
+
+impl Setup {
+    pub fn new() -> Setup {
+        Setup {
+            environment: Vec::new(),
+            arguments: Vec::new(),
+            state: None,
+        }
+    }
+
+    pub fn env(mut self, name: &str, value: &str) -> Setup {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    pub fn argument(mut self, argument: &str) -> Setup {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// Keeps history and records there, not in a directory of its own.
+    pub fn state(mut self, directory: &Path) -> Setup {
+        self.state = Some(directory.into());
+        self
+    }
+
+    /// Starts the program and waits for its first prompt.
+    pub fn start(self) -> Terminal {
+        let terminal = self.spawn();
+        terminal.prompt("elixir> ");
+        terminal
+    }
+
+    /// Starts the program.
+    pub fn spawn(self) -> Terminal {
+        let directory = tempfile::tempdir().unwrap();
+        let state = self.state.unwrap_or_else(|| directory.path().join("state"));
+        let pty = native_pty_system()
+            .openpty(PtySize {
+                rows: ROWS,
+                cols: COLUMNS,
+                pixel_width: 0,
+                pixel_height: 0,
+            })
+            .unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_snakebridge"));
+        command.cwd(directory.path());
+        command.args(&self.arguments);
+        command.env_remove("NO_COLOR");
+        command.env("TERM", "xterm-256color");
+        command.env("XDG_STATE_HOME", &state);
+        for (name, value) in &self.environment {
+            command.env(name, value);
+        }
+        let child = pty.slave.spawn_command(command).unwrap();
+        drop(pty.slave);
+        let writer: Writer = Arc::new(Mutex::new(pty.master.take_writer().unwrap()));
+        let parser = vt100::Parser::new_with_callbacks(
+            cells(ROWS),
+            cells(COLUMNS),
+            1000,
+            Answers(Arc::clone(&writer)),
+        );
+        let emulator = Emulator {
+            parser,
+            raw: Vec::new(),
+            typed_at: 0,
+            ended: false,
+        };
+        let shared = Arc::new((Mutex::new(emulator), Condvar::new()));
+        let mut reader = pty.master.try_clone_reader().unwrap();
+        let sink = Arc::clone(&shared);
+        std::thread::spawn(move || {
+            let mut bytes = [0; 65536];
+            loop {
+                let read = reader.read(&mut bytes).unwrap_or(0);
+                let mut emulator = sink.0.lock().unwrap();
+                emulator.parser.process(&bytes[..read]);
+                emulator.raw.extend_from_slice(&bytes[..read]);
+                emulator.ended = read == 0;
+                sink.1.notify_all();
+                if read == 0 {
+                    return;
+                }
+            }
+        });
+        Terminal {
+            shared,
+            writer,
+            child,
+            master: pty.master,
+            _directory: directory,
+        }
+    }
+}
+
+/// A running program and its screen.
+pub struct Terminal {
+    shared: Arc<(Mutex<Emulator>, Condvar)>,
+    writer: Writer,
+    child: Box<dyn Child + Send + Sync>,
+    master: Box<dyn MasterPty + Send>,
+    _directory: TempDir,
+}
+
+impl Terminal {
+    /// Starts the program as usual and waits for its first prompt.
+    pub fn start() -> Terminal {
+        Setup::new().start()
+    }
+
+    /// Types text in one go.
+    pub fn write(&self, text: &str) -> &Terminal {
+        let mut emulator = self.emulator();
+        emulator.typed_at = emulator.raw.len();
+        drop(emulator);
+        let mut writer = self.writer.lock().unwrap();
+        writer.write_all(text.as_bytes()).unwrap();
+        writer.flush().unwrap();
+        self
+    }
+
+    /// Types text key by key, each one when the one before is on the screen.
+    pub fn keys(&self, text: &str) -> &Terminal {
+        for key in text.chars() {
+            let before = self.emulator().raw.len();
+            self.write(key.encode_utf8(&mut [0; 4]));
+            self.wait("an answer to a key", |emulator| emulator.raw.len() > before);
+        }
+        self
+    }
+
+    /// Types an entry and Enter, in one go.
+    pub fn enter(&self, text: &str) -> &Terminal {
+        self.write(&format!("{text}\r"))
+    }
+
+    /// Pastes as terminals with bracketed paste do.
+    pub fn paste(&self, text: &str) -> &Terminal {
+        self.write(&format!("\x1b[200~{text}\x1b[201~"))
+    }
+
+    pub fn resize(&self, rows: u16, columns: u16) -> &Terminal {
+        self.emulator()
+            .parser
+            .screen_mut()
+            .set_size(cells(rows), cells(columns));
+        let size = PtySize {
+            rows,
+            cols: columns,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
+        self.master.resize(size).unwrap();
+        self
+    }
+
+    /// Waits until some line of the screen reads so, apart from spaces at its end.
+    #[track_caller]
+    pub fn line(&self, line: &str) -> &Terminal {
+        self.wait(&format!("the line {line:?}"), |emulator| {
+            emulator.lines().iter().any(|shown| shown == line.trim_end())
+        });
+        self
+    }
+
+    /// Waits until the screen shows that text.
+    #[track_caller]
+    pub fn text(&self, text: &str) -> &Terminal {
+        self.wait(&format!("the text {text:?}"), |emulator| {
+            emulator.lines().join("\n").contains(text)
+        });
+        self
+    }
+
+    /// Waits until the screen does not show that text any more.
+    #[track_caller]
+    pub fn no_text(&self, text: &str) -> &Terminal {
+        self.wait(&format!("no text {text:?}"), |emulator| {
+            !emulator.lines().join("\n").contains(text)
+        });
+        self
+    }
+
+    /// Waits until, after something was written since the last key, the cursor stands behind this text, which is all
+    /// of its line, and nothing follows below.
+    #[track_caller]
+    pub fn prompt(&self, text: &str) -> &Terminal {
+        self.wait(&format!("the prompt {text:?}"), |emulator| {
+            let (row, column) = emulator.parser.screen().cursor_position();
+            let lines = emulator.lines();
+            let below = lines.iter().skip(usize::from(row) + 1).all(String::is_empty);
+            let line = lines.get(usize::from(row)).map_or("", String::as_str);
+            let answered = emulator.raw.len() > emulator.typed_at;
+            answered && below && line == text.trim_end() && usize::from(column) == text.chars().count()
+        });
+        self
+    }
+
+    /// Waits until the program has written that, escapes and all.
+    #[track_caller]
+    pub fn written(&self, text: &str) -> &Terminal {
+        self.wait(&format!("the bytes {text:?}"), |emulator| {
+            String::from_utf8_lossy(&emulator.raw).contains(text)
+        });
+        self
+    }
+
+    /// Everything that was written so far.
+    pub fn raw(&self) -> String {
+        String::from_utf8_lossy(&self.emulator().raw).into_owned()
+    }
+
+    /// The lines of the screen, without spaces at their ends and empty lines at its end.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = self.emulator().lines();
+        while lines.last().is_some_and(String::is_empty) {
+            lines.pop();
+        }
+        lines
+    }
+
+    /// Waits until the program has ended.
+    #[track_caller]
+    pub fn ended(&mut self) -> ExitStatus {
+        self.wait("the end", |emulator| emulator.ended);
+        self.child.wait().unwrap()
+    }
+
+    /// The program's process.
+    pub fn process(&self) -> u32 {
+        self.child.process_id().unwrap()
+    }
+
+    #[track_caller]
+    fn wait(&self, what: &str, holds: impl Fn(&Emulator) -> bool) {
+        let deadline = Instant::now() + DEADLINE;
+        let mut emulator = self.emulator();
+        while !holds(&emulator) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let shown = || emulator.lines().join("\n");
+            assert!(!left.is_zero(), "{what} did not come; the screen:\n{}", shown());
+            assert!(
+                !emulator.ended,
+                "the program ended before {what}; the screen:\n{}",
+                shown()
+            );
+            emulator = self.shared.1.wait_timeout(emulator, left).unwrap().0;
+        }
+    }
+
+    fn emulator(&self) -> MutexGuard<'_, Emulator> {
+        self.shared.0.lock().unwrap()
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Emulator {
+    fn lines(&self) -> Vec<String> {
+        let screen = self.parser.screen();
+        let (_, columns) = screen.size();
+        screen
+            .rows(0, columns.get())
+            .map(|line| line.trim_end().to_owned())
+            .collect()
+    }
+}
+
+/// Waits until no process has that number any more.
+#[track_caller]
+pub fn process_ends(process: u32) {
+    let deadline = Instant::now() + DEADLINE;
+    while Path::new(&format!("/proc/{process}")).exists() && is_alive(process) {
+        assert!(Instant::now() < deadline, "process {process} still lives");
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+}
+
+/// Whether a process lives, and is no zombie that somebody will collect.
+fn is_alive(process: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{process}/stat")).is_ok_and(|stat| {
+        !stat
+            .rsplit(')')
+            .next()
+            .unwrap_or("")
+            .trim_start()
+            .starts_with('Z')
+    })
+}
