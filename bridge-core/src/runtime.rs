@@ -8,6 +8,7 @@ mod find;
 mod support;
 
 mod directory;
+mod guard;
 mod launch;
 mod process;
 
@@ -20,6 +21,7 @@ pub use support::Support;
 
 pub(crate) use connection::{Connection, Lost, MessageReader, MessageWriter};
 pub(crate) use directory::Directory;
+pub(crate) use guard::Guard;
 pub(crate) use launch::{Launch, beam, worker};
 pub(crate) use listener::{accept, bind};
 pub(crate) use process::{Death, Output, Process};

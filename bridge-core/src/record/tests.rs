@@ -23,21 +23,37 @@ impl Place {
     }
 
     fn recorder(&self, name: &str) -> Recorder {
-        Recorder::open(&Recording::Named(name.into()), Some(&self.path()), Path::new("/project")).unwrap()
+        Recorder::open(
+            &Recording::Named(name.into()),
+            Some(&self.path()),
+            Path::new("/project"),
+        )
+        .unwrap()
     }
 
     fn append(&self, name: &str, bytes: &[u8]) {
         let path = self.path().join(format!("{name}.jsonl"));
-        OpenOptions::new().append(true).open(path).unwrap().write_all(bytes).unwrap();
+        OpenOptions::new()
+            .append(true)
+            .open(path)
+            .unwrap()
+            .write_all(bytes)
+            .unwrap();
     }
 }
 
 fn stream(text: &str) -> Event {
-    Event::Stream { name: StreamName::Stdout, text: text.into() }
+    Event::Stream {
+        name: StreamName::Stdout,
+        text: text.into(),
+    }
 }
 
 fn run(recorder: &mut Recorder, number: u64, events: &[Event]) {
-    recorder.started(number, &CellRequest::new(Language::Python, format!("cell {number}")));
+    recorder.started(
+        number,
+        &CellRequest::new(Language::Python, format!("cell {number}")),
+    );
     for event in events {
         recorder.event(event);
     }
@@ -76,11 +92,22 @@ fn what_was_recorded_is_read_back() {
     let record = place.records().load("s").unwrap();
     assert_eq!((record.directory.as_str(), record.damaged_lines), ("/project", 0));
     assert_eq!(record.children[0].executable, "/usr/bin/python3");
-    let [cell] = &record.cells[..] else { panic!("{record:?}") };
-    assert_eq!((cell.language, cell.source.as_str(), cell.status), (Language::Elixir, "x = 1", Some(Status::Ok)));
-    assert_eq!((cell.duration_us, cell.events.as_slice()), (12, &[stream("a")][..]));
+    let [cell] = &record.cells[..] else {
+        panic!("{record:?}")
+    };
+    assert_eq!(
+        (cell.language, cell.source.as_str(), cell.status),
+        (Language::Elixir, "x = 1", Some(Status::Ok))
+    );
+    assert_eq!(
+        (cell.duration_us, cell.events.as_slice()),
+        (12, &[stream("a")][..])
+    );
     assert_eq!(cell.answers, [Some("Ada".to_owned()), None]);
-    assert_eq!((&cell.reads[0][..], &cell.writes[0][..], &cell.deletes[0][..]), ("df", "x", "y"));
+    assert_eq!(
+        (&cell.reads[0][..], &cell.writes[0][..], &cell.deletes[0][..]),
+        ("df", "x", "y")
+    );
 }
 
 #[test]
@@ -92,13 +119,22 @@ fn a_record_cut_off_anywhere_keeps_every_whole_line() {
     drop(recorder);
     let path = place.path().join("s.jsonl");
     let whole = fs::read(&path).unwrap();
-    let lines: Vec<usize> = whole.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1).collect();
+    let lines: Vec<usize> = whole
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| **byte == b'\n')
+        .map(|(at, _)| at + 1)
+        .collect();
     for length in 0..=whole.len() {
         fs::write(&path, &whole[..length]).unwrap();
         let record = place.records().load("s").unwrap();
         // Lines: session, started 1, finished 1, started 2, finished 2. The last byte of a line is its newline.
         let finished = record.cells.iter().filter(|cell| cell.status.is_some()).count();
-        assert_eq!(finished, [2, 4].iter().filter(|line| length + 1 >= lines[**line]).count(), "at {length}");
+        assert_eq!(
+            finished,
+            [2, 4].iter().filter(|line| length + 1 >= lines[**line]).count(),
+            "at {length}"
+        );
         assert!(record.damaged_lines <= 1);
     }
 }
@@ -128,21 +164,41 @@ fn a_cell_that_did_not_finish_is_there_without_a_status() {
     recorder.started(1, &CellRequest::new(Language::Python, "cell 1"));
     drop(recorder);
     let record = place.records().load("s").unwrap();
-    assert_eq!((record.cells[0].status, record.cells[0].events.as_slice()), (Some(Status::Ok), &[stream("first")][..]));
-    assert_eq!((record.cells[1].status, record.cells[1].source.as_str()), (None, "while True: pass"));
+    assert_eq!(
+        (record.cells[0].status, record.cells[0].events.as_slice()),
+        (Some(Status::Ok), &[stream("first")][..])
+    );
+    assert_eq!(
+        (record.cells[1].status, record.cells[1].source.as_str()),
+        (None, "while True: pass")
+    );
 }
 
 #[test]
 fn streams_are_joined_and_long_ones_cut() {
     assert_eq!(kept(&[stream("a"), stream("b")]), [stream("ab")]);
-    let stderr = Event::Stream { name: StreamName::Stderr, text: "e".into() };
-    assert_eq!(kept(&[stream("a"), stderr.clone(), stream("b")]), [stream("a"), stderr, stream("b")]);
+    let stderr = Event::Stream {
+        name: StreamName::Stderr,
+        text: "e".into(),
+    };
+    assert_eq!(
+        kept(&[stream("a"), stderr.clone(), stream("b")]),
+        [stream("a"), stderr, stream("b")]
+    );
 
     let long: Vec<Event> = (0..1000).map(|_| stream(&"ü".repeat(1000))).collect();
     let events = kept(&long);
-    let [Event::Stream { text, .. }, Event::Notice { text: notice }] = &events[..] else { panic!("{events:?}") };
+    let [Event::Stream { text, .. }, Event::Notice { text: notice }] = &events[..] else {
+        panic!("{events:?}")
+    };
     assert_eq!(text.len(), 256 * 1024);
-    assert_eq!(*notice, format!("[{} bytes of output are not in the record]", 2_000_000 - 256 * 1024));
+    assert_eq!(
+        *notice,
+        format!(
+            "[{} bytes of output are not in the record]",
+            2_000_000 - 256 * 1024
+        )
+    );
 }
 
 #[test]
@@ -153,35 +209,57 @@ fn what_was_replaced_or_cleared_is_not_kept() {
         display_id: Some("bar".into()),
         update,
     };
-    let progress: Vec<Event> =
-        std::iter::once(display("0", false)).chain((1..50).map(|n| display(&n.to_string(), true))).collect();
+    let progress: Vec<Event> = std::iter::once(display("0", false))
+        .chain((1..50).map(|n| display(&n.to_string(), true)))
+        .collect();
     assert_eq!(kept(&progress), [display("49", false)]);
     assert_eq!(kept(&[display("7", true)]), [display("7", true)]);
-    assert_eq!(kept(&[stream("a"), Event::Clear { wait: false }, stream("b")]), [stream("b")]);
+    assert_eq!(
+        kept(&[stream("a"), Event::Clear { wait: false }, stream("b")]),
+        [stream("b")]
+    );
     assert_eq!(kept(&[stream("a"), Event::Clear { wait: true }]), [stream("a")]);
-    assert_eq!(kept(&[stream("a"), Event::Clear { wait: true }, stream("b")]), [stream("b")]);
+    assert_eq!(
+        kept(&[stream("a"), Event::Clear { wait: true }, stream("b")]),
+        [stream("b")]
+    );
 }
 
 #[test]
 fn images_are_kept_up_to_a_bound() {
     let image = |bytes: usize| Event::Display {
-        data: Bundle(BTreeMap::from([("image/png".to_owned(), Data::Bytes(vec![7; bytes]))])),
+        data: Bundle(BTreeMap::from([(
+            "image/png".to_owned(),
+            Data::Bytes(vec![7; bytes]),
+        )])),
         metadata: serde_json::Map::new(),
         display_id: None,
         update: false,
     };
     let events = kept(&[image(3_000_000), image(12_000_000), image(30)]);
     assert_eq!((&events[0], &events[2]), (&image(3_000_000), &image(30)));
-    let Event::Display { data, .. } = &events[1] else { panic!() };
-    assert_eq!(data.text("text/plain"), Some("[image/png of 16000009 bytes, not in the record]"));
+    let Event::Display { data, .. } = &events[1] else {
+        panic!()
+    };
+    assert_eq!(
+        data.text("text/plain"),
+        Some("[image/png of 16000009 bytes, not in the record]")
+    );
 }
 
 #[test]
 fn events_are_kept_up_to_a_bound() {
-    let many: Vec<Event> = (0..10_050).map(|n| Event::Notice { text: n.to_string() }).collect();
+    let many: Vec<Event> = (0..10_050)
+        .map(|n| Event::Notice { text: n.to_string() })
+        .collect();
     let events = kept(&many);
     assert_eq!(events.len(), 10_001);
-    assert_eq!(events[10_000], Event::Notice { text: "[50 events are not in the record]".into() });
+    assert_eq!(
+        events[10_000],
+        Event::Notice {
+            text: "[50 events are not in the record]".into()
+        }
+    );
 }
 
 #[test]
@@ -197,7 +275,13 @@ fn records_are_listed_newest_first_and_pruned_by_age() {
     let old = File::open(place.path().join("old.jsonl")).unwrap();
     old.set_modified(SystemTime::now() - 10 * day).unwrap();
     let listed = place.records().list().unwrap();
-    assert_eq!(listed.iter().map(|one| (&one.name[..], one.cells)).collect::<Vec<_>>(), [("new", 1), ("old", 1)]);
+    assert_eq!(
+        listed
+            .iter()
+            .map(|one| (&one.name[..], one.cells))
+            .collect::<Vec<_>>(),
+        [("new", 1), ("old", 1)]
+    );
     assert!(listed[0].started.ends_with('Z') && listed[0].size_bytes > 0);
     assert_eq!(place.records().prune(5 * day).unwrap(), ["old"]);
     assert_eq!(place.records().list().unwrap().len(), 1);
@@ -207,18 +291,32 @@ fn records_are_listed_newest_first_and_pruned_by_age() {
 fn names_cannot_leave_the_directory() {
     let records = Place::new().records();
     for name in ["", "../x", ".hidden", "a/b", "a\nb", &"x".repeat(101)] {
-        assert!(matches!(records.load(name), Err(Error::BadName { .. })), "{name:?}");
+        assert!(
+            matches!(records.load(name), Err(Error::BadName { .. })),
+            "{name:?}"
+        );
     }
-    assert!(matches!(records.load("wine-2026_v1.2"), Err(Error::NoRecord { .. })));
+    assert!(matches!(
+        records.load("wine-2026_v1.2"),
+        Err(Error::NoRecord { .. })
+    ));
 }
 
 #[test]
 fn a_record_of_a_later_version_is_refused() {
     let place = Place::new();
     drop(place.recorder("s"));
-    place.append("s", b"{\"type\":\"session\",\"version\":9,\"session\":\"s\",\"at\":\"\",\"directory\":\"\"}\n");
+    place.append(
+        "s",
+        b"{\"type\":\"session\",\"version\":9,\"session\":\"s\",\"at\":\"\",\"directory\":\"\"}\n",
+    );
     let error = place.records().load("s").unwrap_err();
-    assert!(error.to_string().ends_with("it is of version 9, and this program knows 1"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .ends_with("it is of version 9, and this program knows 1"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -95,10 +95,19 @@ fn remove_stale(base: &Path) {
     let Ok(entries) = fs::read_dir(base) else { return };
     for entry in entries.flatten() {
         let path = entry.path();
-        if entry.file_name().to_string_lossy().starts_with(PREFIX) && is_stale(&path) {
+        if is_our_name(&entry.file_name().to_string_lossy()) && is_stale(&path) {
             let _ = fs::remove_dir_all(&path);
         }
     }
+}
+
+/// Others make directories here whose names start as ours do: only `snakebridge-PID-NUMBER` is a session's.
+fn is_our_name(name: &str) -> bool {
+    let numbers = name
+        .strip_prefix(PREFIX)
+        .and_then(|numbers| numbers.split_once('-'));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    numbers.is_some_and(|(process, number)| is_number(process) && is_number(number))
 }
 
 /// Whether it is a directory of ours whose owner has ended. In `/tmp` others may have made anything.
@@ -120,6 +129,7 @@ fn is_stale(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
+    use std::time::SystemTime;
 
     use super::*;
 
@@ -147,12 +157,17 @@ mod tests {
         flock(_lock, FlockOperation::Unlock).unwrap();
         let young = base.path().join("snakebridge-1-0");
         fs::create_dir(&young).unwrap();
-        let other = base.path().join("something-else");
-        fs::create_dir(&other).unwrap();
+        let others =
+            ["something-else", "snakebridge-x7f3", "snakebridge-1-0-1"].map(|name| base.path().join(name));
+        for other in &others {
+            fs::create_dir(other).unwrap();
+            let old = SystemTime::now() - 10 * YOUNG;
+            File::open(other).unwrap().set_modified(old).unwrap();
+        }
 
         remove_stale(base.path());
         assert!(!dead_path.exists());
-        assert!(live.path.exists() && young.exists() && other.exists());
+        assert!(live.path.exists() && young.exists() && others.iter().all(|other| other.exists()));
     }
 
     #[test]

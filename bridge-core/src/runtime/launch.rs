@@ -22,9 +22,6 @@ pub struct Program {
 pub(crate) struct Launch {
     pub(super) program: Program,
     pub(super) directory: PathBuf,
-    /// Whether it ends its whole group when the host's connection closes. If not, the system ends it with its parent;
-    /// but that signal reaches the process alone, and leaves what it has started.
-    pub(super) ends_its_group: bool,
 }
 
 impl Launch {
@@ -58,7 +55,6 @@ pub(crate) fn worker(
     Ok(Launch {
         program,
         directory: place.to_owned(),
-        ends_its_group: true,
     })
 }
 
@@ -80,7 +76,6 @@ pub(crate) fn beam(
     Ok(Launch {
         program,
         directory: place.to_owned(),
-        ends_its_group: false,
     })
 }
 

@@ -3,19 +3,21 @@
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
+use std::rc::Rc;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 
-use super::Launch;
+use super::{Guard, Launch};
 
 /// A child process. Dropping it kills its group.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
     group: Pid,
+    guard: Rc<Guard>,
 }
 
 /// What a child prints past all capture: before it has connected, and as it crashes.
@@ -31,8 +33,9 @@ pub(crate) struct Output {
 pub(crate) struct Death(ExitStatus);
 
 impl Process {
-    /// Starts it. The calling thread must live as long as the child shall: on Linux its end may be the child's.
-    pub(crate) fn start(launch: &Launch) -> std::io::Result<(Process, Output)> {
+    /// Starts it. The calling thread must live as long as the child shall: on Linux its end is the child's.
+    /// What the child has started ends by the guard.
+    pub(crate) fn start(launch: &Launch, guard: &Rc<Guard>) -> std::io::Result<(Process, Output)> {
         let (sender, receiver) = pipe::pipe()?;
         let sender: OwnedFd = sender.into_blocking_fd()?;
         let mut command = Command::new(&launch.program.path);
@@ -45,12 +48,11 @@ impl Process {
             .stderr(sender)
             .process_group(0);
         let parent = std::process::id();
-        let with_parent = !launch.ends_its_group;
         // SAFETY: between fork and exec the closure calls only prctl, getppid, signal and _exit, all of which are
         // async-signal-safe, and it neither allocates nor takes a lock.
         unsafe {
             command.pre_exec(move || {
-                prepare_child(parent, with_parent);
+                prepare_child(parent);
                 Ok(())
             });
         }
@@ -60,8 +62,13 @@ impl Process {
             .and_then(|id| i32::try_from(id).ok())
             .and_then(Pid::from_raw);
         let group = group.ok_or_else(|| std::io::Error::other("the child has no process id"))?;
+        guard.add(group);
         Ok((
-            Process { child, group },
+            Process {
+                child,
+                group,
+                guard: guard.clone(),
+            },
             Output {
                 pipe: receiver,
                 buffer: Vec::new(),
@@ -72,14 +79,19 @@ impl Process {
     /// Waits for its end, reaps it, and kills what is left of its group. May be dropped and called again.
     pub(crate) async fn wait(&mut self) -> Death {
         let status = self.child.wait().await;
-        self.kill();
+        let _ = kill_process_group(self.group, Signal::KILL);
+        self.guard.remove(self.group);
         // Waiting for a child of ours fails only if somebody else has reaped it.
         Death(status.unwrap_or_else(|_| ExitStatus::from_raw(libc::SIGKILL)))
     }
 
-    /// Kills it and its group at once.
+    /// Kills it at once, with its group and all that it has started: what the BEAM starts has groups of its own.
     pub(crate) fn kill(&self) {
+        let below = descendants(self.group);
         let _ = kill_process_group(self.group, Signal::KILL);
+        for process in below {
+            let _ = kill_process(process, Signal::KILL);
+        }
     }
 }
 
@@ -176,18 +188,39 @@ fn signal_name(signal: i32) -> Option<&'static str> {
     })
 }
 
+/// The processes below that one. Where the system does not tell, none.
+fn descendants(root: Pid) -> Vec<Pid> {
+    let mut found: Vec<Pid> = Vec::new();
+    let mut next = Some(root);
+    let mut looked_at = 0;
+    while let Some(process) = next {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", process.as_raw_nonzero()))
+            .into_iter()
+            .flatten();
+        for task in tasks.flatten() {
+            let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            found.extend(
+                children
+                    .split_ascii_whitespace()
+                    .filter_map(|id| Pid::from_raw(id.parse().ok()?)),
+            );
+        }
+        next = found.get(looked_at).copied();
+        looked_at += 1;
+    }
+    found
+}
+
 /// Runs in the child between fork and exec.
-fn prepare_child(parent: u32, with_parent: bool) {
+fn prepare_child(parent: u32) {
     // A shell's background job ignores SIGINT, and so would its children; ours decide by themselves.
     // SAFETY: SIG_DFL is a valid disposition for SIGINT.
     unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
     #[cfg(target_os = "linux")]
-    if with_parent {
+    {
         // SAFETY: PR_SET_PDEATHSIG takes a signal number and touches no memory.
         unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
     }
-    #[cfg(not(target_os = "linux"))]
-    let _ = with_parent;
     // The parent may have ended before the signal was set.
     // SAFETY: getppid and _exit have no preconditions.
     unsafe {

@@ -1,7 +1,11 @@
 //! The thread of a session: takes commands, keeps the queue, and ends everything in order.
 
 use std::cell::Cell;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -315,7 +319,18 @@ async fn work(shared: Rc<Shared>, state: Rc<QueueState>, mut jobs: mpsc::Unbound
         if state.ended.get() {
             cell::refuse(job);
         } else {
-            cell::run(&shared, job, state.call_off_next.take()).await;
+            alone(cell::run(&shared, job, state.call_off_next.take())).await;
+            shared.set_current(None);
         }
     }
+}
+
+/// Runs a cell so that a panic, a mistake of ours, ends that cell and nothing else.
+async fn alone(cell: impl Future<Output = ()>) {
+    let mut cell = pin!(cell);
+    poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| cell.as_mut().poll(context)));
+        polled.unwrap_or(Poll::Ready(()))
+    })
+    .await;
 }

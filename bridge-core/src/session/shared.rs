@@ -12,13 +12,14 @@ use super::{ChildState, Children, Config, Event, LateEvent};
 use crate::error::Error;
 use crate::language::Language;
 use crate::record::Recorder;
-use crate::runtime::Directory;
+use crate::runtime::{Directory, Guard};
 use crate::wire::{Attach, Detach, ElixirState, op};
 
 /// One session's common ground. Everything runs on one thread.
 pub(super) struct Shared {
     pub(super) config: Config,
     pub(super) directory: Directory,
+    pub(super) guard: Rc<Guard>,
     pub(super) python: Slot,
     pub(super) elixir: Slot,
     pub(super) recorder: RefCell<Recorder>,
@@ -70,6 +71,7 @@ impl Shared {
         Shared {
             config,
             directory,
+            guard: Rc::new(Guard::start()),
             python,
             elixir,
             recorder: RefCell::new(recorder),

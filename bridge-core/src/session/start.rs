@@ -96,7 +96,7 @@ pub(super) async fn start(
     connections: &mut mpsc::UnboundedReceiver<Connection>,
 ) -> Started {
     let begun = launch(shared, language, generation).and_then(|launch| {
-        Process::start(&launch).map_err(|error| Error::Start {
+        Process::start(&launch, &shared.guard).map_err(|error| Error::Start {
             language,
             reason: format!("{} cannot be run: {error}", launch.program().display()),
             hint: None,

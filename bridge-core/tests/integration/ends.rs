@@ -81,7 +81,7 @@ fn sessions_do_not_disturb_each_other() {
     assert_eq!(other.python("show names").out(), "[\"y\"]\n");
 }
 
-/// Not a test: what `children_end_with_a_front_end_that_is_killed` runs as a process of its own.
+/// Not a test: what `all_processes_end_with_a_front_end_that_is_killed` runs as a process of its own.
 #[test]
 fn front_end_for_the_next_test() {
     if std::env::var_os("ECHO_FRONT_END").is_none() {
@@ -89,7 +89,10 @@ fn front_end_for_the_next_test() {
     }
     let home = tempfile::tempdir().unwrap();
     let (session, _late) = Session::start(config(home.path())).unwrap();
-    let cell = session.execute(CellRequest::new(Python, "show pid")).unwrap();
+    // Its own children do not end with it by themselves.
+    let cell = session
+        .execute(CellRequest::new(Python, "show pid\nchild"))
+        .unwrap();
     let mut python = rest(cell).out();
     python.push_str(&rest(session.execute(CellRequest::new(Elixir, "show pid")).unwrap()).out());
     println!(
@@ -101,7 +104,7 @@ fn front_end_for_the_next_test() {
 }
 
 #[test]
-fn children_end_with_a_front_end_that_is_killed() {
+fn all_processes_end_with_a_front_end_that_is_killed() {
     let mut front_end = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "ends::front_end_for_the_next_test", "--nocapture"])
         .env("ECHO_FRONT_END", "1")
@@ -114,10 +117,10 @@ fn children_end_with_a_front_end_that_is_killed() {
         .find_map(|line| line.strip_prefix("pids ").map(str::to_owned))
         .unwrap();
     let pids: Vec<u32> = pids.split(' ').map(|pid| pid.parse().unwrap()).collect();
-    assert!(pids.len() == 2 && pids.iter().all(|pid| is_alive(*pid)));
+    assert!(pids.len() == 3 && pids.iter().all(|pid| is_alive(*pid)));
     front_end.kill().unwrap();
     let began = Instant::now();
     front_end.wait().unwrap();
     pids.into_iter().for_each(gone);
-    println!("children ended {:?} after the front end", began.elapsed());
+    println!("all ended {:?} after the front end", began.elapsed());
 }

@@ -6,7 +6,7 @@ use bridge_core::error::Error;
 use bridge_core::session::Language::{Elixir, Python};
 use bridge_core::session::{ChildState, Event, Status};
 
-use crate::rig::{DEADLINE, Rig, echo, gone, is_alive, next, rest};
+use crate::rig::{DEADLINE, Rig, echo, gone, is_alive, next, rest, signal};
 
 #[test]
 fn a_worker_that_is_killed_ends_its_cell_at_once_and_comes_back() {
@@ -17,7 +17,7 @@ fn a_worker_that_is_killed_ends_its_cell_at_once_and_comes_back() {
     let mut cell = rig.submit(Python, "out go\nsleep 60");
     next(&mut cell, |event| matches!(event, Event::Stream { .. }));
     let began = Instant::now();
-    kill(pid, 9);
+    signal(pid, libc::SIGKILL);
     let mut errors = Vec::new();
     let mut notices = Vec::new();
     while let Ok(Some(event)) = cell.events.wait_for(DEADLINE) {
@@ -284,7 +284,7 @@ fn a_child_that_reads_nothing_can_be_interrupted() {
     let rig = Rig::with(|config| config.grace = Duration::from_millis(200));
     let pid = rig.up(Python);
     // The toy stops itself; what it should read is more than a socket holds.
-    kill(pid, 19);
+    signal(pid, libc::SIGSTOP);
     let cell = rig.submit(Python, &"out x\n".repeat(1_000_000));
     std::thread::sleep(Duration::from_millis(50));
     rig.session.interrupt();
@@ -318,10 +318,4 @@ fn rest_status(mut cell: bridge_core::session::Cell) -> Status {
         }
     }
     last.unwrap()
-}
-
-fn kill(pid: u32, signal: i32) {
-    let pid = i32::try_from(pid).unwrap();
-    // SAFETY: kill touches no memory; the process is a child of this test.
-    assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
 }

@@ -56,7 +56,10 @@ impl Rig {
     }
 
     pub(crate) fn submit(&self, language: Language, source: &str) -> Cell {
-        let request = CellRequest { colors: Some(false), ..CellRequest::new(language, source) };
+        let request = CellRequest {
+            colors: Some(false),
+            ..CellRequest::new(language, source)
+        };
         self.session.execute(request).unwrap()
     }
 
@@ -219,6 +222,12 @@ pub(crate) fn gone(pid: u32) {
         assert!(Instant::now() < deadline, "process {pid} lives on");
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+pub(crate) fn signal(pid: u32, signal: i32) {
+    let pid = i32::try_from(pid).unwrap();
+    // SAFETY: kill touches no memory; the process is a child of this test.
+    assert_eq!(unsafe { libc::kill(pid, signal) }, 0);
 }
 
 /// The socket directories of this process.

@@ -1,0 +1,78 @@
+//! What outlives this program by a moment, to end what it leaves behind.
+//!
+//! When a front end is killed, the system ends its children, but not what those have started. So a small process
+//! holds the other end of a pipe, knows the children's groups, and kills them when the pipe ends.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::Pid;
+
+/// Each line names all groups that there are. Signals of the terminal are not for this process.
+const SCRIPT: &str = "trap '' HUP INT QUIT TERM
+while read -r line; do groups=$line; done
+for group in $groups; do kill -KILL \"-$group\"; done";
+
+/// The process, and the groups that it knows. Without a shell there is none, and killed front ends leave more behind.
+#[derive(Debug, Default)]
+pub(crate) struct Guard(RefCell<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    shell: Option<Child>,
+    groups: BTreeSet<i32>,
+}
+
+impl Guard {
+    pub(crate) fn start() -> Guard {
+        let shell = Command::new("/bin/sh")
+            .args(["-c", SCRIPT])
+            .current_dir("/")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn();
+        Guard(RefCell::new(State {
+            shell: shell.ok(),
+            groups: BTreeSet::new(),
+        }))
+    }
+
+    pub(super) fn add(&self, group: Pid) {
+        let mut state = self.0.borrow_mut();
+        state.groups.insert(group.as_raw_nonzero().get());
+        state.tell();
+    }
+
+    pub(super) fn remove(&self, group: Pid) {
+        let mut state = self.0.borrow_mut();
+        if state.groups.remove(&group.as_raw_nonzero().get()) {
+            state.tell();
+        }
+    }
+}
+
+impl State {
+    fn tell(&mut self) {
+        let Some(pipe) = self.shell.as_mut().and_then(|shell| shell.stdin.as_mut()) else {
+            return;
+        };
+        let groups: Vec<String> = self.groups.iter().map(i32::to_string).collect();
+        // The shell may have been killed; then there is no guard.
+        let _ = writeln!(pipe, "{}", groups.join(" "));
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        if let Some(shell) = &mut self.shell {
+            drop(shell.stdin.take());
+            // It ends as soon as the pipe does.
+            let _ = shell.wait();
+        }
+    }
+}
