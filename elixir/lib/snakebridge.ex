@@ -313,11 +313,8 @@ defmodule SnakeBridge do
   @spec steps(target(), [tuple()], keyword()) :: result()
   def steps(target, steps, opts \\ [])
 
-  def steps(%Ref{session: session} = ref, steps, opts) do
-    if alive?(ref),
-      do: request(session, {:value, ref}, steps, opts),
-      else: {:error, Session.gone(ref)}
-  end
+  def steps(%Ref{session: session} = ref, steps, opts),
+    do: request(session, {:value, ref}, steps, [{:ref, ref} | opts])
 
   def steps(%Py{session: session}, [{:attr, name} | steps], opts),
     do: request(session, {:name, name}, steps, opts)
@@ -338,24 +335,9 @@ defmodule SnakeBridge do
   @spec steps!(target(), [tuple()], keyword()) :: term()
   def steps!(target, steps, opts \\ []), do: unwrap!(steps(target, steps, opts))
 
-  defp request(session, target, steps, []), do: Lane.request(session, :do, {target, steps, %{}})
-
   defp request(session, target, steps, opts) do
     wire = if as = opts[:as], do: %{as: as}, else: %{}
-    Lane.request(session, :do, {target, steps, wire}, Keyword.take(opts, [:timeout]))
-  end
-
-  # A ref of a worker that has died must not start the next one, and a lane may be older than the ref.
-  defp alive?(%Ref{session: session, worker: worker}) do
-    case Lane.generation(session) do
-      ^worker ->
-        true
-
-      lane ->
-        alive? = Session.attached(session) == worker
-        if alive? and lane != nil, do: Lane.close(session)
-        alive?
-    end
+    Lane.request(session, :do, {target, steps, wire}, opts)
   end
 
   # --- helpers ---

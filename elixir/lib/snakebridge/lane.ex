@@ -34,18 +34,31 @@ defmodule SnakeBridge.Lane do
     :ok
   end
 
-  @doc "Asks the worker and waits for the answer. `timeout:` is in milliseconds; after it the lane is closed."
+  @doc """
+  Asks the worker and waits for the answer.
+
+  `timeout:` is in milliseconds; after it the lane is closed.
+  `ref:` is a ref whose worker is to be asked, and no other: where that one has ended, no new one is started.
+  """
   @spec request(Session.t(), atom(), term(), keyword()) :: {:ok, term()} | {:error, Exception.t()}
   def request(session, op, body, opts \\ []) do
     deadline = deadline(opts)
 
-    with {:ok, lane} <- lane(session) do
+    with {:ok, lane} <- lane(session, opts[:ref]) do
       case Socket.send(lane.socket, {:req, lane.depth, op, body}) do
-        :ok -> await(lane, lane.depth, deadline)
-        {:error, :emsgsize} -> {:error, %BridgeError{reason: :too_deep, message: Socket.describe(:emsgsize)}}
+        :ok ->
+          await(lane, lane.depth, deadline)
+
+        {:error, :emsgsize} ->
+          {:error, %BridgeError{reason: :too_deep, message: Socket.describe(:emsgsize)}}
+
         # The worker died since the last call, so it has seen nothing of this one: the next worker gets it.
-        {:error, _} when lane.depth == 1 and lane.feeder == nil -> again(lane, op, body, deadline)
-        {:error, reason} -> lost(lane, reason)
+        {:error, _} when lane.depth == 1 and lane.feeder == nil ->
+          close(session)
+          request(session, op, body, opts)
+
+        {:error, reason} ->
+          lost(lane, reason)
       end
     end
   end
@@ -89,10 +102,22 @@ defmodule SnakeBridge.Lane do
 
   # --- opening ---
 
-  defp lane(session) do
-    case Process.get({__MODULE__, session}) do
-      nil -> open(session)
-      lane -> {:ok, lane}
+  defp lane(session, ref) do
+    case {Process.get({__MODULE__, session}), ref} do
+      {nil, nil} -> open(session)
+      {%{} = lane, nil} -> {:ok, lane}
+      {%{generation: same} = lane, %{worker: same}} -> {:ok, lane}
+      {_, ref} -> lane_to(session, ref)
+    end
+  end
+
+  # A lane may be older than the ref: of a worker that has died meanwhile.
+  defp lane_to(session, ref) do
+    if Session.attached(session) == ref.worker do
+      close(session)
+      open(session)
+    else
+      {:error, Session.gone(ref)}
     end
   end
 
@@ -128,17 +153,6 @@ defmodule SnakeBridge.Lane do
 
   defp unreachable(worker, reason),
     do: "Python worker #{worker.generation} cannot be reached: #{Socket.describe(reason)}"
-
-  defp again(lane, op, body, deadline) do
-    close(lane.session)
-
-    with {:ok, lane} <- lane(lane.session) do
-      case Socket.send(lane.socket, {:req, lane.depth, op, body}) do
-        :ok -> await(lane, lane.depth, deadline)
-        {:error, reason} -> lost(lane, reason)
-      end
-    end
-  end
 
   # --- waiting ---
 

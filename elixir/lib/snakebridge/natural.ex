@@ -54,14 +54,20 @@ defmodule SnakeBridge.Natural do
   """
   @spec rewrite(Macro.t(), Macro.Env.t()) :: Macro.t()
   def rewrite(quoted, env) do
-    {statements, _} =
-      quoted
-      |> spelling()
-      |> statements()
-      |> Enum.map_reduce({:elixir_env.env_to_ex(env), env}, &statement/2)
-
+    {_, state} = statement(bitwise(env), {:elixir_env.env_to_ex(env), env})
+    {statements, _} = quoted |> spelling() |> statements() |> Enum.map_reduce(state, &statement/2)
     {:__block__, [], statements}
   end
+
+  # `a &&& b` and its like are operators of Python too, but nothing that Elixir knows without an import.
+  defp bitwise(env) do
+    operators = for operator <- operators(), Macro.Env.lookup_import(env, operator) == [], do: operator
+    quote do: import(Bitwise, only: unquote(operators))
+  end
+
+  @doc "The operators that natural syntax imports from `Bitwise`."
+  @spec operators() :: keyword(arity())
+  def operators, do: [&&&: 2, |||: 2, "^^^": 2, "~~~": 1, <<<: 2, >>>: 2]
 
   defp statements({:__block__, _, statements}), do: Enum.flat_map(statements, &statements/1)
   defp statements(statement), do: [statement]

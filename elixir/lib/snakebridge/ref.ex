@@ -119,20 +119,17 @@ defmodule SnakeBridge.Ref do
   @spec repr(t()) :: String.t()
   def repr(%__MODULE__{} = ref) do
     steps = [{:fun, :repr}, {:slice, nil, @repr_length + 1, nil}]
+    body = {{:value, ref}, steps, %{as: :value}}
 
-    with true <- reachable?(ref),
-         {:ok, text} when is_binary(text) <-
-           Lane.request(ref.session, :do, {{:value, ref}, steps, %{as: :value}}, timeout: @repr_ms) do
-      if String.length(text) > @repr_length, do: String.slice(text, 0, @repr_length) <> "...", else: text
-    else
-      _ -> "#{ref.type}#{fate(ref)}"
+    case Lane.request(ref.session, :do, body, timeout: @repr_ms, ref: ref) do
+      {:ok, text} when is_binary(text) ->
+        if String.length(text) > @repr_length, do: String.slice(text, 0, @repr_length) <> "...", else: text
+
+      _ ->
+        ref.type <> fate(ref)
     end
   rescue
     _ -> ref.type
-  end
-
-  defp reachable?(ref) do
-    (Lane.generation(ref.session) || Session.attached(ref.session)) == ref.worker
   end
 
   defp fate(ref) do

@@ -6,7 +6,7 @@ defmodule SnakeBridge.Natural.Runtime do
   This module rewrites nothing, and is not meant to be called by hand: `SnakeBridge` has functions for that.
   """
 
-  alias SnakeBridge.{Py, Ref}
+  alias SnakeBridge.{Fault, Py, PythonError, Ref}
 
   @type step ::
           {:field, atom()}
@@ -141,7 +141,36 @@ defmodule SnakeBridge.Natural.Runtime do
 
   defp binary(name, a, b), do: SnakeBridge.operator!(a, Map.get(@operators, name, name), b)
 
-  defp python(base, steps), do: SnakeBridge.steps!(base, Enum.map(steps, &wire/1))
+  defp python(base, steps) do
+    case SnakeBridge.steps(base, Enum.map(steps, &wire/1)) do
+      {:ok, value} ->
+        value
+
+      {:error, error} ->
+        case formatted(base, steps, error) do
+          {:ok, steps} -> python(base, steps)
+          :error -> Fault.reraise!(error)
+        end
+    end
+  end
+
+  # The formatter takes `df.T` for a module and makes `df.T.shape` into `df.T.shape()`: an attribute after a capitalised
+  # name that cannot be called was meant to be read.
+  defp formatted(base, steps, %PythonError{class: "TypeError", traceback: [], step: step})
+       when is_integer(step) do
+    at = if is_struct(base, Py), do: step + 1, else: step
+
+    with {before, [{:invoke, name, []} | rest]} <- Enum.split(steps, at),
+         {:field, last} <- List.last(before),
+         <<first, _::binary>> when first in ?A..?Z <- Atom.to_string(last),
+         true <- Enum.all?(before, &match?({:field, _}, &1)) do
+      {:ok, before ++ [{:field, name} | rest]}
+    else
+      _ -> :error
+    end
+  end
+
+  defp formatted(_, _, _), do: :error
 
   defp wire({:field, name}), do: {:attr, Atom.to_string(name)}
   defp wire({:invoke, name, args}), do: {:method, Atom.to_string(name), args, []}
