@@ -53,12 +53,13 @@ defmodule SnakeBridge.Lane do
           {:error, %BridgeError{reason: :too_deep, message: Socket.describe(:emsgsize)}}
 
         # The worker died since the last call, so it has seen nothing of this one: the next worker gets it.
-        {:error, _} when lane.depth == 1 and lane.feeder == nil ->
-          close(session)
-          request(session, op, body, opts)
-
         {:error, reason} ->
-          lost(lane, reason)
+          if lane.depth == 1 and lane.feeder == nil and opts[:again] == nil do
+            close(session)
+            request(session, op, body, [{:again, true} | opts])
+          else
+            lost(lane, reason)
+          end
       end
     end
   end

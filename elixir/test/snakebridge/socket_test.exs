@@ -1,0 +1,174 @@
+defmodule SnakeBridge.SocketTest do
+  @moduledoc "Frames over real sockets; the golden files of the protocol."
+  use ExUnit.Case, async: true
+
+  alias SnakeBridge.{BridgeError, Socket, TestJSON}
+
+  @golden Path.expand("../../../tests/golden/frames", __DIR__)
+
+  setup do
+    folder = Path.join(System.tmp_dir!(), "sb-test-#{System.unique_integer([:positive])}")
+    File.mkdir!(folder)
+    on_exit(fn -> File.rm_rf!(folder) end)
+    path = Path.join(folder, "s")
+    {:ok, listener} = Socket.listen(path)
+    {:ok, near} = Socket.connect(path)
+    {:ok, far} = Socket.accept(listener, 1_000)
+    %{near: near, far: far}
+  end
+
+  defp bytes(%{port: port}, bytes), do: :ok = :gen_tcp.send(port, bytes)
+
+  defp manifest, do: @golden |> Path.join("manifest.json") |> File.read!() |> TestJSON.decode!()
+
+  # The notation of the manifest.
+  defp term(%{"atom" => name}), do: String.to_atom(name)
+  defp term(%{"int" => digits}), do: String.to_integer(digits)
+  defp term(%{"float" => number}), do: number / 1
+  defp term(%{"bytes" => hex}), do: Base.decode16!(hex, case: :lower)
+  defp term(%{"tuple" => items}), do: items |> term() |> List.to_tuple()
+  defp term(%{"map" => pairs}), do: Map.new(pairs, fn [key, value] -> {term(key), term(value)} end)
+  defp term(%{"opaque" => hex}), do: :erlang.binary_to_term(<<131>> <> Base.decode16!(hex, case: :lower))
+  defp term(list) when is_list(list), do: Enum.map(list, &term/1)
+  defp term(other), do: other
+
+  test "every golden frame is read as the manifest says, and written so that it is read the same", context do
+    messages = manifest()["messages"]
+    assert length(messages) > 50
+
+    Enum.reduce(messages, {context.near, context.far}, fn message, {near, far} ->
+      expected = term(message["term"])
+      bytes(near, File.read!(Path.join(@golden, message["file"])))
+      assert {:ok, ^expected, far} = Socket.recv(far, 1_000)
+      :ok = Socket.send(far, expected)
+      assert {:ok, ^expected, near} = Socket.recv(near, 1_000)
+      {near, far}
+    end)
+  end
+
+  test "malformed golden frames are reported, or end the connection", %{near: near, far: far} do
+    for %{"reaction" => reaction, "file" => file} <- manifest()["malformed"],
+        file != "bad_end_inside.frame",
+        reduce: far do
+      far ->
+        bytes(near, File.read!(Path.join(@golden, file)))
+
+        case reaction do
+          "close" ->
+            assert {:error, {:too_long, _}} = Socket.recv(far, 1_000)
+            far
+
+          # What is wrong with an answerable request is for those who know the messages.
+          "answer" ->
+            assert {kind, _, far} = Socket.recv(far, 1_000)
+            assert kind in [:ok, :malformed]
+            far
+
+          "report" ->
+            assert {kind, _, far} = Socket.recv(far, 1_000)
+            assert kind in [:ok, :malformed]
+            far
+        end
+    end
+  end
+
+  test "frames arrive whole, however they are cut", %{near: near, far: far} do
+    frames = for term <- [:a, {1, "two"}, Enum.to_list(1..500)], do: :erlang.term_to_binary(term)
+    stream = for(body <- frames, into: <<>>, do: <<byte_size(body)::32, body::binary>>)
+
+    for size <- [1, 3, 5, 100, byte_size(stream)], reduce: far do
+      far ->
+        spawn_link(fn -> for <<part::binary-size(size) <- stream>>, do: bytes(near, part) end)
+        whole = div(byte_size(stream), size) * size
+
+        spawn_link(fn ->
+          Process.sleep(20) && bytes(near, binary_part(stream, whole, byte_size(stream) - whole))
+        end)
+
+        assert {:ok, :a, far} = Socket.recv(far, 2_000)
+        assert {:ok, {1, "two"}, far} = Socket.recv(far, 2_000)
+        assert {:ok, [1 | _], far} = Socket.recv(far, 2_000)
+        far
+    end
+  end
+
+  test "the same as messages", %{near: near, far: far} do
+    body = :erlang.term_to_binary(%{text: String.duplicate("x", 300_000)})
+    stream = for(_ <- 1..3, into: <<>>, do: <<byte_size(body)::32, body::binary>>)
+    :ok = Socket.active(far)
+    spawn_link(fn -> for part <- chunks(stream, 70_001), do: bytes(near, part) end)
+    assert {frames, far} = collect(far, 3, [])
+    assert [{:ok, %{text: text}}, _, _] = frames
+    assert byte_size(text) == 300_000
+    bytes(near, <<5::32, "junk!">>)
+    assert {[{:malformed, _}], far} = collect(far, 1, [])
+    Socket.close(near)
+    assert_receive {:tcp_closed, _} = message
+    assert Socket.message(far, message) == {:closed, :closed}
+    assert Socket.message(far, :other) == :unknown
+  end
+
+  defp chunks(<<>>, _), do: []
+  defp chunks(bytes, size) when byte_size(bytes) <= size, do: [bytes]
+
+  defp chunks(bytes, size),
+    do: [binary_part(bytes, 0, size) | chunks(binary_part(bytes, size, byte_size(bytes) - size), size)]
+
+  defp collect(socket, wanted, frames) when length(frames) >= wanted, do: {frames, socket}
+
+  defp collect(socket, wanted, frames) do
+    receive do
+      message ->
+        assert {:ok, more, socket} = Socket.message(socket, message)
+        collect(socket, wanted, frames ++ more)
+    after
+      2_000 -> flunk("only #{length(frames)} frames came")
+    end
+  end
+
+  test "a frame of more than 64 MB passes", %{near: near, far: far} do
+    big = :binary.copy("x", 70_000_000)
+    spawn_link(fn -> :ok = Socket.send(near, {:big, big}) end)
+    assert {:ok, {:big, got}, _} = Socket.recv(far, 20_000)
+    assert byte_size(got) == 70_000_000
+  end
+
+  test "the end inside a frame, and a close from elsewhere, end the wait", %{near: near, far: far} do
+    waiting = Task.async(fn -> Socket.recv(far) end)
+    bytes(near, <<100::32, "part">>)
+    Socket.close(near)
+    assert {:error, :closed} = Task.await(waiting)
+
+    {near, far} = pair()
+    waiting = Task.async(fn -> Socket.recv(far) end)
+    Process.sleep(20)
+    Socket.close(far)
+    assert {:error, _} = Task.await(waiting, 1_000)
+    assert {:error, _} = Socket.send(far, :x)
+    _ = near
+  end
+
+  defp pair do
+    path = Path.join(System.tmp_dir!(), "sb-pair-#{System.unique_integer([:positive])}")
+    {:ok, listener} = Socket.listen(path)
+    {:ok, near} = Socket.connect(path)
+    {:ok, far} = Socket.accept(listener, 1_000)
+    File.rm!(path)
+    {near, far}
+  end
+
+  test "hello: the same version, another one, nonsense", %{near: near, far: far} do
+    accept = Task.async(fn -> Socket.answer_hello(far, %{peer: :host}) end)
+    assert {:ok, %{peer: :host}, near} = Socket.hello(near, %{peer: :beam})
+    assert {:ok, %{peer: :beam}, far} = Task.await(accept)
+
+    accept = Task.async(fn -> Socket.answer_hello(far, %{peer: :host}) end)
+    :ok = Socket.send(near, {:hello, 99, %{}})
+    assert {:error, %BridgeError{reason: :version} = error} = Task.await(accept)
+    assert Exception.message(error) =~ "hint: reinstall"
+    assert {:ok, {:error, 0, {:bridge, :version, _, _}}, near} = Socket.recv(near)
+
+    :ok = Socket.send(far, {:error, 0, {:bridge, :version, "no", "hint"}})
+    assert {:error, %BridgeError{message: "no", hint: "hint"}} = Socket.hello(near, %{})
+  end
+end

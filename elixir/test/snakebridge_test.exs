@@ -1,0 +1,9 @@
+defmodule SnakeBridgeTest do
+  use ExUnit.Case, async: true
+
+  doctest SnakeBridge
+  doctest SnakeBridge.Marshal
+  doctest SnakeBridge.Natural
+  doctest SnakeBridge.Ref
+  doctest SnakeBridge.Complex
+end
