@@ -14,6 +14,7 @@ mod control;
 mod engine;
 mod names;
 mod shared;
+mod sink;
 mod start;
 
 use std::path::PathBuf;
@@ -158,6 +159,21 @@ impl Children {
 
 /// A handle on a running session; clones are handles on the same one. The session ends with [`Session::shutdown`],
 /// or when the last handle is dropped.
+///
+/// ```no_run
+/// use bridge_core::session::{CellRequest, Config, Event, Language, Session};
+///
+/// let (session, _late) = Session::start(Config::new("."))?;
+/// session.execute(CellRequest::new(Language::Elixir, "xs = [1, 2, 3]"))?;
+/// let mut cell = session.execute(CellRequest::new(Language::Python, "sum(xs)"))?;
+/// while let Some(event) = cell.events.wait() {
+///     if let Event::Result { data, .. } = event {
+///         assert_eq!(data.text("text/plain"), Some("6"));
+///     }
+/// }
+/// session.shutdown().wait()?;
+/// # Ok::<(), bridge_core::error::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Session {
     commands: mpsc::UnboundedSender<Command>,

@@ -30,11 +30,15 @@ impl Directory {
     /// Makes one in `$XDG_RUNTIME_DIR` or `/tmp`, and removes what sessions that were killed left there.
     pub(crate) fn create() -> Result<Directory> {
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-        let base = runtime
-            .filter(|base| base.is_dir() && fits(base))
-            .unwrap_or_else(|| "/tmp".into());
-        remove_stale(&base);
-        Directory::create_in(&base)
+        let own = runtime.filter(|base| fits(base)).map(|base| {
+            remove_stale(&base);
+            Directory::create_in(&base)
+        });
+        if let Some(Ok(directory)) = own {
+            return Ok(directory);
+        }
+        remove_stale("/tmp".as_ref());
+        Directory::create_in("/tmp".as_ref())
     }
 
     fn create_in(base: &Path) -> Result<Directory> {

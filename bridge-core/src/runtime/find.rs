@@ -116,10 +116,11 @@ impl<'a> Search<'a> {
             path,
             origin: origin.to_owned(),
         };
-        if named.components().count() == 1 && !named.is_dir() {
-            if let Some(found) = self.on_path(named) {
-                return Ok(interpreter(found.path));
-            }
+        if named.components().count() == 1
+            && !named.is_dir()
+            && let Some(found) = self.on_path(named)
+        {
+            return Ok(interpreter(found.path));
         }
         // Children may run in another directory than we do.
         let path = std::path::absolute(named).unwrap_or_else(|_| named.to_owned());

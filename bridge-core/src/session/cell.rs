@@ -1,11 +1,10 @@
 //! Running one cell: from the queue to its last event, whatever becomes of the child meanwhile.
 
 use std::cell::Cell;
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -13,6 +12,7 @@ use super::child::{Ending, Live, Order};
 use super::control::{misunderstanding, title, unknown};
 use super::event::Heard;
 use super::shared::{Current, Inbox, Shared};
+use super::sink::Sink;
 use super::{CellRequest, Event, LateEvent};
 use crate::error::{Error, Hint};
 use crate::language::Language;
@@ -255,7 +255,7 @@ impl Running<'_> {
                     Some(Inbox::Answer(_)) => {}
                     Some(Inbox::End) | None => return Err(End::failed("SessionEnded", &Error::Ended)),
                 },
-                () = self.sink.flush(self.shared), if !self.sink.waiting.is_empty() => {}
+                () = self.sink.flush(self.shared), if !self.sink.is_empty() => {}
             }
         }
     }
@@ -279,7 +279,7 @@ impl Running<'_> {
             };
             tokio::select! {
                 biased;
-                _ = ended.wait_for(Option::is_some) => {
+                () = some(&mut ended) => {
                     let ending = live.ended.borrow().clone();
                     // What it had sent before it died comes first, even its answer.
                     while connected && let Ok(Ok(message)) = timeout(LAST_WORDS, reader.next()).await {
@@ -296,8 +296,8 @@ impl Running<'_> {
                     Some(Inbox::End) | None => return End::failed("SessionEnded", &Error::Ended),
                 },
                 () = patience => self.lose_patience(live).await,
-                () = self.sink.flush(self.shared), if !self.sink.waiting.is_empty() => {}
-                message = reader.next(), if connected && self.sink.waiting.is_empty() => match message {
+                () = self.sink.flush(self.shared), if !self.sink.is_empty() => {}
+                message = reader.next(), if connected && self.sink.is_empty() => match message {
                     Ok(message) => {
                         if let Some(end) = self.take(live, id, message, writer) {
                             return end;
@@ -375,10 +375,7 @@ impl Running<'_> {
                 let cell = event.cell();
                 let Heard { event, problem } = event.into();
                 if cell.is_some_and(|cell| cell != self.number) {
-                    self.shared.recorder.borrow_mut().late(cell, &event);
-                    self.sink
-                        .waiting
-                        .push_back(Waiting::Late(LateEvent { cell, event }));
+                    self.sink.push_late(self.shared, LateEvent { cell, event });
                 } else {
                     self.emit(event);
                 }
@@ -453,7 +450,7 @@ impl Running<'_> {
 
     async fn lose_patience(&mut self, live: &Rc<Live>) {
         let grace = self.shared.config.grace;
-        if !self.sink.waiting.is_empty() {
+        if !self.sink.is_empty() {
             // It may well have stopped: what it said is still to be read.
             self.stop = Stop::Asked(Instant::now() + grace);
             return;
@@ -535,6 +532,10 @@ impl Running<'_> {
     }
 }
 
+async fn some(ended: &mut watch::Receiver<Option<Ending>>) {
+    let _ = ended.wait_for(Option::is_some).await;
+}
+
 /// Asks a child to stop a cell, until it has or the grace time is over.
 async fn ask_to_stop(current: Rc<Current>, live: Rc<Live>, grace: Duration) {
     let deadline = Instant::now() + grace;
@@ -550,51 +551,4 @@ async fn ask_to_stop(current: Rc<Current>, live: Rc<Live>, grace: Duration) {
 fn send_error(writer: &MessageWriter, id: i64, failure: Failure) {
     // What the host itself says can be encoded.
     let _ = writer.send(&Message::Error { id, failure });
-}
-
-/// Events on their way to who reads them. While any wait, nothing is read from the child.
-struct Sink {
-    events: mpsc::Sender<Event>,
-    waiting: VecDeque<Waiting>,
-}
-
-enum Waiting {
-    Own(Event),
-    /// Output of an earlier cell.
-    Late(LateEvent),
-}
-
-impl Sink {
-    fn new(events: mpsc::Sender<Event>) -> Sink {
-        Sink {
-            events,
-            waiting: VecDeque::new(),
-        }
-    }
-
-    fn push(&mut self, shared: &Shared, event: Event) {
-        shared.recorder.borrow_mut().event(&event);
-        self.waiting.push_back(Waiting::Own(event));
-    }
-
-    /// Hands all over. May be dropped and called again.
-    async fn flush(&mut self, shared: &Shared) {
-        while let Some(next) = self.waiting.front() {
-            match next {
-                Waiting::Own(_) => {
-                    let permit = self.events.reserve().await;
-                    // An error: nobody wants them.
-                    if let (Some(Waiting::Own(event)), Ok(permit)) = (self.waiting.pop_front(), permit) {
-                        permit.send(event);
-                    }
-                }
-                Waiting::Late(_) => {
-                    let permit = shared.late().reserve().await;
-                    if let (Some(Waiting::Late(event)), Ok(permit)) = (self.waiting.pop_front(), permit) {
-                        permit.send(event);
-                    }
-                }
-            }
-        }
-    }
 }

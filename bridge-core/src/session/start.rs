@@ -25,7 +25,7 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// What came of it.
 pub(super) enum Started {
-    Up(Process, Output, Parts),
+    Up(Process, Output, Box<Parts>),
     Failed(Error),
     /// It was called off, for good or to begin again.
     Stopped(oneshot::Sender<()>),
@@ -127,7 +127,7 @@ pub(super) async fn start(
                     parts.take(shared, language, generation, connection);
                 }
                 if parts.are_complete() {
-                    return Started::Up(process, output, parts);
+                    return Started::Up(process, output, Box::new(parts));
                 }
             }
             order = orders.recv() => {

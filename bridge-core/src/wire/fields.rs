@@ -49,12 +49,12 @@ impl<'a> Fields<'a> {
 
     /// A text.
     pub fn text(&self, name: &str) -> Result<String, Error> {
-        self.required(name).and_then(|term| self.to_text(name, term))
+        self.required(name).and_then(|term| self.text_of(name, term))
     }
 
     /// A text, or nothing.
     pub fn optional_text(&self, name: &str) -> Result<Option<String>, Error> {
-        self.get(name).map(|term| self.to_text(name, term)).transpose()
+        self.get(name).map(|term| self.text_of(name, term)).transpose()
     }
 
     /// An atom.
@@ -97,7 +97,7 @@ impl<'a> Fields<'a> {
     pub fn texts(&self, name: &str) -> Result<Vec<String>, Error> {
         self.list(name)?
             .iter()
-            .map(|term| self.to_text(name, term))
+            .map(|term| self.text_of(name, term))
             .collect()
     }
 
@@ -108,13 +108,13 @@ impl<'a> Fields<'a> {
         };
         let map = term.as_map().ok_or_else(|| self.wrong(name, "a map", term))?;
         let pair = |(key, value): (&Term, &Term)| match value.as_binary() {
-            Some(bytes) => Ok((self.to_text(name, key)?, bytes.to_vec())),
+            Some(bytes) => Ok((self.text_of(name, key)?, bytes.to_vec())),
             None => Err(self.wrong(name, "a map to binaries", value)),
         };
         map.iter().map(pair).collect()
     }
 
-    fn to_text(&self, name: &str, term: &Term) -> Result<String, Error> {
+    fn text_of(self, name: &str, term: &Term) -> Result<String, Error> {
         term.as_str()
             .map(str::to_owned)
             .ok_or_else(|| self.wrong(name, "text", term))
