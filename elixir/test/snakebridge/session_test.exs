@@ -177,14 +177,19 @@ defmodule SnakeBridge.SessionTest do
       list = SnakeBridge.call!("builtins", "list", [[]], [], as: :ref)
       ident = fn -> SnakeBridge.call!("threading", "get_ident") end
 
-      threads =
+      # All live at once: a thread's number may be given again after its end.
+      tasks =
         for n <- 1..4 do
           Task.async(fn ->
             SnakeBridge.method!(list, "append", [n])
-            {ident.(), ident.()}
+            threads = {ident.(), ident.()}
+            receive do: (:end -> threads)
           end)
         end
-        |> Task.await_many()
+
+      wait_until(fn -> SnakeBridge.method!(list, "__len__") == 4 end)
+      for task <- tasks, do: send(task.pid, :end)
+      threads = Task.await_many(tasks)
 
       assert Enum.all?(threads, fn {a, b} -> a == b end)
       assert threads |> Enum.uniq() |> length() == 4
