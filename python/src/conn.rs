@@ -142,6 +142,9 @@ impl Conn {
         }
         out.queued += frame.len() - from;
         out.queue.push_back(std::mem::take(frame));
+        drop(out);
+        // Whoever does not wait for the rest to go relies on the I/O thread.
+        crate::io::wake();
         false
     }
 

@@ -211,9 +211,14 @@ impl Lane {
     /// Sends a message and waits until the socket has taken it.
     pub(crate) fn send(&self, message: &mut Vec<u8>) {
         if !self.conn.send(message) {
-            while self.conn.is_stuck() && !self.conn.is_closed() {
-                self.conn.wait_to_send(Duration::from_millis(200));
-            }
+            self.finish_sending();
+        }
+    }
+
+    /// Waits until the socket has taken all that was sent.
+    pub(crate) fn finish_sending(&self) {
+        while self.conn.is_stuck() && !self.conn.is_closed() {
+            self.conn.wait_to_send(Duration::from_millis(200));
         }
     }
 }

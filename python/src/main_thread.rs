@@ -111,6 +111,7 @@ pub(crate) fn poll(py: Python<'_>, fd: i32, timeout: Option<f64>) -> PyResult<bo
     };
     let deadline = timeout
         .and_then(|seconds| Instant::now().checked_add(Duration::try_from_secs_f64(seconds.max(0.0)).ok()?));
+    let work = LoopWork::of_running_loop(py);
     let mut buffer = Vec::new();
     loop {
         let lanes = current_lanes();
@@ -127,9 +128,49 @@ pub(crate) fn poll(py: Python<'_>, fd: i32, timeout: Option<f64>) -> PyResult<bo
             }
         }
         // After a signal or a waking the loop looks whether its handler, or the end of a cell, left it something.
-        if ready.event_loop || ready.woken || deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+        let served = !ready.lanes.is_empty();
+        if ready.event_loop
+            || ready.woken
+            || (served && work.as_ref().is_none_or(|work| work.has_grown(py)))
+            || deadline.is_some_and(|deadline| deadline <= Instant::now())
+        {
             return Ok(ready.event_loop);
         }
+    }
+}
+
+/// What the event loop has to do, to see whether a request that was served gave it more: it would not look by itself.
+struct LoopWork {
+    ready: Py<PyAny>,
+    scheduled: Py<PyAny>,
+    timers: usize,
+}
+
+impl LoopWork {
+    /// None where the loop does not tell; then it is given a turn after each request.
+    fn of_running_loop(py: Python<'_>) -> Option<Self> {
+        let event_loop = py
+            .import(intern!(py, "asyncio"))
+            .ok()?
+            .call_method0(intern!(py, "get_running_loop"))
+            .ok()?;
+        let scheduled = event_loop.getattr(intern!(py, "_scheduled")).ok()?;
+        let timers = scheduled.len().ok()?;
+        let ready = event_loop.getattr(intern!(py, "_ready")).ok()?.unbind();
+        Some(LoopWork {
+            ready,
+            scheduled: scheduled.unbind(),
+            timers,
+        })
+    }
+
+    fn has_grown(&self, py: Python<'_>) -> bool {
+        self.ready.bind(py).is_truthy().unwrap_or(true)
+            || self
+                .scheduled
+                .bind(py)
+                .len()
+                .map_or(true, |timers| timers != self.timers)
     }
 }
 
@@ -219,7 +260,7 @@ fn serve(py: Python<'_>, worker: &Worker, lane: &Arc<Lane>, buffer: &mut Vec<u8>
                 lane.reuse(frame);
                 lanes::end_forked_child(py);
                 if !answer.is_empty() && !lane.conn.send(&mut answer) {
-                    py.detach(|| lane.send(&mut answer));
+                    py.detach(|| lane.finish_sending());
                 }
                 *buffer = answer;
             }

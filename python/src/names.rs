@@ -110,13 +110,7 @@ pub(crate) fn apply(py: Python<'_>, worker: &Worker, source: &str) -> PyResult<(
     for (name, what) in written {
         match what {
             Written::Value(term) => {
-                let value = decode_value(py, &worker.refs, &mut Reader::fragment(&term));
-                // What Python cannot hold is there all the same, as a term that can be handed back.
-                let value = match value {
-                    Ok(value) => value,
-                    Err(_) => Bound::new(py, ElixirTerm::new(&term))?.into_any(),
-                };
-                put(globals, &name, value)?;
+                put(globals, &name, held(py, worker, &term)?)?;
             }
             Written::Lazy => {
                 // Python's older value must not be taken for Elixir's.
@@ -130,6 +124,14 @@ pub(crate) fn apply(py: Python<'_>, worker: &Worker, source: &str) -> PyResult<(
         fetch(py, globals, &wanted)?;
     }
     Ok(())
+}
+
+/// A value of Elixir. What Python cannot hold is there all the same, as a term that can be handed back.
+fn held<'py>(py: Python<'py>, worker: &Worker, term: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+    match decode_value(py, &worker.refs, &mut Reader::fragment(term)) {
+        Ok(value) => Ok(value),
+        Err(_) => Ok(Bound::new(py, ElixirTerm::new(term))?.into_any()),
+    }
 }
 
 fn fetch(py: Python<'_>, globals: &Bound<'_, PyDict>, names: &[String]) -> PyResult<()> {
@@ -292,10 +294,35 @@ pub(crate) struct Globals<'a>(pub(crate) &'a Worker);
 
 impl Names for Globals<'_> {
     fn find<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+        take_in(py, self.0, name)?;
         let key = PyString::intern(py, name);
         if let Some(value) = self.0.globals.bind(py).get_item(&key)? {
             return Ok(Some(value));
         }
         py.import(intern!(py, "builtins"))?.getattr_opt(key)
+    }
+}
+
+/// Puts one name into the globals if Elixir has written it and no cell of Python has run since.
+fn take_in(py: Python<'_>, worker: &Worker, name: &str) -> PyResult<()> {
+    let written = {
+        let mut table = table();
+        let Some(table) = table.as_mut() else {
+            return Ok(());
+        };
+        match table.written.remove(name) {
+            Some(Written::Lazy) => {
+                table.owned.insert(name.to_owned(), Owned::Lazy);
+                Some(Written::Lazy)
+            }
+            None if matches!(table.owned.get(name), Some(Owned::Lazy)) => Some(Written::Lazy),
+            other => other,
+        }
+    };
+    let globals = worker.globals.bind(py);
+    match written {
+        Some(Written::Value(term)) => put(globals, name, held(py, worker, &term)?),
+        Some(Written::Lazy) => fetch(py, globals, &[name.to_owned()]),
+        None => Ok(()),
     }
 }

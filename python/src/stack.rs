@@ -27,7 +27,9 @@ pub(crate) fn check(_py: Python<'_>) -> PyResult<()> {
     });
     let here = std::ptr::from_ref(&lowest) as usize;
     match lowest != 0 && here.saturating_sub(lowest) < RESERVE_BYTES {
-        true => Err(PyRecursionError::new_err("maximum recursion depth exceeded in calls between Python and Elixir")),
+        true => Err(PyRecursionError::new_err(
+            "maximum recursion depth exceeded in calls between Python and Elixir",
+        )),
         false => Ok(()),
     }
 }

@@ -18,6 +18,9 @@ from etf import Atom
 
 PACKAGE = pathlib.Path(__file__).resolve().parents[2]
 
+# The worker's interpreter, where it is not the one that runs the tests.
+PYTHON = os.environ.get("SNAKEBRIDGE_TEST_PYTHON", sys.executable)
+
 # Nothing here takes so long; a wait of that length is a hang.
 PATIENCE = 30.0
 
@@ -182,7 +185,7 @@ def text_of(events, stream="stdout"):
 class Session:
     """A worker with the host's connections; `lane()` and `beam()` add those of the BEAM."""
 
-    def __init__(self, cells=True, python=sys.executable, env=None, host_peer="host"):
+    def __init__(self, cells=True, python=PYTHON, env=None, host_peer="host"):
         self.directory = tempfile.mkdtemp(prefix="sb")
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(f"{self.directory}/host.sock")

@@ -90,7 +90,12 @@ def wrap(f):
     try: f()
     except native.ElixirError as error: raise KeyError('x') from error
 """)
-    raised = (Atom("elixir"), Atom("error"), struct_map("ArgumentError", message="bad", extra=etf.PID), "bad thing")
+    raised = (
+        Atom("elixir"),
+        Atom("error"),
+        struct_map("ArgumentError", message="bad", extra=etf.PID),
+        "bad thing",
+    )
 
     def serve(op, body):
         raise ProtocolError(raised)
@@ -158,7 +163,9 @@ def test_a_cell_opens_a_lane_and_keeps_it(session):
     events = []
     answer = session.main.answer(request, events)
     assert text_of(events) == "from elixir\n7\n"
-    shapes = {(shape[Atom("module")], shape[Atom("name")], shape[Atom("count")]) for shape in answer[Atom("calls")]}
+    shapes = {
+        (shape[Atom("module")], shape[Atom("name")], shape[Atom("count")]) for shape in answer[Atom("calls")]
+    }
     assert shapes == {(b"Enum", b"sum", 1), (b"erlang", b"system_info", 1)}
     request = session.start_cell("getattr(ex.Keyword, 'valid?')([])")
     assert lane.recv()[2:] == ("mfa", (b"Keyword", b"valid?", [[]], []))
@@ -181,7 +188,9 @@ def test_exports(session):
 
 def test_calls_of_python_within_a_callback_of_a_cell(session):
     beam = session.beam()
-    request = session.start_cell("def back(x):\n    print('in back', x)\n    return x + 1\nprint(ex.Mine.run(back))")
+    request = session.start_cell(
+        "def back(x):\n    print('in back', x)\n    return x + 1\nprint(ex.Mine.run(back))"
+    )
     lane = session.callback_lane(beam)
     _, ident, op, (_, _, [function], _) = lane.recv()
     assert op == "mfa"

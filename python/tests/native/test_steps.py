@@ -24,7 +24,10 @@ def test_targets(shared, lane):
 
 
 def test_submodules_are_imported(lane):
-    assert lane.do(module("xml"), step("attr", "dom"), step("attr", "minidom"), step("attr", "__name__")) == b"xml.dom.minidom"
+    assert (
+        lane.do(module("xml"), step("attr", "dom"), step("attr", "minidom"), step("attr", "__name__"))
+        == b"xml.dom.minidom"
+    )
     assert lane.do(module("wsgiref"), step("attr", "util"), step("attr", "__name__")) == b"wsgiref.util"
     with pytest.raises(ProtocolError) as error:
         lane.do(module("xml"), step("attr", "nix"))
@@ -103,7 +106,12 @@ def test_arguments(shared, lane):
     shared.run("def show(*args, **kwargs): return (args, kwargs)")
     assert lane.do(name("show"), call(1, "x", end=None)) == ((1, b"x"), {b"end": None})
     # A list of small integers, as Elixir writes it.
-    lane.send_bytes(b"\x83h\4w\3reqa\x63w\2doh\3" + b"h\2w\4namem\0\0\0\4show" + b"l\0\0\0\1h\3w\4callk\0\3\1\2\3jj" + b"t\0\0\0\0")
+    lane.send_bytes(
+        b"\x83h\4w\3reqa\x63w\2doh\3"
+        + b"h\2w\4namem\0\0\0\4show"
+        + b"l\0\0\0\1h\3w\4callk\0\3\1\2\3jj"
+        + b"t\0\0\0\0"
+    )
     assert lane.recv() == ("ok", 99, ((1, 2, 3), {}))
     with pytest.raises(ProtocolError) as error:
         lane.do(name("show"), (Atom("call"), [], [("a", 1), ("a", 2)]))
@@ -224,8 +232,13 @@ def test_calls_are_counted_by_shape(shared):
         lane.do(module("math"), method("sqrt", 16))
     lane.do(value([1]), method("index", 1))
     calls = lane.request("calls", 77)
-    shapes = [tuple(call[Atom(key)] for key in ("module", "name", "args", "returns", "count")) for call in calls]
-    assert shapes == [(b"builtins.list", b"index", [b"int"], b"int", 1), (b"math", b"sqrt", [b"int"], b"float", 3)]
+    shapes = [
+        tuple(call[Atom(key)] for key in ("module", "name", "args", "returns", "count")) for call in calls
+    ]
+    assert shapes == [
+        (b"builtins.list", b"index", [b"int"], b"int", 1),
+        (b"math", b"sqrt", [b"int"], b"float", 3),
+    ]
     other = shared.lane()
     other.do(module("math"), method("floor", 1.5), cell=78)
     assert [call[Atom("name")] for call in other.request("calls", 78)] == [b"floor"]

@@ -133,11 +133,16 @@ def test_a_ref_comes_back_as_the_same_object(lane):
 
 
 def test_cyclic_structures_are_refs(lane):
-    lane.do(module("builtins"), method("exec", "import builtins; builtins.c = [1]; c.append(c); builtins.d = {'me': [c, {}]}"))
+    lane.do(
+        module("builtins"),
+        method("exec", "import builtins; builtins.c = [1]; c.append(c); builtins.d = {'me': [c, {}]}"),
+    )
     assert evaluate(lane, "c")[1][0] == "$ref"
     tag, tree = evaluate(lane, "d")
     assert tree[b"me"][0][0] == "$ref"
-    lane.do(module("builtins"), method("exec", "d['me'][1]['up'] = d['me']; d['self'] = ({'deep': [[[d]]]},)"))
+    lane.do(
+        module("builtins"), method("exec", "d['me'][1]['up'] = d['me']; d['self'] = ({'deep': [[[d]]]},)")
+    )
     assert evaluate(lane, "d")[1][0] == "$ref"
     # Shared, but not cyclic.
     assert evaluate(lane, "(lambda x: [x, x, (x,)])([1])") == [[1], [1], ([1],)]
@@ -198,7 +203,10 @@ def test_limits(lane):
 
 def test_as(lane):
     assert evaluate(lane, "[1]", **{"as": "ref"})[1][0] == "$ref"
-    assert evaluate(lane, "__import__('collections').OrderedDict(a=(1, object))", **{"as": "auto"})[1][0] == "$ref"
+    assert (
+        evaluate(lane, "__import__('collections').OrderedDict(a=(1, object))", **{"as": "auto"})[1][0]
+        == "$ref"
+    )
     assert evaluate(lane, "__import__('collections').Counter('aab')", **{"as": "value"}) == {b"a": 2, b"b": 1}
     assert evaluate(lane, "[__import__('enum').IntEnum('E', 'A B').B, True]", **{"as": "value"}) == [2, True]
     assert evaluate(lane, "__import__('array').array('i', [1, 2])", **{"as": "value"}) == [1, 2]
@@ -238,7 +246,9 @@ def test_as(lane):
             "datetime.date(2024, 2, 29)",
         ),
         (
-            struct_map("Time", calendar=Atom("Elixir.Calendar.ISO"), hour=1, minute=2, second=3, microsecond=(4, 6)),
+            struct_map(
+                "Time", calendar=Atom("Elixir.Calendar.ISO"), hour=1, minute=2, second=3, microsecond=(4, 6)
+            ),
             "datetime.time(1, 2, 3, 4)",
         ),
         (struct_map("SnakeBridge.Duration", day=1, second=2, microsecond=(3, 6)), None),
@@ -252,7 +262,16 @@ def test_terms_to_python(lane, term, text):
 
 
 def naive(name="NaiveDateTime", **more):
-    fields = {"year": 2024, "month": 10, "day": 27, "hour": 2, "minute": 30, "second": 0, "microsecond": (5, 6), **more}
+    fields = {
+        "year": 2024,
+        "month": 10,
+        "day": 27,
+        "hour": 2,
+        "minute": 30,
+        "second": 0,
+        "microsecond": (5, 6),
+        **more,
+    }
     return struct_map(name, calendar=Atom("Elixir.Calendar.ISO"), **fields)
 
 
@@ -262,13 +281,17 @@ def test_datetimes_to_python(lane):
     assert "timezone.utc" in repr_of(lane, utc)
     # An hour that occurs twice: the offset says which.
     for std_offset, offset in [(3600, "+02:00"), (0, "+01:00")]:
-        paris = naive("DateTime", utc_offset=3600, std_offset=std_offset, time_zone="Europe/Paris", zone_abbr="CET")
+        paris = naive(
+            "DateTime", utc_offset=3600, std_offset=std_offset, time_zone="Europe/Paris", zone_abbr="CET"
+        )
         assert lane.do(value(paris), method("isoformat")).decode().endswith(offset)
         assert "Europe/Paris" in repr_of(lane, paris)
         assert lane.do(value(paris))[1][8:] == (3600 + std_offset, b"Europe/Paris")
     mars = naive("DateTime", utc_offset=1234, std_offset=0, time_zone="Mars/Crater", zone_abbr="MTC")
     assert lane.do(value(mars), method("tzname")) == b"MTC"
-    duration = struct_map("Duration", year=0, month=0, week=1, day=1, hour=1, minute=1, second=1, microsecond=(1, 6))
+    duration = struct_map(
+        "Duration", year=0, month=0, week=1, day=1, hour=1, minute=1, second=1, microsecond=(1, 6)
+    )
     assert lane.do(value(duration)) == ("$tagged", ("$timedelta", 8, 3661, 1))
 
 
@@ -279,7 +302,9 @@ def test_datetimes_to_python(lane):
         struct_map("MyApp.User", name="x", age=3),
         struct_map("Date", calendar=Atom("Elixir.Mine"), year=1, month=1, day=1),
         struct_map("Date", calendar=Atom("Elixir.Calendar.ISO"), year=12024, month=1, day=1),
-        struct_map("Duration", year=1, month=0, week=0, day=0, hour=0, minute=0, second=0, microsecond=(0, 0)),
+        struct_map(
+            "Duration", year=1, month=0, week=0, day=0, hour=0, minute=0, second=0, microsecond=(0, 0)
+        ),
         etf.export("Elixir.Enum", "map", 2),
         struct_map("MyApp.Odd", keys={(): Raw(b"l\0\0\0\1a\1a\2")}),
     ],
@@ -355,7 +380,11 @@ leaves = (
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(st.characters(exclude_categories=["Cs"]))
 )
-keys = st.integers() | st.text(st.characters(exclude_categories=["Cs"])) | st.tuples(st.integers(), st.integers())
+keys = (
+    st.integers()
+    | st.text(st.characters(exclude_categories=["Cs"]))
+    | st.tuples(st.integers(), st.integers())
+)
 terms = st.recursive(
     leaves,
     lambda inner: st.lists(inner) | st.lists(inner).map(tuple) | st.dictionaries(keys, inner),
