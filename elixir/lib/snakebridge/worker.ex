@@ -135,7 +135,11 @@ defmodule SnakeBridge.Worker do
 
   @impl true
   def terminate(_, state) do
-    if state.control, do: Socket.send(state.control, {:req, 0, :shutdown, nil})
+    if state.control do
+      Socket.send(state.control, {:req, 0, :shutdown, nil})
+      Socket.close(state.control)
+    end
+
     if state.port, do: wait_for_end(state.port)
     if state.folder, do: File.rm_rf(state.folder)
   end
@@ -312,16 +316,16 @@ defmodule SnakeBridge.Worker do
     if name = names[number], do: ", #{name}", else: ""
   end
 
+  # The worker ends itself and its children when its host hangs up, also while Python code runs.
+  # Only one that cannot (a stopped process) is killed. Its process group is not: some `kill` programs take a negative
+  # number for signals or for another process.
   defp wait_for_end(port) do
     pid = Port.info(port, :os_pid)
 
     receive do
       {^port, {:exit_status, _}} -> :ok
     after
-      @stop_ms ->
-        # With its children: they are one process group.
-        with {:os_pid, pid} <- pid,
-             do: System.cmd("kill", ["-9", "-#{pid}", "#{pid}"], stderr_to_stdout: true)
+      @stop_ms -> with {:os_pid, pid} <- pid, do: System.cmd("kill", ["-KILL", "#{pid}"], stderr_to_stdout: true)
     end
   end
 end
