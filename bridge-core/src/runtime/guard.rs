@@ -14,7 +14,7 @@ use rustix::process::Pid;
 /// Each line names all groups that there are. Signals of the terminal are not for this process.
 const SCRIPT: &str = "trap '' HUP INT QUIT TERM
 while read -r line; do groups=$line; done
-for group in $groups; do kill -KILL \"-$group\"; done";
+for group in $groups; do kill -KILL -- \"-$group\"; done";
 
 /// The process, and the groups that it knows. Without a shell there is none, and killed front ends leave more behind.
 #[derive(Debug, Default)]
