@@ -102,14 +102,16 @@ defmodule SnakeBridge.CellParser do
 
   defp indent_after(line) do
     current = String.length(line) - String.length(String.trim_leading(line))
-    code = line |> String.replace(~r/\s*#(?!\{)[^"']*$/u, "") |> String.trim_trailing()
+    code = line |> String.replace(~r/"(\\.|[^"\\])*"|\s*#(?!\{).*$/u, "") |> String.trim_trailing()
     if opens?(code), do: current + 2, else: current
   end
 
   defp opens?(code) do
-    String.ends_with?(code, ["->", "(", "[", "{", "="]) or
-      code =~ ~r/(^|[\s,])(do|fn|else|rescue|catch|after)$/u
+    String.ends_with?(code, ["->", "="]) or code =~ ~r/(^|[\s,])(do|fn|else|rescue|catch|after)$/u or
+      count(code, ["(", "[", "{"]) > count(code, [")", "]", "}"])
   end
+
+  defp count(code, signs), do: code |> :binary.matches(signs) |> length()
 
   # An operator at the end wants its right side.
   defp unfinished?(%{line: line}, source),

@@ -51,6 +51,8 @@ defmodule SnakeBridge.Evaluator do
     {binding, env} = Keeper.session()
     Lane.put_thread(Session, :main)
     state = %{state | binding: put(binding, :py, %Py{}), env: env || first_env()}
+    # Completion asks the keeper what is in scope.
+    if env == nil, do: Keeper.put([], state.env)
     load_code(state)
     loop(state, :infinity)
   end

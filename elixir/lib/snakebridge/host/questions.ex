@@ -5,7 +5,8 @@ defmodule SnakeBridge.Host.Questions do
   It runs beside the cells and never runs code of the user's. A question that fails is answered with an error.
   """
 
-  alias SnakeBridge.{CellParser, Host, Socket}
+  alias SnakeBridge.{CellParser, Completion, Host, Inspector, Keeper, Socket}
+  alias SnakeBridge.Completion.Values
 
   @doc "Opens the lane and serves it for as long as the VM lives."
   @spec run(Path.t()) :: no_return()
@@ -53,9 +54,50 @@ defmodule SnakeBridge.Host.Questions do
     end
   end
 
+  defp serve(:complete, %{source: source, cursor: cursor}) when is_binary(source) and is_integer(cursor) do
+    if inside?(source, cursor), do: Completion.complete(source, cursor), else: outside(cursor, source)
+  end
+
+  defp serve(:inspect, %{source: source, cursor: cursor} = body)
+       when is_binary(source) and is_integer(cursor) do
+    detail = if body[:detail] == 1, do: 1, else: 0
+    if inside?(source, cursor), do: Inspector.inspect(source, cursor, detail), else: outside(cursor, source)
+  end
+
+  defp serve(:names, _) do
+    Keeper.view(fn variables, _ ->
+      for {name, value} <- Enum.sort(variables) do
+        %{
+          name: Atom.to_string(name),
+          type: Values.type(value),
+          size: size(value),
+          value: Inspector.short(value, 80)
+        }
+      end
+    end)
+  end
+
   defp serve(op, _) when op in [:complete, :inspect, :is_complete],
     do: {:error, :bad_message, "`#{op}` has a body of another shape"}
 
   defp serve(op, _),
     do: {:error, :unknown_op, "the BEAM serves no `#{inspect(op)}` on its lane for questions"}
+
+  # A cursor is at a character's beginning.
+  defp inside?(source, cursor) do
+    cursor in 0..byte_size(source) and String.valid?(source) and String.valid?(binary_part(source, 0, cursor))
+  end
+
+  defp outside(cursor, source),
+    do: {:error, :bad_message, "byte #{cursor} is no place in a text of #{byte_size(source)} bytes"}
+
+  defp size(list) when is_list(list),
+    do: if(List.improper?(list), do: nil, else: Integer.to_string(length(list)))
+
+  defp size(%MapSet{} = set), do: Integer.to_string(MapSet.size(set))
+  defp size(%_{}), do: nil
+  defp size(map) when is_map(map), do: Integer.to_string(map_size(map))
+  defp size(tuple) when is_tuple(tuple), do: Integer.to_string(tuple_size(tuple))
+  defp size(binary) when is_binary(binary), do: "#{byte_size(binary)} bytes"
+  defp size(_), do: nil
 end

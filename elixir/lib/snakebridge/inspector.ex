@@ -1,0 +1,252 @@
+defmodule SnakeBridge.Inspector do
+  @moduledoc """
+  What is known of the name at the cursor: documentation, specification, source, or the value of a variable.
+
+  Answers in Markdown and as plain text. It never runs code of the user's.
+  """
+
+  alias SnakeBridge.{Docs, Keeper, Ref}
+  alias SnakeBridge.Completion.{Modules, Values}
+
+  @type answer :: %{found: boolean(), data: %{String.t() => String.t()}}
+
+  @doc "Documentation for the name at `cursor` (a byte); with `detail` 1 its source too."
+  @spec inspect(String.t(), non_neg_integer(), 0 | 1) :: answer()
+  def inspect(source, cursor, detail) do
+    env = Keeper.view(fn _, env -> env end) || Code.env_for_eval([])
+    before = binary_part(source, 0, cursor)
+
+    sections = source |> context(before) |> Enum.find_value([], &(&1 |> sections(env, detail) |> present()))
+
+    case sections do
+      [] ->
+        %{found: false, data: %{}}
+
+      sections ->
+        %{found: true, data: %{"text/markdown" => markdown(sections), "text/plain" => plain(sections)}}
+    end
+  end
+
+  defp present([]), do: nil
+  defp present(sections), do: sections
+
+  # At the cursor, else the call whose arguments it is in.
+  defp context(source, before) do
+    lines = String.split(before, "\n")
+    place = {length(lines), String.length(List.last(lines)) + 1}
+
+    here =
+      case Code.Fragment.surround_context(source, place) do
+        %{context: context} -> [context]
+        :none -> [Code.Fragment.cursor_context(before)]
+      end
+
+    here ++ call_around(before)
+  end
+
+  defp call_around(before) do
+    with {:ok, quoted} <- Code.Fragment.container_cursor_to_quoted(before),
+         [_ | outer] <- Macro.path(quoted, &match?({:__cursor__, _, _}, &1)) do
+      for {form, _, args} <- outer, is_list(args), context = call(form), do: context
+    else
+      _ -> []
+    end
+  end
+
+  defp call({:., _, [{:__aliases__, _, names}, name]}) when is_atom(name),
+    do: {:dot, {:alias, names |> Enum.map_join(".", &to_string/1) |> to_charlist()}, Atom.to_charlist(name)}
+
+  defp call({:., _, [module, name]}) when is_atom(module) and is_atom(name),
+    do: {:dot, {:unquoted_atom, Atom.to_charlist(module)}, Atom.to_charlist(name)}
+
+  defp call({:., _, [{variable, _, context}, name]})
+       when is_atom(variable) and is_atom(context) and is_atom(name),
+       do: {:dot, {:var, Atom.to_charlist(variable)}, Atom.to_charlist(name)}
+
+  defp call(name) when is_atom(name) and name not in [:__block__, :=, :|>, :%{}, :{}, :->],
+    do: {:local_call, Atom.to_charlist(name)}
+
+  defp call(_), do: nil
+
+  # --- what it is ---
+
+  defp sections({:alias, name}, env, detail), do: name |> to_string() |> Modules.expand(env) |> module(detail)
+  defp sections({:struct, name}, env, detail) when is_list(name), do: sections({:alias, name}, env, detail)
+
+  defp sections({:unquoted_atom, name}, _, detail),
+    do: name |> to_string() |> Modules.existing() |> module(detail)
+
+  defp sections({kind, path, name}, env, detail) when kind in [:dot, :dot_call, :dot_arity] do
+    name = to_string(name)
+
+    case path do
+      {:alias, module} -> module |> to_string() |> Modules.expand(env) |> function(name, detail)
+      {:unquoted_atom, module} -> module |> to_string() |> Modules.existing() |> function(name, detail)
+      path -> path |> Values.path() |> member(name, detail)
+    end
+  end
+
+  defp sections({:alias, {:local_or_var, variable}, name}, _, detail),
+    do: member([to_string(variable)], to_string(name), detail)
+
+  defp sections({kind, name}, env, detail)
+       when kind in [:local_or_var, :local_call, :local_arity, :operator] do
+    name = to_string(name)
+
+    with [] <- if(kind == :local_or_var, do: variable(name), else: []),
+         [] <- imported(name, env, detail),
+         [] <- function(Kernel.SpecialForms, name, detail) do
+      python({:name, name}, name)
+    end
+  end
+
+  defp sections({:sigil, letters}, env, detail), do: imported("sigil_#{letters}", env, detail)
+
+  defp sections({:module_attribute, name}, _, _) do
+    case Modules.existing(to_string(name)) && Module.reserved_attributes()[Modules.existing(to_string(name))] do
+      %{doc: doc} -> [{:heading, "@#{name}"}, {:text, doc}]
+      _ -> []
+    end
+  end
+
+  defp sections(_, _, _), do: []
+
+  defp module(nil, _), do: []
+
+  defp module(module, detail) do
+    if Code.ensure_loaded?(module) do
+      doc = Docs.module_doc(module)
+      names = module |> Docs.functions() |> Enum.map(&"#{&1.name}/#{Enum.join(&1.arities, ",")}")
+
+      [
+        {:heading, Kernel.inspect(module)},
+        {:text, if(is_binary(doc), do: doc, else: functions_text(names))},
+        source(module, nil, detail)
+      ]
+    else
+      []
+    end
+  end
+
+  defp functions_text([]), do: ""
+  defp functions_text(names), do: "Functions: " <> Enum.join(names, ", ")
+
+  defp function(nil, _, _), do: []
+
+  defp function(module, name, detail) do
+    with true <- Code.ensure_loaded?(module),
+         atom when atom != nil <- Modules.existing(name),
+         %{} = info <- Docs.function(module, atom) do
+      headings =
+        for signature <- info.signatures, do: {:heading, "#{Kernel.inspect(module)}.#{name}#{signature}"}
+
+      specs = Docs.specs(module, atom)
+
+      headings ++
+        [{:code, Enum.join(specs, "\n")}, {:text, Enum.join(info.docs, "\n\n")}, source(module, atom, detail)]
+    else
+      _ -> []
+    end
+  end
+
+  defp source(module, name, 1), do: {:code, Docs.source(module, name) || ""}
+  defp source(_, _, _), do: {:text, ""}
+
+  defp imported(name, env, detail) do
+    with atom when atom != nil <- Modules.existing(name),
+         {module, _} <-
+           Enum.find(env.functions ++ env.macros, fn {_, names} -> List.keymember?(names, atom, 0) end) do
+      function(module, name, detail)
+    else
+      _ -> []
+    end
+  end
+
+  # The value is shown by what `Kernel.inspect/2` knows itself: an implementation of the user's is not run.
+  defp variable(name) do
+    Keeper.view(fn variables, _ ->
+      case Enum.find(variables, fn {key, _} -> Atom.to_string(key) == name end) do
+        {_, value} -> [{:heading, "#{name} :: #{Values.type(value)}"}, {:code, short(value, 2_000)}]
+        nil -> []
+      end
+    end)
+  end
+
+  defp member(nil, _, _), do: []
+
+  defp member(path, name, detail) do
+    case path do
+      ["py" | rest] ->
+        python_member(rest, name)
+
+      path ->
+        path |> Values.members(name) |> Enum.find(&(strip(&1.text) == name)) |> found(path, name, detail)
+    end
+  end
+
+  defp python_member([], name), do: python({:name, name}, name)
+
+  defp python_member(path, name),
+    do: path |> Values.members(name) |> Enum.find(&(strip(&1.text) == name)) |> found(path, name, 0)
+
+  defp found(nil, _, _, _), do: []
+  defp found(item, path, name, _), do: described(item, Enum.join(path ++ [name], "."))
+
+  defp python({:name, name}, shown) do
+    (Values.ask({:module, "__main__"}, name) ++ Values.ask({:module, "builtins"}, name))
+    |> Enum.find(&(&1.text == name))
+    |> then(&if &1, do: described(&1, shown), else: [])
+  end
+
+  defp described(%{kind: kind, detail: detail, doc: doc}, name) do
+    heading =
+      if String.starts_with?(detail, "("),
+        do: name <> detail,
+        else: "#{name} :: #{if detail == "", do: kind, else: detail}"
+
+    [{:heading, heading}, {:text, doc}]
+  end
+
+  defp strip(text), do: String.replace_suffix(text, ".(", "")
+
+  @doc "A value as short text. Implementations of `Inspect` that are not Elixir's own are not called."
+  @spec short(term(), pos_integer()) :: String.t()
+  def short(value, length) do
+    text = Kernel.inspect(value, inspect_fun: &safely/2, limit: 20, printable_limit: length, width: 80)
+    if String.length(text) > length, do: String.slice(text, 0, length - 1) <> "…", else: text
+  end
+
+  defp safely(%Ref{type: type}, _), do: "#Python<#{type}>"
+
+  defp safely(%module{} = struct, opts) do
+    if Application.get_application(module) == :elixir,
+      do: Inspect.inspect(struct, opts),
+      else: Inspect.Any.inspect(struct, opts)
+  end
+
+  defp safely(value, opts), do: Inspect.inspect(value, opts)
+
+  # --- as text ---
+
+  defp markdown(sections) do
+    sections
+    |> Enum.map(fn
+      {:heading, text} -> "### `#{text}`"
+      {:code, ""} -> ""
+      {:code, text} -> "```elixir\n#{text}\n```"
+      {:text, text} -> String.trim(text)
+    end)
+    |> joined()
+  end
+
+  defp plain(sections) do
+    sections
+    |> Enum.map(fn
+      {:text, text} -> String.trim(text)
+      {_, text} -> text
+    end)
+    |> joined()
+  end
+
+  defp joined(parts), do: parts |> Enum.reject(&(&1 == "")) |> Enum.join("\n\n")
+end
