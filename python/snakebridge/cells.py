@@ -100,13 +100,13 @@ class Cells:
             self._running = cell
             try:
                 return await self.engine.run(cell)
-            except GeneratorExit:
-                raise
             except BaseException as error:
+                if self._closing:
+                    raise
                 return self.fail(cell, error)
-        except GeneratorExit:
-            raise
         except BaseException as error:
+            if self._closing:
+                raise
             # An interrupt while the error was being told.
             self._running = None
             return self.fail(cell, error)
@@ -128,7 +128,6 @@ class Cells:
 
     def on_interrupt(self, _signal=None, _frame=None):
         """The handler of SIGINT: between two bytecodes of the main thread, or inside `_native.poll`."""
-        __tracebackhide__ = True
         reminded, self._reminded = self._reminded, False
         target = self._native.take_interrupt()
         if target == _SERVED_REQUEST:

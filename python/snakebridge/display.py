@@ -182,7 +182,7 @@ class Display:
         for value in objects:
             if raw:
                 self._publisher.display(dict(value), metadata, display_id, update)
-            elif _shows_itself(value):
+            elif shows_itself(value):
                 value._ipython_display_()
             else:
                 data, own = format_object(value)
@@ -209,5 +209,6 @@ class Handle:
         return f"<Handle display_id={self.display_id}>"
 
 
-def _shows_itself(value):
+def shows_itself(value):
+    """Whether an object's class has its own way of being shown."""
     return not isinstance(value, type) and hasattr(type(value), "_ipython_display_")

@@ -1,6 +1,6 @@
 """Shows matplotlib's figures without being asked: those that are open when a cell ends.
 
-Where IPython and matplotlib-inline are there, theirs is used; else this module is matplotlib's backend.
+Where IPython and matplotlib-inline are there, theirs is the backend; else it is `inline`.
 matplotlib is not imported before the user does it, and programs that the user starts are not told of the backend.
 """
 
@@ -9,7 +9,9 @@ import importlib.util
 import os
 import sys
 
-BACKEND = f"module://{__name__}"
+from snakebridge import tracebacks
+
+BACKEND = "module://snakebridge.inline"
 
 _publisher = None
 
@@ -56,56 +58,21 @@ class _Loader(importlib.abc.Loader):
         module.rcParams["backend"] = self._backend
 
 
+def publish(data):
+    """Shows a picture."""
+    _publisher.display(data)
+
+
 def flush():
-    """At a cell's end: shows the open figures, and closes them. Does nothing where this backend is not in use."""
-    pyplot = sys.modules.get("matplotlib.pyplot")
-    if pyplot is None or _publisher is None or not _is_used():
+    """At a cell's end: shows the open figures, and closes them. Does nothing where our backend is not in use."""
+    inline = sys.modules.get("snakebridge.inline")
+    if inline is None:
         return
-    show()
-
-
-def _is_used():
     import matplotlib
 
-    # Reading rcParams["backend"] would choose one where none is chosen yet.
-    return dict.get(matplotlib.rcParams, "backend") == BACKEND
-
-
-def png(figure):
-    """The figure as PNG."""
-    import io
-
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", bbox_inches="tight")
-    return buffer.getvalue()
-
-
-def is_figure(value):
-    """Whether an object is one of matplotlib's figures."""
-    module = sys.modules.get("matplotlib.figure")
-    return module is not None and isinstance(value, module.Figure)
-
-
-# --- matplotlib's interface of a backend; `show` is also what `plt.show()` calls ---
-
-
-def show(*_arguments, **_options):
-    """Shows the open figures, and closes them."""
-    from matplotlib import _pylab_helpers, pyplot
-
+    if matplotlib.get_backend() != BACKEND:
+        return
     try:
-        for manager in _pylab_helpers.Gcf.get_all_fig_managers():
-            figure = manager.canvas.figure
-            _publisher.display({"text/plain": repr(figure), "image/png": png(figure)})
-    finally:
-        pyplot.close("all")
-
-
-def __getattr__(name):
-    if name in ("FigureCanvas", "FigureManager"):
-        from matplotlib.backends import backend_agg
-
-        return {"FigureCanvas": backend_agg.FigureCanvasAgg, "FigureManager": backend_agg.FigureManagerBase}[
-            name
-        ]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        inline.show()
+    except Exception as error:
+        print("\n".join(tracebacks.lines(error)), file=sys.stderr)  # noqa: T201 - said to the user

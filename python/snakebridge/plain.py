@@ -103,8 +103,11 @@ class Plain:
         """What Python calls for the value of an expression typed at the prompt."""
         if value is None or self._cell is None:
             return
-        data, metadata = display.format_object(value)
-        self._publisher.result(data, metadata)
+        if display.shows_itself(value):
+            value._ipython_display_()
+        else:
+            data, metadata = display.format_object(value)
+            self._publisher.result(data, metadata)
         if value is not self._outputs:
             self._remember(value)
 

@@ -59,8 +59,9 @@ class Engine:
         shell.begin(cell)
         try:
             transformed, failure = self.transform(cell.source), None
-        except Exception:
+        except Exception as error:
             transformed, failure = cell.source, sys.exc_info()
+            shell.failure = error
         result = await shell.run_cell_async(
             cell.source,
             store_history=cell.store_history,
@@ -184,11 +185,15 @@ class Shell(InteractiveShell):
     cell = None
     # The error of the running cell, once the user has been told.
     told = None
+    # The error of turning the cell into Python, if that failed.
+    failure = None
+    _ends_cell = True
+    _shown = 0
 
     def begin(self, cell):
         """Makes ready for a cell."""
         self.cell = self.compile.cell = cell
-        self.told = None
+        self.told = self.failure = None
         # IPython counts, the session numbers; `In` and `Out` go by the session's numbers.
         self.execution_count = cell.number
         for inputs in (self.history_manager.input_hist_parsed, self.history_manager.input_hist_raw):
@@ -202,25 +207,35 @@ class Shell(InteractiveShell):
     # --- errors ---
 
     def showtraceback(self, exc_tuple=None, *arguments, **options):
-        """As in the base class, which ends in `_showtraceback`; here also for what it does not show there."""
+        """As in the base class, where it ends in `_showtraceback`; here also for what that cannot render."""
         try:
-            _, error, _ = self._get_exc_info(exc_tuple)
+            _, error, trace = self._get_exc_info(exc_tuple)
         except ValueError:
             return super().showtraceback(exc_tuple, *arguments, **options)
+        # Who names an error, or has none at hand (`%tb`), only wants it shown: a failing formatter, for example.
+        self._ends_cell = error is self.failure or (exc_tuple is None and sys.exc_info()[1] is not None)
         meant = error if self.cell is None else self.cell.meant(error)
-        if _is_group(meant):
-            return self._showtraceback(type(meant), meant, tracebacks.lines(meant))
-        if meant is not error:
-            exc_tuple = (type(meant), meant, meant.__traceback__)
-        return super().showtraceback(exc_tuple, *arguments, **options)
+        exc_tuple = (type(meant), meant, tracebacks.without_ours(trace))
+        shown = self._shown
+        if not _is_group(meant):
+            try:
+                super().showtraceback(exc_tuple, *arguments, **options)
+            except Exception:
+                shown = self._shown
+        if self._shown == shown:
+            self._show_error(meant, tracebacks.lines(meant))
+        return None
 
     def _showtraceback(self, etype, evalue, stb):
         text = ("" if all(line.endswith("\n") for line in stb[:-1]) else "\n").join(stb).rstrip("\n")
-        if sys.exc_info()[1] is None:
-            # Asked for (`%tb`), not raised now.
-            print(text, file=sys.stderr)  # noqa: T201 - said to the user
+        self._show_error(evalue, tracebacks.clean(text).split("\n"))
+
+    def _show_error(self, error, lines):
+        self._shown += 1
+        if self._ends_cell:
+            self.tell(error, lines)
         else:
-            self.tell(evalue, tracebacks.clean(text).split("\n"))
+            print("\n".join(lines), file=sys.stderr)  # noqa: T201 - said to the user
 
     def show_usage_error(self, exc):
         """A magic was called wrongly."""

@@ -80,7 +80,6 @@ class Exit:
 def _input(native):
     def input(prompt="", /):
         """Asks whoever runs the cell for a line of text. EOFError when nobody can answer."""
-        __tracebackhide__ = True
         return native.input(str(prompt), False)
 
     return input
@@ -90,7 +89,6 @@ def _getpass(native):
     # As in the standard library; the name of a stream or of an echo character means nothing here.
     def getpass(prompt="Password: ", stream=None, **_options):
         """Asks whoever runs the cell for a text that is not shown and not recorded."""
-        __tracebackhide__ = True
         return native.input(str(prompt), True)
 
     return getpass

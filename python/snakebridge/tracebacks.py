@@ -6,6 +6,7 @@ It only renders. What an exception does to a cell is decided in `cells`.
 import linecache
 import os
 import traceback
+import types
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
@@ -29,6 +30,18 @@ def remember(number, source):
 def is_ours(filename):
     """Whether a frame is the bridge's own."""
     return filename.startswith(_PACKAGE)
+
+
+def without_ours(trace):
+    """A traceback without the bridge's own frames, for what renders it by itself."""
+    kept = []
+    while trace is not None:
+        if not is_ours(trace.tb_frame.f_code.co_filename):
+            kept.append(trace)
+        trace = trace.tb_next
+    for part in reversed(kept):
+        trace = types.TracebackType(trace, part.tb_frame, part.tb_lasti, part.tb_lineno)
+    return trace
 
 
 def message(error):

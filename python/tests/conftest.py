@@ -1,8 +1,16 @@
 """What the tests of the Python package share."""
 
+import contextlib
+import pathlib
+import sys
 import types
 
 import pytest
+
+# The client of the protocol, which the extension's own tests use too.
+sys.path.insert(0, str(pathlib.Path(__file__).parent / "native"))
+
+import worker as workers
 
 from snakebridge.assistant import Assistant
 from snakebridge.namespace import Namespace
@@ -35,5 +43,39 @@ class Session:
 
 @pytest.fixture
 def session():
-    """An empty session."""
+    """An empty session without a process."""
     return Session()
+
+
+def _worker(engine, folder):
+    if engine == "ipython" and not workers.has_ipython():
+        pytest.skip("IPython is not installed here")
+    return contextlib.closing(workers.Worker(engine, folder))
+
+
+@pytest.fixture(scope="module", params=["ipython", "plain"])
+def worker(request, tmp_path_factory):
+    """A worker that a module's tests share, with each engine."""
+    with _worker(request.param, tmp_path_factory.mktemp("worker")) as found:
+        yield found
+
+
+@pytest.fixture(params=["ipython", "plain"])
+def fresh(request, tmp_path):
+    """A worker of the test's own, with each engine."""
+    with _worker(request.param, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def ipython(tmp_path_factory):
+    """A worker with IPython that a module's tests share."""
+    with _worker("ipython", tmp_path_factory.mktemp("worker")) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """A worker without IPython that a module's tests share."""
+    with _worker("plain", tmp_path_factory.mktemp("worker")) as found:
+        yield found
