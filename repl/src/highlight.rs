@@ -65,7 +65,7 @@ impl Shared {
         self.cells.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn colour(&self, language: Language, source: &str, styled: &mut StyledText) {
+    fn colour(&self, language: Language, source: &str, cursor: usize, styled: &mut StyledText) {
         let Some(grammars) = GRAMMARS.get() else {
             styled.push((Style::new(), source.to_owned()));
             return;
@@ -73,9 +73,11 @@ impl Shared {
         let mut cells = self.lock();
         let cell = &mut cells.of[language as usize];
         let finished = cell.update(grammars, language, source);
-        for line in &cell.lines {
-            styled.buffer.extend_from_slice(&line.pieces);
-        }
+        let cursor_line = source.as_bytes()[..cursor]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count();
+        cell.show(cursor_line, screen_rows(), styled);
         cells.unfinished = (!finished).then(|| (language, source.to_owned()));
         if !finished {
             self.unfinished.notify_one();
@@ -126,10 +128,19 @@ impl Highlighter for CellHighlighter {
                 if offset > 0 {
                     styled.push((command_style(), text[..offset].to_owned()));
                 }
-                self.shared.colour(language, source, &mut styled);
+                let cursor = cursor.clamp(offset, text.len()) - offset;
+                self.shared.colour(language, source, cursor, &mut styled);
             }
         }
         styled
+    }
+}
+
+/// The height of the terminal that the engine draws on.
+fn screen_rows() -> usize {
+    match rustix::termios::tcgetwinsize(std::io::stderr()) {
+        Ok(size) if size.ws_row > 0 => usize::from(size.ws_row),
+        _ => 100,
     }
 }
 
@@ -155,7 +166,7 @@ fn load() {
     let elixir = "def f(x), do: \"#{x}\" |> g(:a, 1.0) # c";
     let python = "def f(x: int): return f'{x}' + g('a', 1.0) # c";
     for (language, sample) in [(Language::Elixir, elixir), (Language::Python, python)] {
-        shared.colour(language, sample, &mut StyledText::new());
+        shared.colour(language, sample, 0, &mut StyledText::new());
     }
 }
 
@@ -185,6 +196,21 @@ struct Painted {
 }
 
 impl Cell {
+    /// Gives the text, coloured as far from the cursor as the screen can show. The engine lays out the whole text
+    /// several times a paint, and every escape sequence costs it as much as what it colours.
+    fn show(&self, cursor_line: usize, rows: usize, styled: &mut StyledText) {
+        for (index, line) in self.lines.iter().enumerate() {
+            if index.abs_diff(cursor_line) <= rows {
+                styled.buffer.extend_from_slice(&line.pieces);
+                continue;
+            }
+            match styled.buffer.last_mut() {
+                Some((style, text)) if *style == Style::new() => text.push_str(&line.text),
+                _ => styled.push((Style::new(), line.text.clone())),
+            }
+        }
+    }
+
     /// Reads what has changed, as far as the budget goes; whether that was all.
     fn update(&mut self, grammars: &Grammars, language: Language, source: &str) -> bool {
         let texts: Vec<&str> = source.split_inclusive('\n').collect();

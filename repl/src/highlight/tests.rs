@@ -4,7 +4,7 @@ use super::*;
 fn paint(shared: &Shared, language: Language, source: &str) -> Vec<(Style, String)> {
     loop {
         let mut styled = StyledText::new();
-        shared.colour(language, source, &mut styled);
+        shared.colour(language, source, 0, &mut styled);
         assert_eq!(styled.raw_string(), source);
         if shared.lock().unfinished.is_none() {
             return styled.buffer;
@@ -83,5 +83,13 @@ fn what_a_paint_leaves_is_read_on_the_thread_and_painted_again() {
     }
     let styled = highlighter.highlight(&source, 0);
     assert_eq!(styled.raw_string(), source);
-    assert!(styled.buffer.len() > 200 * 5);
+    // Coloured as far as the screen reaches.
+    let longest = |text: &StyledText| text.buffer.iter().map(|(_, piece)| piece.len()).max();
+    assert!(
+        styled.buffer.len() > 20 * 5 && longest(&styled) > Some(1000),
+        "{:?}",
+        longest(&styled)
+    );
+    let end = highlighter.highlight(&source, source.len());
+    assert!(end.buffer[0].1.len() > 1000 && end.raw_string() == source);
 }
