@@ -82,7 +82,7 @@ defmodule SnakeBridge do
       iex> SnakeBridge.py()["abs"] |> SnakeBridge.apply!([-3])
       3
   """
-  @spec py(Session.t()) :: Py.t()
+  @spec py() :: Py.t()
   def py, do: %Py{}
 
   # --- modules ---

@@ -19,6 +19,9 @@ defmodule SnakeBridge.Worker do
 
   @start_ms 30_000
   @stop_ms 1_000
+  @prefix "snakebridge-ex-"
+  # A folder may be so young that its sockets are still to come.
+  @young_s 60
   @package Path.expand("../../../python", __DIR__)
 
   @doc "Starts a worker and waits until it is there. It ends with the process `:owner`."
@@ -169,11 +172,26 @@ defmodule SnakeBridge.Worker do
 
   # A short path: macOS allows 104 bytes for that of a socket.
   defp folder do
-    name = "snakebridge-" <> Base.encode32(:crypto.strong_rand_bytes(5), case: :lower)
-    tmp = Enum.find([System.tmp_dir(), "/tmp"], &(&1 && byte_size(&1) < 60))
-    folder = Path.join(tmp, name)
-
+    base = Enum.find([System.tmp_dir(), "/tmp"], &(&1 && byte_size(&1) < 60))
+    remove_stale(base)
+    folder = Path.join(base, @prefix <> Base.encode32(:crypto.strong_rand_bytes(5), case: :lower))
     with :ok <- File.mkdir(folder), :ok <- File.chmod(folder, 0o700), do: {:ok, folder}
+  end
+
+  # What VMs that were halted or killed left behind: folders in which nobody listens any more.
+  defp remove_stale(base) do
+    for folder <- Path.wildcard(Path.join(base, @prefix <> "*")),
+        {:ok, %{mtime: mtime}} <- [File.stat(folder, time: :posix)],
+        System.os_time(:second) - mtime > @young_s,
+        folder |> Path.join("*.sock") |> Path.wildcard() |> Enum.all?(&deserted?/1),
+        do: File.rm_rf(folder)
+  end
+
+  defp deserted?(path) do
+    case Socket.connect(path, 1_000) do
+      {:ok, socket} -> Socket.close(socket) && false
+      {:error, reason} -> reason == :econnrefused
+    end
   end
 
   defp package do
@@ -325,7 +343,8 @@ defmodule SnakeBridge.Worker do
     receive do
       {^port, {:exit_status, _}} -> :ok
     after
-      @stop_ms -> with {:os_pid, pid} <- pid, do: System.cmd("kill", ["-KILL", "#{pid}"], stderr_to_stdout: true)
+      @stop_ms ->
+        with {:os_pid, pid} <- pid, do: System.cmd("kill", ["-KILL", "#{pid}"], stderr_to_stdout: true)
     end
   end
 end

@@ -136,6 +136,63 @@ defmodule SnakeBridge.SessionTest do
     end
   end
 
+  describe "calls from a thread of Python" do
+    @source """
+    import threading
+
+    def in_thread(f):
+        def work():
+            try:
+                results.append(f())
+            except BaseException as error:
+                results.append(repr(error))
+        results = []
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join(20)
+        return results
+    """
+
+    defp in_thread(session, f),
+      do: @source |> function("in_thread", session: session) |> SnakeBridge.apply!([f])
+
+    test "bring output and errors back to it" do
+      session = __MODULE__.Threads
+      {:ok, device} = StringIO.open("")
+      start_supervised!({Session, name: session, group_leader: device})
+      assert in_thread(session, fn -> IO.puts("printed") end) == ["ok"]
+      # The thread belongs to no call, so this is where its own output goes too.
+      wait_until(fn -> StringIO.contents(device) |> elem(1) == "printed\n" end)
+
+      assert ["ElixirError(" <> broken] = in_thread(session, fn -> raise "broken" end)
+      assert broken =~ "broken"
+      assert ["ElixirError(" <> gone] = in_thread(session, fn -> exit(:gone) end)
+      assert gone =~ "gone"
+      # The process that serves ends; the next call has another.
+      assert ["ElixirError(" <> killed] =
+               in_thread(session, fn -> Process.exit(self(), :kill) && Process.sleep(5_000) end)
+
+      assert killed =~ "killed"
+
+      assert in_thread(session, fn -> SnakeBridge.call!("math", "sqrt", [4], [], session: session) end) == [
+               2.0
+             ]
+    end
+
+    @tag :own
+    test "end with the worker", %{session: session} do
+      me = self()
+      forever = fn -> send(me, {:runs, self()}) && Process.sleep(:infinity) end
+      waiting = Task.async(fn -> catch_error(in_thread(session, forever)) end)
+      assert_receive {:runs, runner}, 10_000
+      monitor = Process.monitor(runner)
+      {:ok, %{}} = Session.usage(session)
+      spawn(fn -> SnakeBridge.call("os", "_exit", [1], [], session: session) end)
+      assert_receive {:DOWN, ^monitor, _, _, _}, 5_000
+      assert %BridgeError{reason: :worker_died} = Task.await(waiting)
+    end
+  end
+
   describe "modules of Elixir" do
     defp eval(code), do: SnakeBridge.call!("builtins", "eval", [code])
 
@@ -162,6 +219,24 @@ defmodule SnakeBridge.SessionTest do
     test "on stderr goes to stderr" do
       f = function("import sys\ndef f():\n    print('oops', file=sys.stderr)\n", "f")
       assert capture_io(:stderr, fn -> SnakeBridge.apply!(f, []) end) =~ "oops\n"
+    end
+
+    test "of a thread that outlives its call goes to the session's group leader" do
+      {:ok, device} = StringIO.open("")
+      start_supervised!({Session, name: __MODULE__.Late, group_leader: device})
+
+      source = """
+      import threading, time
+
+      def later():
+          def work():
+              time.sleep(0.1)
+              print("late")
+          threading.Thread(target=work).start()
+      """
+
+      SnakeBridge.apply!(function(source, "later", session: __MODULE__.Late), [])
+      wait_until(fn -> StringIO.contents(device) |> elem(1) == "late\n" end)
     end
 
     test "input is asked of the group leader" do
@@ -275,6 +350,7 @@ defmodule SnakeBridge.SessionTest do
 
       def leave():
           if os.fork() == 0:
+              signal.alarm(20)
               signal.pause()
           os.kill(os.getpid(), signal.SIGKILL)
       """
@@ -328,6 +404,24 @@ defmodule SnakeBridge.SessionTest do
       assert SnakeBridge.call!("os", "getenv", ["SB_TEST"], [], opts) == "é"
       assert SnakeBridge.call!("os", "getcwd", [], [], opts) == Path.expand(folder)
       assert SnakeBridge.call!("os", "getenv", ["PYTHONPATH"], [], opts) == "/somewhere"
+    end
+
+    test "removes what killed VMs left behind, and only that" do
+      start_supervised!({Session, name: __MODULE__.Tidy})
+      opts = [session: __MODULE__.Tidy]
+      pid = SnakeBridge.call!("os", "getpid", [], [], opts)
+      left = Path.join(System.tmp_dir!(), "snakebridge-ex-left#{pid}")
+      File.mkdir!(left)
+      {:ok, listener} = SnakeBridge.Socket.listen(Path.join(left, "host.sock"))
+      long_ago = System.os_time(:second) - 3600
+
+      for {open?, exists?} <- [{true, true}, {false, false}] do
+        unless open?, do: :gen_tcp.close(listener)
+        File.touch!(left, long_ago)
+        assert {:error, _} = SnakeBridge.call("os", "_exit", [0], [], opts)
+        assert SnakeBridge.call!("math", "sqrt", [4], [], opts) == 2.0
+        assert File.exists?(left) == exists?
+      end
     end
 
     test "many processes at once start one worker" do

@@ -33,6 +33,15 @@ defmodule SnakeBridge.Natural.Definitions do
 
   @doc false
   defmacro __before_compile__(env) do
+    unless function_exported?(:elixir_def, :take_definition, 2) and
+             function_exported?(:elixir_def, :store_definition, 9) do
+      raise CompileError,
+        file: env.file,
+        line: env.line,
+        description:
+          "`use SnakeBridge` does not work with Elixir #{System.version()}; write `py do ... end` instead"
+    end
+
     for definition <- Module.definitions_in(env.module) do
       case Module.get_definition(env.module, definition) do
         {:v1, kind, _, clauses} when kind in [:def, :defp] ->
