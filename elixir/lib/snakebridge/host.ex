@@ -74,6 +74,18 @@ defmodule SnakeBridge.Host do
     end
   end
 
+  @doc "Reports that something arrived on a connection that is no message of the protocol."
+  @spec no_message(term()) :: :ok
+  def no_message(term), do: event(:fault, "not a message of the protocol: #{describe(term)}")
+
+  @doc "Closes a lane that cannot be read any more, and reports it. The end of the front end is seen elsewhere."
+  @spec lane_lost(Socket.t(), term()) :: no_return()
+  def lane_lost(socket, reason) do
+    Socket.close(socket)
+    event(:fault, "a lane of the BEAM is closed: #{Socket.describe(reason)}")
+    Process.sleep(:infinity)
+  end
+
   @doc "Answers a request that came on the control connection. Never waits."
   @spec answer(integer(), {:ok, term()} | {:error, term()}) :: :ok
   def answer(id, answer) do
@@ -157,6 +169,8 @@ defmodule SnakeBridge.Host do
     end
   end
 
+  defp control_message({:req, id, _, _} = request) when not is_integer(id), do: no_message(request)
+
   defp control_message({:req, id, :interrupt, cell}) when is_integer(cell), do: Host.Cells.interrupt(cell, id)
 
   defp control_message({:req, id, :shutdown, _}) do
@@ -200,7 +214,7 @@ defmodule SnakeBridge.Host do
     end)
   end
 
-  defp control_message(other), do: event(:fault, "not a message of the protocol: #{describe(other)}")
+  defp control_message(other), do: no_message(other)
 
   # The only process that waits for the front end to read answers, so that the one that reads never waits.
   defp writer(socket, next, waiting) do

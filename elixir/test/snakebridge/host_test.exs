@@ -129,6 +129,42 @@ defmodule SnakeBridge.HostTest do
     assert value(host, "1 + 1") == "2"
   end
 
+  test "the malformed frames of the golden files are reported, answered, or close the connection" do
+    directory = Path.expand("../../../tests/golden/frames", __DIR__)
+    manifest = File.read!(Path.join(directory, "manifest.json"))
+
+    cases =
+      Regex.scan(~r/"file": "(bad_[a-z_]+\.frame)", "reaction": "(\w+)"/, manifest, capture: :all_but_first)
+
+    assert length(cases) > 5
+    host = started()
+
+    for name <- [:control, :main, :own], [file, reaction] <- cases, reaction != "close" do
+      :ok = :gen_tcp.send(Map.fetch!(host, name).socket.port, File.read!(Path.join(directory, file)))
+
+      if reaction == "report" do
+        assert_receive {:frame, :control, {:ev, :fault, text}}, 5_000, "#{file} on #{name}"
+        assert is_binary(text)
+      else
+        # An operation of another connection is none here.
+        assert_receive {:frame, ^name, {:error, id, {:bridge, reason, _, _}}}, 5_000, "#{file} on #{name}"
+        assert id in 21..29 and reason in [:unknown_op, :bad_message]
+      end
+    end
+
+    assert {:ok, :still} = request(host, :control, :ping, :still)
+    assert value(host, "1") == "1"
+
+    for [file, "close"] <- cases do
+      host = started()
+      port = host.own.socket.port
+      :ok = :gen_tcp.send(port, File.read!(Path.join(directory, file)))
+      :gen_tcp.shutdown(port, :write)
+      assert_receive {:closed, :own, {:error, :closed}}, 5_000
+      assert value(host, "2") == "2"
+    end
+  end
+
   test "a second cell at the same time is refused" do
     host = started()
     first = begin_cell(host, "Process.sleep(300); :first")

@@ -69,14 +69,14 @@ defmodule SnakeBridge.Host.Cells do
   defp other(message, state) do
     case Socket.message(state.socket, message) do
       {:ok, frames, socket} -> Enum.reduce(frames, %{state | socket: socket}, &frame/2)
-      # The control connection ends the VM.
-      {:closed, _} -> Process.sleep(:infinity)
+      {:closed, reason} -> Host.lane_lost(state.socket, reason)
       :unknown -> state
     end
   end
 
   # --- what the front end sends ---
 
+  defp frame({:ok, {:req, id, _, _} = request}, state) when not is_integer(id), do: no_message(request, state)
   defp frame({:ok, {:req, id, :execute, body}}, state), do: execute(id, body, state)
 
   defp frame({:ok, {:req, id, op, _}}, state) do
@@ -88,10 +88,17 @@ defmodule SnakeBridge.Host.Cells do
     state
   end
 
-  defp frame({:ok, other}, state),
-    do: fault(state, "not a message of the protocol: #{inspect(other, limit: 10)}")
+  defp frame({:ok, other}, state), do: no_message(other, state)
 
-  defp frame({:malformed, text}, state), do: fault(state, text)
+  defp frame({:malformed, text}, state) do
+    Host.event(:fault, text)
+    state
+  end
+
+  defp no_message(term, state) do
+    Host.no_message(term)
+    state
+  end
 
   defp execute(id, %{cell: cell, source: source} = body, %{cell: nil} = state)
        when is_integer(cell) and cell > 0 and is_binary(source) do
@@ -131,11 +138,6 @@ defmodule SnakeBridge.Host.Cells do
 
   defp refuse(state, id, reason, message) do
     Socket.send(state.socket, {:error, id, {:bridge, reason, message, nil}})
-    state
-  end
-
-  defp fault(state, text) do
-    Host.event(:fault, text)
     state
   end
 

@@ -17,21 +17,20 @@ defmodule SnakeBridge.Host.Questions do
 
   defp loop(socket) do
     case Socket.recv(socket) do
-      {:ok, {:req, id, op, body}, socket} ->
+      {:ok, {:req, id, op, body}, socket} when is_integer(id) ->
         Socket.send(socket, answer(id, op, body))
         loop(socket)
 
       {:ok, other, socket} ->
-        Host.event(:fault, "not a request of the protocol: #{inspect(other, limit: 10)}")
+        Host.no_message(other)
         loop(socket)
 
       {:malformed, text, socket} ->
         Host.event(:fault, text)
         loop(socket)
 
-      # The control connection ends the VM.
-      {:error, _} ->
-        Process.sleep(:infinity)
+      {:error, reason} ->
+        Host.lane_lost(socket, reason)
     end
   end
 
