@@ -11,10 +11,11 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::Pid;
 
-/// Each line names all groups that there are. Signals of the terminal are not for this process.
+/// Each whole line names all groups that there are. Signals of the terminal are not for this process. `kill` is the
+/// shell's own, and in this form every shell reads the negative number as a group.
 const SCRIPT: &str = "trap '' HUP INT QUIT TERM
 while read -r line; do groups=$line; done
-for group in $groups; do kill -KILL -- \"-$group\"; done";
+for group in $groups; do kill -s KILL -- \"-$group\"; done";
 
 /// The process, and the groups that it knows. Without a shell there is none, and killed front ends leave more behind.
 #[derive(Debug, Default)]
