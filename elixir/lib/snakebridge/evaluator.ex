@@ -52,9 +52,20 @@ defmodule SnakeBridge.Evaluator do
     Lane.put_thread(Session, :main)
     state = %{state | binding: put(binding, :py, %Py{}), env: env || first_env()}
     # Completion asks the keeper what is in scope.
-    if env == nil, do: Keeper.put([], state.env)
+    if env == nil, do: begin(state.env)
     load_code(state)
     loop(state, :infinity)
+  end
+
+  defp begin(env) do
+    Keeper.put([], env)
+
+    unless Expand.available?() do
+      text =
+        "Natural syntax is off in cells: SnakeBridge does not know the compiler of Elixir #{System.version()}.\n"
+
+      IOServer.print(IOServer.background(), :stderr, text)
+    end
   end
 
   # A cell that never stops taking memory would take all of the machine's, and the names of the session with it.
@@ -228,8 +239,9 @@ defmodule SnakeBridge.Evaluator do
       {value, new_binding, env} = Expand.evaluate(expanded)
       {value, names_read(ast, length(binding)), new_binding, env}
     else
-      {value, new_binding, env} = Code.eval_quoted_with_env(expression, binding, env)
-      {value, CellParser.names([expression]), new_binding, env}
+      {value, new_binding, env} = showing.(fn -> Code.eval_quoted_with_env(expression, binding, env) end)
+      read = for name <- CellParser.names([expression]), List.keymember?(binding, name, 0), do: name
+      {value, read, new_binding, env}
     end
   end
 

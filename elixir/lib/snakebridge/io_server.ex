@@ -310,6 +310,10 @@ defmodule SnakeBridge.IOServer do
   defp put(%{stream: other, bytes: bytes} = state, stream, text) when stream != other and bytes > 0,
     do: state |> flush() |> put(stream, text)
 
+  # As it is: joining it with other text would copy it.
+  defp put(state, stream, text) when byte_size(text) >= @flush_bytes,
+    do: %{state | stream: stream} |> flush() |> send_event(:stream, {state.cell, stream, text})
+
   defp put(state, stream, text) do
     state = %{state | stream: stream, buffer: [state.buffer | text], bytes: state.bytes + byte_size(text)}
 

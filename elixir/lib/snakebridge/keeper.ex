@@ -12,6 +12,7 @@ defmodule SnakeBridge.Keeper do
   # A value of at most this many terms and bytes is sent to Python with its name; a larger one when Python asks for it.
   @cheap_terms 256
   @cheap_bytes 4096
+  @idle_ms 20
 
   @typedoc "A variable as `Code.eval_quoted_with_env/3` knows it: a name, or a name of a macro's own context."
   @type key :: atom() | {atom(), atom()}
@@ -76,54 +77,65 @@ defmodule SnakeBridge.Keeper do
 
   # --- the process ---
 
-  defstruct binding: %{}, env: nil, written: MapSet.new(), results: []
+  defstruct binding: %{}, env: nil, written: MapSet.new(), results: [], garbage: false
 
   @impl true
   def init(nil), do: {:ok, %__MODULE__{}}
 
   @impl true
-  def handle_call(:session, _, state), do: {:reply, {Map.to_list(state.binding), state.env}, state}
+  def handle_call(request, _, state) do
+    {answer, state} = serve(request, state)
+    {:reply, answer, state, @idle_ms}
+  end
 
-  def handle_call({:put, changes, env}, _, state) do
+  # Refs to objects of Python are released when the terms that held them are collected.
+  @impl true
+  def handle_info(:timeout, state) do
+    if state.garbage, do: :erlang.garbage_collect()
+    {:noreply, %{state | garbage: false}}
+  end
+
+  defp serve(:session, state), do: {{Map.to_list(state.binding), state.env}, state}
+
+  defp serve({:put, changes, env}, state) do
     written = for {name, _} <- changes, is_atom(name), into: state.written, do: name
-    {:reply, :ok, %{state | binding: Enum.into(changes, state.binding), env: env, written: written}}
+    {:ok, %{state | binding: Enum.into(changes, state.binding), env: env, written: written, garbage: true}}
   end
 
-  def handle_call({:drop, names}, _, state) do
+  defp serve({:drop, names}, state) do
     written = MapSet.difference(state.written, MapSet.new(names))
-    {:reply, :ok, %{state | binding: Map.drop(state.binding, names), written: written}}
+    {:ok, %{state | binding: Map.drop(state.binding, names), written: written, garbage: true}}
   end
 
-  def handle_call({:remember, cell, result}, _, state) do
+  defp serve({:remember, cell, result}, state) do
     value =
       case result do
         {:value, value} -> value
         {:variable, key} -> Map.get(state.binding, key)
       end
 
-    {:reply, :ok, %{state | results: Enum.take([{cell, value} | state.results], kept_results())}}
+    {:ok, %{state | results: Enum.take([{cell, value} | state.results], kept_results()), garbage: true}}
   end
 
-  def handle_call({:result, cell}, _, state), do: {:reply, find_result(state.results, cell), state}
+  defp serve({:result, cell}, state), do: {find_result(state.results, cell), state}
 
-  def handle_call({:read, names}, _, state) do
+  defp serve({:read, names}, state) do
     values =
       for name <- names, key = existing_atom(name), is_map_key(state.binding, key), into: %{} do
         {name, Map.fetch!(state.binding, key)}
       end
 
-    {:reply, values, state}
+    {values, state}
   end
 
-  def handle_call(:all_names, _, state) do
+  defp serve(:all_names, state) do
     names = for name <- Map.keys(state.binding), is_atom(name), do: name
-    {:reply, bound(names, state), %{state | written: MapSet.new()}}
+    {bound(names, state), %{state | written: MapSet.new()}}
   end
 
-  def handle_call(:take_written, _, state),
-    do: {:reply, bound(state.written, state), %{state | written: MapSet.new()}}
+  defp serve(:take_written, state), do: {bound(state.written, state), %{state | written: MapSet.new()}}
 
-  def handle_call({:view, function}, _, state) do
+  defp serve({:view, function}, state) do
     variables = Map.filter(state.binding, fn {key, _} -> is_atom(key) end)
 
     answer =
@@ -133,7 +145,7 @@ defmodule SnakeBridge.Keeper do
         kind, reason -> {:raised, kind, reason, __STACKTRACE__}
       end
 
-    {:reply, answer, state}
+    {answer, state}
   end
 
   defp find_result(results, cell) when cell < 0 do

@@ -293,6 +293,17 @@ defmodule SnakeBridge.CellsTest do
     end
   end
 
+  test "without the compiler's help cells run all the same, without natural syntax" do
+    host = start()
+    own(host)
+    run(host, ":persistent_term.put(SnakeBridge.Expand, false)")
+    cell = run(host, "plain = 1\nEnum.map([plain], &(&1 + 1))")
+    assert plain(cell.result) == "[2]"
+    assert cell.writes == ["plain"]
+    assert run(host, "plain + 1\n1 / 0").error.class == "ArithmeticError"
+    assert run(host, "no_such_name").error.message =~ "undefined variable"
+  end
+
   test "Mix.install works, and shows what it does", %{host: host} do
     dep = Path.join(host.directory, "small_dep")
     File.mkdir_p!(Path.join(dep, "lib"))

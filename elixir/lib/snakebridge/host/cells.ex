@@ -9,6 +9,9 @@ defmodule SnakeBridge.Host.Cells do
 
   # An evaluator that was killed ends when the function of the VM that it is in returns: that may take long.
   @kill_ms 150
+  @losses_ms 50
+
+  @kept "variables, imports and modules are kept; its mailbox, its ETS tables and processes linked to it are gone"
 
   defstruct [:socket, :evaluator, :cell]
 
@@ -193,7 +196,7 @@ defmodule SnakeBridge.Host.Cells do
 
     case cell do
       %{phase: :running} ->
-        report(cell, "EXIT", exit_text(pid, reason), exit_hint())
+        report(cell, "EXIT", exit_text(pid, reason), @kept)
         finish(empty_outcome(:error), state)
 
       %{phase: :interrupted} ->
@@ -201,18 +204,27 @@ defmodule SnakeBridge.Host.Cells do
         finish(empty_outcome(:interrupted), %{state | cell: %{cell | phase: :running}})
 
       _ ->
-        text = Render.color(:red, exit_text(pid, reason)) |> IO.iodata_to_binary()
-        Host.event(:stream, {nil, :stderr, "#{text}\n#{exit_hint()}\n"})
+        text = [Render.color(:red, exit_text(pid, reason)), "\n", @kept, "\n"]
+        Host.event(:stream, {nil, :stderr, IO.iodata_to_binary(text)})
         state
     end
   end
 
   defp empty_outcome(status), do: %{status: status, reads: [], writes: [], calls: []}
 
-  defp report(cell, class, message, hint) do
-    traceback = [IO.iodata_to_binary(Render.color(:red, "** (#{class}) #{message}"))]
-    body = %{cell: cell.number, class: class, message: message, traceback: traceback, hint: hint}
-    IOServer.emit(cell.device, :error, body)
+  # `consequence`: what went with the process, or nil.
+  defp report(cell, class, message, consequence) do
+    first = IO.iodata_to_binary(Render.color(:red, "** (#{class}) #{message}"))
+    message = if consequence, do: "#{message}; #{consequence}", else: message
+    traceback = [first | List.wrap(consequence)]
+
+    IOServer.emit(cell.device, :error, %{
+      cell: cell.number,
+      class: class,
+      message: message,
+      traceback: traceback,
+      hint: nil
+    })
   end
 
   defp exit_text(pid, reason),
@@ -228,27 +240,36 @@ defmodule SnakeBridge.Host.Cells do
 
   defp exit_reason(reason), do: Exception.format_exit(reason)
 
-  defp exit_hint,
-    do:
-      "variables, imports and modules are kept; its mailbox, its ETS tables and processes linked to it are gone"
-
-  # What goes with the evaluator, as a text, or nil.
+  # What goes with the evaluator, as a text, or nil. It is asked in a process of its own, since an evaluator in the middle
+  # of a long function of the VM does not answer.
   defp losses(pid) do
+    me = self()
+    reference = make_ref()
+    spawn(fn -> send(me, {reference, gather(pid)}) end)
+
+    receive do
+      {^reference, text} -> text
+    after
+      @losses_ms -> nil
+    end
+  end
+
+  defp gather(pid) do
     tables = for table <- :ets.all(), :ets.info(table, :owner) == pid, do: inspect(:ets.info(table, :name))
 
     case Process.info(pid, [:links, :message_queue_len]) do
       [links: links, message_queue_len: messages] ->
-        processes = for link <- links, is_pid(link), do: describe_process(link)
+        processes = for link <- links, is_pid(link), text = describe_process(link), do: text
 
-        [
+        parts = [
           list("linked processes", processes),
           list("ETS tables", tables),
-          if(messages > 0, do: "#{messages} messages in its mailbox")
+          messages > 0 && "#{messages} messages in its mailbox"
         ]
-        |> Enum.filter(& &1)
-        |> case do
+
+        case Enum.filter(parts, & &1) do
           [] -> nil
-          parts -> "lost with the process of the cells: " <> Enum.join(parts, "; ")
+          parts -> "lost with its process: " <> Enum.join(parts, "; ")
         end
 
       nil ->
@@ -264,16 +285,13 @@ defmodule SnakeBridge.Host.Cells do
     "#{what} #{Enum.join(shown, ", ")}#{more}"
   end
 
+  # A process that traps exits goes on.
   defp describe_process(pid) do
-    case Process.info(pid, [:registered_name, :dictionary]) do
-      [registered_name: name, dictionary: _] when is_atom(name) ->
-        inspect(name)
-
-      [registered_name: _, dictionary: dictionary] ->
-        "#{inspect(pid)}#{initial_call(dictionary[:"$initial_call"])}"
-
-      _ ->
-        inspect(pid)
+    case Process.info(pid, [:trap_exit, :registered_name, :dictionary]) do
+      [{:trap_exit, true} | _] -> nil
+      [_, {:registered_name, name}, _] when is_atom(name) -> inspect(name)
+      [_, _, {:dictionary, dictionary}] -> "#{inspect(pid)}#{initial_call(dictionary[:"$initial_call"])}"
+      nil -> nil
     end
   end
 

@@ -31,15 +31,16 @@ defmodule SnakeBridge.Host.Names do
       with :ok <- Session.attach(Session, generation, path),
            do: bind(Keeper.all_names())
 
-    {:reply, result, state}
+    {:reply, result, state, :hibernate}
   end
 
+  # It sleeps with an empty heap, so that it holds no refs.
   # What cannot be bound now, because no worker is there or it has just died, is bound by the next `attach/2`.
   @impl true
   def handle_cast({:bind_written, from, message}, state) do
     with [_ | _] = names <- Keeper.take_written(), do: bind(names)
     send(from, message)
-    {:noreply, state}
+    {:noreply, state, :hibernate}
   end
 
   defp bind(names), do: Session.bind(Session, names)

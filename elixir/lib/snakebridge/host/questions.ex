@@ -19,6 +19,8 @@ defmodule SnakeBridge.Host.Questions do
     case Socket.recv(socket) do
       {:ok, {:req, id, op, body}, socket} when is_integer(id) ->
         Socket.send(socket, answer(id, op, body))
+        # What was looked at may have held refs.
+        :erlang.garbage_collect()
         loop(socket)
 
       {:ok, other, socket} ->
