@@ -14,8 +14,10 @@ defmodule SnakeBridge.Socket do
 
   @version 1
   @limit 0x7FFFFFFF
-  # Of a frame that is still to come, at most so much is asked for at once: memory follows what has arrived.
-  @chunk 1_048_576
+  # So much of a frame that is still to come is asked for at once, and then no more than has arrived already: memory
+  # follows what arrives. The largest is what `:gen_tcp` takes.
+  @first_chunk 1_048_576
+  @last_chunk 60_000_000
   @options [:binary, active: false, packet: :raw, buffer: 65_536]
 
   @enforce_keys [:port]
@@ -135,7 +137,7 @@ defmodule SnakeBridge.Socket do
     do: decoded(body, %{socket | buffer: rest})
 
   defp assemble(socket, <<size::32, start::binary>>, timeout) do
-    case collect(socket.port, size - byte_size(start), timeout, [start]) do
+    case collect(socket.port, size - byte_size(start), byte_size(start), timeout, [start]) do
       {:ok, body} -> decoded(body, %{socket | buffer: <<>>})
       {:error, _} = error -> error
     end
@@ -145,11 +147,13 @@ defmodule SnakeBridge.Socket do
     with {:ok, more} <- :gen_tcp.recv(socket.port, 0, timeout), do: assemble(socket, bytes <> more, timeout)
   end
 
-  defp collect(_, 0, _, parts), do: {:ok, parts |> Enum.reverse() |> IO.iodata_to_binary()}
+  defp collect(_, 0, _, _, parts), do: {:ok, parts |> Enum.reverse() |> IO.iodata_to_binary()}
 
-  defp collect(port, missing, timeout, parts) do
-    with {:ok, bytes} <- :gen_tcp.recv(port, min(missing, @chunk), timeout),
-         do: collect(port, missing - byte_size(bytes), timeout, [bytes | parts])
+  defp collect(port, missing, got, timeout, parts) do
+    chunk = got |> max(@first_chunk) |> min(@last_chunk) |> min(missing)
+
+    with {:ok, bytes} <- :gen_tcp.recv(port, chunk, timeout),
+         do: collect(port, missing - chunk, got + chunk, timeout, [bytes | parts])
   end
 
   defp decoded(body, socket) do
