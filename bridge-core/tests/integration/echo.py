@@ -212,6 +212,8 @@ class Cell:
             time.sleep(0.005)
 
     def do_stuck(self, seconds):
+        # Who waits for this line knows that no interrupt is looked at any more.
+        self.do_out("stuck")
         time.sleep(float(seconds))
 
     def do_flood(self, size):

@@ -298,7 +298,7 @@ fn a_killed_worker_takes_its_children_along() {
     let rig = Rig::with(|config| config.grace = Duration::from_millis(100));
     let child: u32 = rig.python("child").out().trim().parse().unwrap();
     assert!(is_alive(child));
-    let mut cell = rig.submit(Python, "out go\nstuck 60");
+    let mut cell = rig.submit(Python, "stuck 60");
     next(&mut cell, |event| matches!(event, Event::Stream { .. }));
     rig.session.interrupt();
     assert_eq!(rest_status(cell), Status::Interrupted);

@@ -79,7 +79,7 @@ fn a_cell_that_does_not_stop_loses_its_process_after_the_grace_time() {
     rig.python("set x\nset df");
     rig.elixir("set total");
     let pid = rig.up(Python);
-    let mut cell = rig.submit(Python, "out go\nstuck 60");
+    let mut cell = rig.submit(Python, "stuck 60");
     next(&mut cell, streams);
     let began = Instant::now();
     rig.session.interrupt();
@@ -115,7 +115,7 @@ fn a_second_interrupt_does_not_wait() {
     let rig = Rig::with(|config| config.grace = Duration::from_secs(60));
     for language in [Python, Elixir] {
         let pid = rig.up(language);
-        let mut cell = rig.submit(language, "out go\nstuck 60");
+        let mut cell = rig.submit(language, "stuck 60");
         next(&mut cell, streams);
         rig.session.interrupt();
         rig.session.interrupt();
@@ -223,7 +223,7 @@ fn a_restart_gives_a_fresh_process_and_says_what_is_gone() {
 #[test]
 fn a_restart_ends_the_cell_that_runs() {
     let rig = Rig::new();
-    let mut cell = rig.submit(Python, "out go\nstuck 60");
+    let mut cell = rig.submit(Python, "stuck 60");
     next(&mut cell, streams);
     rig.session.restart(&[Python]).wait().unwrap();
     let ran = rest_of(cell);
