@@ -13,6 +13,7 @@ import types
 _CLASS_DICT = type.__dict__["__dict__"]
 _CLASS_MRO = type.__dict__["__mro__"]
 _CLASS_NAME = type.__dict__["__name__"]
+_CLASS_MODULE = type.__dict__["__module__"]
 _CLASS_QUALNAME = type.__dict__["__qualname__"]
 _MODULE_DICT = types.ModuleType.__dict__["__dict__"]
 
@@ -94,7 +95,7 @@ def type_name(value):
 def class_name(cls):
     """`module.qualname` of a class; a builtin one by its name alone."""
     name = _CLASS_QUALNAME.__get__(cls)
-    module = class_dict(cls).get("__module__")
+    module = _CLASS_MODULE.__get__(cls)
     if type(module) is not str or module in ("builtins", "__main__"):
         return name
     return f"{module}.{name}"
@@ -134,8 +135,7 @@ def _got(found, owner, value):
     """What reading a class's attribute through an instance gives."""
     kind = type(found)
     if kind is types.MemberDescriptorType or (
-        kind is types.GetSetDescriptorType
-        and class_dict(owner).get("__module__", "builtins") in _TRUSTED_MODULES
+        kind is types.GetSetDescriptorType and _CLASS_MODULE.__get__(owner) in _TRUSTED_MODULES
     ):
         try:
             return found.__get__(value)
@@ -292,7 +292,7 @@ def signature(value, bound=False):
     """The signature as `inspect.Signature`, or None. `bound`: the first parameter is taken already."""
     function, skip = _function_of(value)
     if function is None:
-        return None
+        return inspect.Signature() if is_instance(value, type) and _takes_nothing(value) else None
     try:
         if sys.version_info >= (3, 14):
             import annotationlib
@@ -342,6 +342,11 @@ def _function_of(value):
     return None, False
 
 
+def _takes_nothing(cls):
+    """Whether a class leaves its making to `object`."""
+    return all(class_attribute(cls, name)[1] is object for name in ("__init__", "__new__"))
+
+
 def _innermost(function):
     """What decorators wrap, so long as it is functions all the way."""
     for _ in range(32):
@@ -360,7 +365,7 @@ def _innermost(function):
 
 
 def _is_builtin(cls):
-    return class_dict(cls).get("__module__", "builtins") == "builtins"
+    return _CLASS_MODULE.__get__(cls) == "builtins"
 
 
 def signature_text(value, bound=False):
@@ -421,7 +426,7 @@ def _annotation_text(annotation):
         return annotation
     if is_instance(annotation, type) and type(annotation) is not types.GenericAlias:
         return class_name(annotation)
-    if class_dict(type(annotation)).get("__module__") in ("typing", "types"):
+    if _CLASS_MODULE.__get__(type(annotation)) in ("typing", "types"):
         try:
             return repr(annotation).replace("typing.", "")
         except Exception:
@@ -515,7 +520,7 @@ def _class_source(cls):
 
 def _class_files(cls):
     """Files in which a class may stand: its module's, and those of its methods (a cell is a file, too)."""
-    module = sys.modules.get(class_dict(cls).get("__module__"))
+    module = sys.modules.get(_CLASS_MODULE.__get__(cls))
     file = instance_dict(module).get("__file__") if module is not None else None
     files = [file] if type(file) is str and file.endswith(".py") else []
     for found in class_dict(cls).values():

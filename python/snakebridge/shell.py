@@ -97,8 +97,7 @@ class Engine:
 
     def magic(self, name):
         """The function behind a magic, or None."""
-        found = self._shell.magics_manager.magics
-        return found["cell" if name.startswith("%%") else "line"].get(name.lstrip("%"))
+        return self._shell.find_magic(name.lstrip("%"), "cell" if name.startswith("%%") else "line")
 
     def is_complete(self, source):
         """(status, indent) of a source, magics and commands understood."""
@@ -239,7 +238,7 @@ class Shell(InteractiveShell):
 
     def show_usage_error(self, exc):
         """A magic was called wrongly."""
-        self.tell(exc, [f"UsageError: {tracebacks.message(exc)}"])
+        self._show_error(exc, [f"UsageError: {tracebacks.message(exc)}"])
 
     def _format_exception_for_storage(self, exception, *_arguments, **_options):
         return {"ename": type(exception).__name__, "evalue": tracebacks.message(exception), "traceback": []}

@@ -116,12 +116,10 @@ def main(argv):
     leave_no_trace()
     session = hooks.Hooks(native, fresh_main(), os.path.dirname(arguments["host"]))
     # Connect first: what takes longer (asyncio, IPython) is imported while the host already knows that we are here.
-    native.start(
-        globals=session.globals,
-        hooks=session,
-        versions=hooks.versions(),
-        **arguments,
-    )
+    try:
+        native.start(globals=session.globals, hooks=session, versions=hooks.versions(), **arguments)
+    except OSError as error:
+        sys.exit("snakebridge: the worker cannot reach its host at " + arguments["host"] + ": " + str(error))
     session.run(cells=arguments["cells"])
 
 

@@ -47,35 +47,19 @@ def session():
     return Session()
 
 
-def _worker(engine, folder):
-    if engine == "ipython" and not workers.has_ipython():
-        pytest.skip("IPython is not installed here")
-    return contextlib.closing(workers.Worker(engine, folder))
+# Both ways to run cells, where both are there.
+ENGINES = ["ipython", "plain"] if workers.has_ipython() else ["plain"]
 
 
-@pytest.fixture(scope="module", params=["ipython", "plain"])
+@pytest.fixture(scope="module", params=ENGINES)
 def worker(request, tmp_path_factory):
     """A worker that a module's tests share, with each engine."""
-    with _worker(request.param, tmp_path_factory.mktemp("worker")) as found:
+    with contextlib.closing(workers.Worker(request.param, tmp_path_factory.mktemp("worker"))) as found:
         yield found
 
 
-@pytest.fixture(params=["ipython", "plain"])
+@pytest.fixture(params=ENGINES)
 def fresh(request, tmp_path):
     """A worker of the test's own, with each engine."""
-    with _worker(request.param, tmp_path) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def ipython(tmp_path_factory):
-    """A worker with IPython that a module's tests share."""
-    with _worker("ipython", tmp_path_factory.mktemp("worker")) as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def plain(tmp_path_factory):
-    """A worker without IPython that a module's tests share."""
-    with _worker("plain", tmp_path_factory.mktemp("worker")) as found:
+    with contextlib.closing(workers.Worker(request.param, tmp_path)) as found:
         yield found
