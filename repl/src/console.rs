@@ -11,6 +11,7 @@ use bridge_core::session::{Cell, CellRequest, ChildState, Event, NotYet, Session
 
 use crate::editor::{Editor, Reading};
 use crate::entry::{Entry, runnable};
+use crate::flood::Flood;
 use crate::history::{self, CellHistory};
 use crate::keys;
 use crate::line::Line;
@@ -185,6 +186,7 @@ impl Console {
         let mut waited = !self.is_starting(language);
         let mut failed = false;
         let mut meanwhile = None;
+        let mut flood = Flood::default();
         loop {
             let event = match meanwhile.take() {
                 Some(event) => Some(event),
@@ -200,6 +202,19 @@ impl Console {
                     }
                 },
             };
+            let event = match event {
+                Some(event) if self.stage.was_interrupted(cell.number) => match flood.hold(event) {
+                    Some(event) => Some(event),
+                    None => continue,
+                },
+                event => event,
+            };
+            if !matches!(event, Some(Event::Stream { .. }))
+                && let Some((note, end)) = flood.ebb()
+            {
+                self.note(&note)?;
+                self.stage.renderer().raw(&end)?;
+            }
             match event {
                 Some(Event::Input { prompt, password }) => {
                     meanwhile = question::ask(self, cell, &prompt, password)?;
@@ -211,10 +226,12 @@ impl Console {
                     return Ok(Next::Read);
                 }
                 Some(event) => {
-                    failed |= matches!(event, Event::Error { .. });
                     self.stage.renderer().event(&event)?;
-                    if failed && language == Language::Python && looks_like_a_command(source) {
-                        self.hint(":help lists the commands that there are")?;
+                    if let Event::Error { .. } = event {
+                        failed = true;
+                        if language == Language::Python && looks_like_a_command(source) {
+                            self.hint(":help lists the commands that there are")?;
+                        }
                     }
                 }
                 None => {

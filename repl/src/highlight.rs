@@ -20,7 +20,7 @@ use crate::entry::Entry;
 use crate::line::Line;
 
 /// How long the text is held at a time to read lines of it: by a paint, or by the thread, for which a paint waits.
-const BUDGET: Duration = Duration::from_millis(4);
+const BUDGET: Duration = Duration::from_millis(2);
 
 /// How often what the thread has read so far is painted.
 const REPAINT: Duration = Duration::from_millis(100);

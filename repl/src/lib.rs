@@ -9,6 +9,7 @@ mod completion;
 mod console;
 mod editor;
 mod entry;
+mod flood;
 mod highlight;
 mod history;
 mod keys;

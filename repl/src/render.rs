@@ -12,6 +12,7 @@ use bridge_core::session::{Event, StreamName};
 use unicode_width::UnicodeWidthStr;
 
 pub(crate) use ansi::without_escapes;
+pub(crate) use bundle::size;
 
 /// How much of a begun line is kept, in bytes.
 const BEGUN: usize = 512;
@@ -220,6 +221,15 @@ impl<O: Write, E: Write> Renderer<O, E> {
             to: StreamName::Stdout,
             text: text.to_owned(),
             block: true,
+        })
+    }
+
+    /// Writes text as it is to standard output.
+    pub(crate) fn raw(&mut self, text: &str) -> io::Result<()> {
+        self.piece(&Piece {
+            to: StreamName::Stdout,
+            text: text.to_owned(),
+            block: false,
         })
     }
 

@@ -77,6 +77,7 @@ fn interrupted(session: &Session, stage: &Stage, plain: Option<&Sender<Message>>
     }
     match now {
         Now::Running(cell) | Now::Asking { cell, .. } => {
+            stage.interrupt(cell);
             session.interrupt();
             Some(cell)
         }

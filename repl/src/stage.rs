@@ -4,6 +4,7 @@
 //! and output goes through it, above the prompt, in whole lines.
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -32,6 +33,8 @@ pub(crate) enum Now {
 pub(crate) struct Stage {
     now: Mutex<Now>,
     renderer: Mutex<Renderer>,
+    /// The cell that Ctrl-C was pressed for last.
+    interrupted: AtomicU64,
 }
 
 impl Stage {
@@ -39,6 +42,7 @@ impl Stage {
         Stage {
             now: Mutex::new(Now::Busy),
             renderer: Mutex::new(Renderer::new(look)),
+            interrupted: AtomicU64::new(0),
         }
     }
 
@@ -53,6 +57,15 @@ impl Stage {
     /// Whether this cell still runs.
     pub(crate) fn runs(&self, number: u64) -> bool {
         matches!(self.now(), Now::Running(cell) | Now::Asking { cell, .. } if cell == number)
+    }
+
+    /// Ctrl-C was pressed for this cell.
+    pub(crate) fn interrupt(&self, cell: u64) {
+        self.interrupted.store(cell, Ordering::Relaxed);
+    }
+
+    pub(crate) fn was_interrupted(&self, cell: u64) -> bool {
+        self.interrupted.load(Ordering::Relaxed) == cell
     }
 
     pub(crate) fn renderer(&self) -> MutexGuard<'_, Renderer> {

@@ -114,6 +114,22 @@ fn ctrl_c_interrupts_the_cell_and_not_the_program() {
 }
 
 #[test]
+fn ctrl_c_ends_a_flood_of_output_at_once() {
+    let terminal = python();
+    terminal.enter("n = 0").prompt("python> ");
+    terminal
+        .paste("while True:\n    n += 1\n    print('flood', n)\n")
+        .write("\r")
+        .text("flood 1000");
+    terminal
+        .write(CTRL_C)
+        .text("KeyboardInterrupt")
+        .prompt("python> ");
+    terminal.write("\x0c").prompt("python> ");
+    terminal.enter("n > 1000, n").text("(True, ").prompt("python> ");
+}
+
+#[test]
 fn a_second_ctrl_c_ends_what_does_not_stop_and_names_what_was_lost() {
     let terminal = Terminal::start();
     terminal.enter("here = 7").line("7").prompt("elixir> ");

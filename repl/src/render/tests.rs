@@ -2,7 +2,6 @@ use std::collections::BTreeMap;
 
 use bridge_core::session::{Bundle, Data, Status};
 
-use super::bundle::size;
 use super::*;
 
 const COLOURS: Look = Look {
