@@ -90,12 +90,20 @@ defmodule SnakeBridge.Diagnostics do
     sign = if diagnostic.severity == :error, do: "^", else: "~"
     blank = String.length(text) - String.length(String.trim_leading(text))
     start = if column, do: column - 1, else: blank
-    finish = span_end(diagnostic[:span], line, start) || if(column, do: start + 1, else: String.length(text))
+
+    finish =
+      span_end(diagnostic[:span], line, start) ||
+        if(column, do: word_end(text, start), else: String.length(text))
 
     [
       String.duplicate(" ", start),
       Render.color(mark_color(sign), String.duplicate(sign, max(finish - start, 1)))
     ]
+  end
+
+  defp word_end(text, start) do
+    [word] = text |> String.slice(start..-1//1) |> then(&Regex.run(~r/^[\p{L}\p{N}_@]*[?!]?/u, &1))
+    start + max(String.length(word), 1)
   end
 
   defp mark_color("^"), do: :red

@@ -65,7 +65,12 @@ defmodule SnakeBridge.Expand do
 
     {:value, value, binding} =
       try do
-        :erl_eval.exprs(expressions, expanded.binding, local_handler(), external_handler())
+        :erl_eval.exprs(
+          expressions,
+          expanded.binding,
+          handler(:eval_local_handler, 2),
+          handler(:eval_external_handler, 3)
+        )
       after
         if outer, do: Process.put(@eval_env, outer), else: Process.delete(@eval_env)
       end
@@ -74,15 +79,9 @@ defmodule SnakeBridge.Expand do
     {value, binding, %{env | versioned_vars: vars}}
   end
 
-  defp local_handler do
-    if function_exported?(:elixir, :eval_local_handler, 2),
-      do: {:value, &:elixir.eval_local_handler/2},
-      else: :none
-  end
-
-  defp external_handler do
-    if function_exported?(:elixir, :eval_external_handler, 3),
-      do: {:value, &:elixir.eval_external_handler/3},
+  defp handler(name, arity) do
+    if function_exported?(:elixir, name, arity),
+      do: {:value, Function.capture(:elixir, name, arity)},
       else: :none
   end
 

@@ -219,9 +219,11 @@ defmodule SnakeBridge.Inspector do
   defp safely(%Ref{type: type}, _), do: "#Python<#{type}>"
 
   defp safely(%module{} = struct, opts) do
-    if Application.get_application(module) == :elixir,
-      do: Inspect.inspect(struct, opts),
-      else: Inspect.Any.inspect(struct, opts)
+    cond do
+      Application.get_application(module) == :elixir -> Inspect.inspect(struct, opts)
+      function_exported?(module, :__struct__, 0) -> Inspect.Any.inspect(struct, opts)
+      true -> Inspect.Map.inspect(struct, opts)
+    end
   end
 
   defp safely(value, opts), do: Inspect.inspect(value, opts)

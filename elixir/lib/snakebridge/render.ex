@@ -206,7 +206,7 @@ defmodule SnakeBridge.Render do
 
   # The frames from the innermost to the last one in a cell: what comes after it called the cell, and is ours.
   defp prune(stack, place) do
-    stack = Enum.reject(stack, &hidden?/1)
+    stack = Enum.reject(stack, &(hidden?(&1) and not in_cell?(&1)))
 
     case stack |> Enum.reverse() |> Enum.drop_while(&(not in_cell?(&1))) |> Enum.reverse() do
       [] when place != nil -> stack ++ [cell_frame(place)]

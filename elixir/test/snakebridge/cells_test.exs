@@ -147,7 +147,7 @@ defmodule SnakeBridge.CellsTest do
       assert cell.error.class == "SyntaxError"
       assert plain(cell.error.message) == "unexpected token: )"
       text = plain(cell.error.traceback)
-      assert text =~ "2 │ x = ) 3"
+      assert text =~ ~r/2 [│|] x = \) 3/u
       assert text =~ "cell #{cell.error.cell}:2:5"
       assert run(host, "fine").error.message =~ "undefined variable"
       assert run(host, "if true do").error.class == "TokenMissingError"

@@ -296,7 +296,7 @@ defmodule SnakeBridge.QuestionsTest do
   test "names are those that Elixir owns", %{host: host} do
     run(
       host,
-      "defmodule Unshown do\n  defstruct [:a]\n  defimpl Inspect do\n    def inspect(_, _), do: exit(:ran)\n  end\nend\nunshown = %Unshown{a: 1}"
+      "defmodule Unshown do\n  defstruct [:a]\n  defimpl Inspect do\n    def inspect(_, _), do: exit(:ran)\n  end\nend\nunshown = %Unshown{a: 1}\nodd = [%{__struct__: Nowhere, a: 1}, %{__struct__: 1}]"
     )
 
     {:ok, names} = request(host, :own, :names, nil)
@@ -305,6 +305,7 @@ defmodule SnakeBridge.QuestionsTest do
     assert %{type: "integer", size: nil, value: "1"} = by_name["größe"]
     assert %{type: "fractions.Fraction", value: "#Python<fractions.Fraction>"} = by_name["held"]
     assert %{type: "Unshown", value: "%Unshown{a: 1}"} = by_name["unshown"]
+    assert by_name["odd"].value =~ "Nowhere"
     refute Map.has_key?(by_name, "py")
     refute Map.has_key?(by_name, "thing")
   end

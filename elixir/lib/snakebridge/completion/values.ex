@@ -7,10 +7,12 @@ defmodule SnakeBridge.Completion.Values do
 
   import SnakeBridge.Completion, only: [item: 3, matches?: 2]
 
-  alias SnakeBridge.{Completion, Keeper, Lane, Py, Ref, Session}
+  alias SnakeBridge.{BridgeError, Completion, Keeper, Lane, Py, Ref, Session}
 
   # A worker that is busy in C answers nothing, and nobody waits for a menu longer.
   @python_ms 250
+  # A worker that did not answer is not asked again for so long.
+  @busy_ms 1_000
 
   @doc "The names of a path like `a.b.c`, or nil where something in it must be run to be known."
   @spec path(term()) :: [String.t()] | nil
@@ -146,14 +148,25 @@ defmodule SnakeBridge.Completion.Values do
   @spec ask(term(), String.t()) :: [Completion.item()]
   def ask(target, prefix) do
     with generation when generation != nil <- Session.attached(Session),
+         false <- busy?(),
          {:ok, items} when is_list(items) <-
            Lane.request(Session, :members, {target, prefix}, timeout: @python_ms) do
       for %{text: text, kind: kind} = item <- items,
           do: %{text: text, kind: kind, detail: item[:detail] || "", doc: item[:doc] || ""}
     else
-      _ -> []
+      {:error, %BridgeError{reason: :timeout}} ->
+        Process.put(__MODULE__, now() + @busy_ms)
+        []
+
+      _ ->
+        []
     end
   end
+
+  # Who types on must not wait at every key.
+  defp busy?, do: Process.get(__MODULE__, now()) > now()
+
+  defp now, do: System.monotonic_time(:millisecond)
 
   # --- types ---
 
