@@ -50,7 +50,7 @@ impl Activity {
     pub(crate) fn lane(py: Python<'_>, lane: &Arc<Lane>, cell: Option<u64>) -> Self {
         let main = lane.kind == Kind::BeamMain;
         if !main {
-            lane.busy.store(threads::ident(py), Ordering::Release);
+            lane.busy.store(threads::ident(py), Ordering::SeqCst);
         }
         let mut activity = Activity::begin(main, lane.conn.clone(), cell, false);
         activity.lane = Some(lane.clone());
@@ -135,7 +135,7 @@ fn signal_main(serial: u64) {
 
 /// Stops a thread that serves a lane whose peer is gone.
 pub(crate) fn interrupt_thread(py: Python<'_>, lane: &Lane) {
-    let ident = lane.busy.load(Ordering::Acquire);
+    let ident = lane.busy.load(Ordering::SeqCst);
     if ident != 0 {
         let exception = py.get_type::<PyKeyboardInterrupt>();
         // SAFETY: the interpreter is attached and the exception a live class; an unknown thread is no error.

@@ -111,7 +111,7 @@ impl Lane {
         self.hung.load(Ordering::Relaxed) || self.conn.is_closed()
     }
 
-    /// Whether a frame is here already, so that the socket has nothing to say.
+    /// Whether a frame is here already: the socket would not tell.
     pub(crate) fn has_frame(&self) -> bool {
         self.reader
             .lock()
@@ -414,6 +414,10 @@ fn run_steps(
     let mut shape = counted.map(|_| Shape::default());
     let _serving = threads::Serving::enter(lane, cell);
     let _activity = Activity::lane(py, lane, cell);
+    // From here on the end of the caller interrupts this thread; one that came before would not.
+    if lane.is_over() {
+        return Err(Failure::refuse("interrupted", "the caller is gone"));
+    }
     let mut step = 0;
     let outcome = call
         .run(

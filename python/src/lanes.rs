@@ -2,7 +2,7 @@
 //! have released. What needs the interpreter here is done by one attendant thread.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -13,6 +13,20 @@ use crate::{interrupt, io, main_thread};
 
 static LANES: Mutex<Vec<Weak<Lane>>> = Mutex::new(Vec::new());
 static ATTENDANT: OnceLock<Sender<Errand>> = OnceLock::new();
+
+/// Whether the package has prepared the process for user code, and who waits for that.
+static READY: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+
+/// Lets lanes be served from now on.
+pub(crate) fn set_ready() {
+    *READY.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    READY.1.notify_all();
+}
+
+fn wait_until_ready() {
+    let ready = READY.0.lock().unwrap_or_else(PoisonError::into_inner);
+    drop(READY.1.wait_while(ready, |ready| !*ready));
+}
 
 /// What the attendant does.
 enum Errand {
@@ -49,7 +63,7 @@ pub(crate) fn count() -> usize {
 
 /// A lane's peer is gone: what still runs for it is stopped. Without the interpreter.
 pub(crate) fn hung_up(lane: &Arc<Lane>) {
-    lane.hung.store(true, std::sync::atomic::Ordering::Release);
+    lane.hung.store(true, std::sync::atomic::Ordering::SeqCst);
     match lane.kind {
         Kind::BeamMain | Kind::Cells => {
             interrupt::interrupt_main_lane(lane.conn.id);
@@ -162,6 +176,7 @@ impl LaneThread {
     fn run(&self, py: Python<'_>) {
         io::block_signals(Some(libc::SIGINT));
         let Some(worker) = worker() else { return };
+        py.detach(wait_until_ready);
         serve(py, worker, &self.lane);
     }
 }

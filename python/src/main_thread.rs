@@ -3,7 +3,7 @@
 
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bridge_core::exception::write_failure;
@@ -109,6 +109,8 @@ pub(crate) fn poll(py: Python<'_>, fd: i32, timeout: Option<f64>) -> PyResult<bo
             "the worker has not been started",
         ));
     };
+    static FIRST: Once = Once::new();
+    FIRST.call_once(lanes::set_ready);
     let deadline = timeout
         .and_then(|seconds| Instant::now().checked_add(Duration::try_from_secs_f64(seconds.max(0.0)).ok()?));
     let work = LoopWork::of_running_loop(py);
@@ -263,6 +265,9 @@ fn serve(py: Python<'_>, worker: &Worker, lane: &Arc<Lane>, buffer: &mut Vec<u8>
                     py.detach(|| lane.finish_sending());
                 }
                 *buffer = answer;
+                if !lane.has_frame() {
+                    return Ok(false);
+                }
             }
             Received::Nothing => return Ok(false),
             Received::Woken => py.check_signals()?,

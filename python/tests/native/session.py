@@ -21,6 +21,9 @@ PACKAGE = pathlib.Path(__file__).resolve().parents[2]
 # The worker's interpreter, where it is not the one that runs the tests.
 PYTHON = os.environ.get("SNAKEBRIDGE_TEST_PYTHON", sys.executable)
 
+# The number of the cell that runs before a test's own.
+WARM_UP = 1_000_000
+
 # Nothing here takes so long; a wait of that length is a hang.
 PATIENCE = 30.0
 
@@ -214,6 +217,9 @@ class Session:
                 self.main = connection
             else:
                 self.own = connection
+        if cells:
+            # What is said once, and done once, is behind us then: a worker without IPython has a note for the user.
+            self.run("pass", cell=WARM_UP)
 
     def accept(self):
         """The next connection of the worker, and its hello."""
@@ -259,7 +265,8 @@ class Session:
 
     def start_cell(self, source, **options):
         """Starts a cell; returns its request."""
-        self.cell += 1
+        if "cell" not in options:
+            self.cell += 1
         body = {"cell": self.cell, "source": source, "store_history": True, "silent": False, **options}
         return self.main.start("execute", {Atom(key): value for key, value in body.items()})
 
