@@ -2,7 +2,7 @@
 
 Two views are joined. What is bound after the cell and was not before, or was another object, is *seen*: so `exec`,
 `import *`, `global` and threads need no special care. What cannot be seen, reading a name and binding it to the very
-object that it had, is *read off the compiled code*, which knows every rule of scoping.
+object that it had, is *read off the compiled code* before it runs, which knows every rule of scoping.
 """
 
 import ast
@@ -10,7 +10,9 @@ import bisect
 import contextlib
 import dis
 import functools
+import heapq
 import types
+import warnings
 
 from snakebridge.descriptor import class_dict, is_instance, mro
 
@@ -36,54 +38,70 @@ _global_reads_kept = {}
 _MAGIC_CALLS = {"run_line_magic", "run_cell_magic"}
 
 
-def effects(namespace, before, cell, status, transform):
-    """The names as the protocol's answer has them. `before`: the namespace's snapshot; `transform`: source to Python."""
-    after = namespace.snapshot()
-    changed = {name for name, value in after.items() if name not in before or before[name] is not value}
-    uses = Uses()
-    # What is no Python, or too deep for Python's compiler, tells nothing; what was seen still holds.
-    with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):
-        _analyse(transform(cell.source), uses)
-    if status == "ok":
-        # After a failure nobody knows how far the cell came.
-        changed |= uses.binds & after.keys()
-    reads = set()
-    for name, bound in uses.reads:
-        if name in before:
-            reads.add(name)
-            reads |= _names_behind(before[name], namespace.globals) - bound
-    return {
-        "reads": sorted(reads & before.keys()),
-        "writes": sorted(changed),
-        "deletes": sorted(before.keys() - after.keys()),
-    }
+class Observation:
+    """A cell from the moment before it runs. Holds no value of the session: a cell may want to free what it replaces."""
+
+    def __init__(self, namespace, transform, source):
+        self._namespace = namespace
+        before = namespace.snapshot()
+        self._before = {name: id(value) for name, value in before.items()}
+        uses = Uses()
+        # What is no Python, or too deep for Python's compiler, tells nothing; what is seen afterwards still holds.
+        with contextlib.suppress(Exception), warnings.catch_warnings():
+            # The engine compiles the cell once more; to be warned once is enough.
+            warnings.simplefilter("ignore")
+            _analyse(transform(source), uses)
+        self._binds = uses.binds
+        self._reads = set()
+        for name, bound in uses.reads.items():
+            if name in before:
+                behind = _names_behind(before[name], namespace.globals)
+                self._reads |= {name} | {other for other in behind if not bound & uses.bit(other)}
+
+    def effects(self, status):
+        """The names as the protocol's answer has them, now that the cell has run."""
+        before, after = self._before, self._namespace.snapshot()
+        changed = {name for name, value in after.items() if before.get(name) != id(value)}
+        if status == "ok":
+            # After a failure nobody knows how far the cell came.
+            changed |= self._binds & after.keys()
+        return {
+            "reads": sorted(self._reads & before.keys()),
+            "writes": sorted(changed),
+            "deletes": sorted(before.keys() - after.keys()),
+        }
 
 
 class Uses:
-    """What a source may do: `reads`, pairs of a global name and of what the source itself had certainly bound by then;
-    `binds`, global names."""
+    """What a source may do with global names. Sets of names are integers here, a bit for each: there are many of them.
+
+    `reads`: the names that it reads before it has certainly bound them itself, each with the names that it has bound
+    whenever it does so. `binds`: the names that it may bind.
+    """
 
     def __init__(self):
-        self.reads = set()
+        self.reads = {}
         self.binds = set()
+        self._bits = {}
 
+    def bit(self, name):
+        """The set of one name."""
+        return self._bits.setdefault(name, 1 << len(self._bits))
 
-def uses(source):
-    """The uses of a source that is Python."""
-    found = Uses()
-    _analyse(source, found)
-    return found
+    def read(self, name, bound):
+        """A name is read, where those are bound."""
+        if not bound & self.bit(name):
+            self.reads[name] = self.reads.get(name, -1) & bound
 
 
 def _analyse(source, uses):
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     tree = compile(source, "<cell>", "exec", flags | ast.PyCF_ONLY_AST, dont_inherit=True)
     _module(compile(tree, "<cell>", "exec", flags, dont_inherit=True), uses)
-    for text in _magic_texts(tree):
-        try:
-            _analyse(text, uses)
-        except (SyntaxError, ValueError):
-            continue
+    if any(name in source for name in _MAGIC_CALLS):
+        for text in _magic_texts(tree):
+            with contextlib.suppress(SyntaxError, ValueError):
+                _analyse(text, uses)
 
 
 def _magic_texts(tree):
@@ -96,7 +114,7 @@ def _magic_texts(tree):
 
 def _module(code, uses, is_module=True):
     later = []
-    at_end = _body(code, frozenset(), uses, later, is_module)
+    at_end = _body(code, 0, uses, later, is_module)
     # Functions run when they are called: what the module has bound by its end is there.
     while later:
         _body(later.pop(), at_end, uses, later)
@@ -106,7 +124,7 @@ def _body(code, bound, uses, later, is_module=False):
     """Notes what a code object reads and binds, given the names that are certainly bound at its start; code that runs
     when it is called goes to `later`. Returns what is certainly bound at its end."""
     instructions = list(dis.get_instructions(code))
-    entries = _certainly_bound(code, instructions, bound)
+    entries = _certainly_bound(code, instructions, bound, uses)
     at_end = None
     for instruction, here in zip(instructions, entries, strict=True):
         if here is None:
@@ -115,8 +133,7 @@ def _body(code, bound, uses, later, is_module=False):
         if name.startswith("RETURN"):
             at_end = here if at_end is None else at_end & here
         if name in ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS"):
-            if value not in here:
-                uses.reads.add((value, here))
+            uses.read(value, here)
         elif name in ("STORE_NAME", "STORE_GLOBAL"):
             if is_module:
                 uses.binds.add(value)
@@ -135,7 +152,7 @@ def _runs_at_once(code):
     return code.co_name.startswith("<") and code.co_name != "<lambda>"
 
 
-def _certainly_bound(code, instructions, bound):
+def _certainly_bound(code, instructions, bound, uses):
     """For each instruction the names that are bound whenever it is reached; None where it is not reached.
 
     A forward analysis over all ways through the code: what every way has bound is certain.
@@ -147,14 +164,15 @@ def _certainly_bound(code, instructions, bound):
     entries[0] = bound
     waiting = [0]
     while waiting:
-        i = waiting.pop()
+        # The earliest first: what comes before it is known by then, except around loops.
+        i = heapq.heappop(waiting)
         instruction, here = instructions[i], entries[i]
         after = here
         name = instruction.opname
         if name in ("STORE_NAME", "STORE_GLOBAL"):
-            after = here | {instruction.argval}
+            after = here | uses.bit(instruction.argval)
         elif name in ("DELETE_NAME", "DELETE_GLOBAL"):
-            after = here - {instruction.argval}
+            after = here & ~uses.bit(instruction.argval)
         ways = []
         if name not in _ENDS and i + 1 < len(instructions):
             ways.append((i + 1, after))
@@ -166,7 +184,7 @@ def _certainly_bound(code, instructions, bound):
             merged = state if entries[way] is None else entries[way] & state
             if merged != entries[way]:
                 entries[way] = merged
-                waiting.append(way)
+                heapq.heappush(waiting, way)
     return entries
 
 
@@ -225,7 +243,7 @@ def _global_reads(code):
         return kept[1]
     found = Uses()
     _module(code, found, is_module=False)
-    reads = frozenset(name for name, _ in found.reads)
+    reads = frozenset(found.reads)
     if len(_global_reads_kept) >= _MOST_VALUES:
         _global_reads_kept.clear()
     # Keeping the code keeps its id from being given to another.

@@ -78,19 +78,20 @@ class Cells:
                 # A cell has cancelled its own task and ended before it waited.
                 _uncancel()
                 continue
-            done(await self._run(Cell(body)))
+            done(await self._run(body))
 
-    async def _run(self, cell):
+    async def _run(self, body):
         started = time.perf_counter_ns()
+        cell = Cell(body)
         self._native.set_cell(cell.number)
         self._take_over_interrupts()
         # Else a warning would be shown once for a line number, not once for a line.
         self._namespace.globals.pop("__warningregistry__", None)
-        before = self._namespace.snapshot()
+        observed = analysis.Observation(self._namespace, self.engine.transform, cell.source)
         status = await self._guarded(cell)
         if cell.cancelled:
             _uncancel()
-        effects = analysis.effects(self._namespace, before, cell, status, self.engine.transform)
+        effects = observed.effects(status)
         duration = (time.perf_counter_ns() - started) // 1000
         return {"status": status, "duration_us": duration, **effects}
 

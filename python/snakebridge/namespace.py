@@ -3,11 +3,8 @@
 Which of them Elixir owns is known to the extension module; what a cell did to them is found in `analysis`.
 """
 
-import re
-
 # What an interactive Python keeps for itself: `_`, `__`, `_3`, `_i`, `_ih`, `In`, ... are hidden by value, in `own`.
 _HIDDEN = {"_exit_code"}
-_DUNDER = re.compile(r"__\w+__\Z")
 
 
 class Namespace:
@@ -27,7 +24,7 @@ class Namespace:
             for name, value in list(self.globals.items())
             if type(name) is str
             and name not in _HIDDEN
-            and not _DUNDER.match(name)
+            and not (name.startswith("__") and name.endswith("__") and len(name) > 4)
             and (name not in own or own[name] is not value)
         }
 

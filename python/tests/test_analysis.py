@@ -2,6 +2,7 @@
 
 import sys
 import types
+import weakref
 
 import pytest
 
@@ -13,13 +14,12 @@ def effects(source, before="", status="ok"):
     """Runs `before`, then the cell; returns (reads, writes, deletes)."""
     namespace = Namespace(types.ModuleType("__main__"))
     exec(before, namespace.globals)
-    snapshot = namespace.snapshot()
+    observed = analysis.Observation(namespace, str, source)
     try:
         exec(compile(source, "cell 1", "exec"), namespace.globals)
     except Exception:
         status = "error"
-    cell = types.SimpleNamespace(source=source)
-    found = analysis.effects(namespace, snapshot, cell, status, lambda text: text)
+    found = observed.effects(status)
     return found["reads"], found["writes"], found["deletes"]
 
 
@@ -137,11 +137,9 @@ def test_names_that_are_not_the_users_are_left_out():
 
 def test_a_source_that_is_no_python_still_tells_what_was_seen():
     namespace = Namespace(types.ModuleType("__main__"))
-    before = namespace.snapshot()
+    observed = analysis.Observation(namespace, str, "x = (")
     namespace.globals["x"] = 1
-    cell = types.SimpleNamespace(source="x = (")
-    found = analysis.effects(namespace, before, cell, "error", lambda text: text)
-    assert found == {"reads": [], "writes": ["x"], "deletes": []}
+    assert observed.effects("error") == {"reads": [], "writes": ["x"], "deletes": []}
 
 
 def test_properties_and_classes_of_values_are_not_asked():
@@ -158,11 +156,24 @@ def test_properties_and_classes_of_values_are_not_asked():
         "evil = Evil()",
         namespace.globals,
     )
-    before = namespace.snapshot()
-    cell = types.SimpleNamespace(source="evil")
-    found = analysis.effects(namespace, before, cell, "ok", lambda text: text)
-    assert found["reads"] == ["evil", "touched"]
+    observed = analysis.Observation(namespace, str, "evil")
+    assert observed.effects("ok")["reads"] == ["evil", "touched"]
     assert touched == []
+
+
+def test_a_value_that_is_replaced_is_not_kept():
+    namespace = Namespace(types.ModuleType("__main__"))
+    exec("class Big: pass\nbig = Big()", namespace.globals)
+    gone = weakref.ref(namespace.globals["big"])
+    observed = analysis.Observation(namespace, str, "big = None")
+    namespace.globals["big"] = None
+    assert gone() is None
+    assert observed.effects("ok")["writes"] == ["big"]
+
+
+def test_warnings_of_the_compiler_are_the_engines_business(recwarn):
+    assert effects("x = '\\d'")[1] == ["x"]
+    assert len(recwarn) == 1
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="syntax of 3.12")
