@@ -57,7 +57,7 @@ defmodule SnakeBridge do
     quote do
       import Kernel, except: [def: 1, def: 2, defp: 1, defp: 2]
       import SnakeBridge.Natural.Definitions, only: [def: 1, def: 2, defp: 1, defp: 2]
-      import Bitwise, only: [&&&: 2, |||: 2, "^^^": 2, "~~~": 1, <<<: 2, >>>: 2]
+      import Bitwise, only: unquote(SnakeBridge.Natural.operators())
       import SnakeBridge, only: [py: 1]
       @before_compile SnakeBridge.Natural.Definitions
     end

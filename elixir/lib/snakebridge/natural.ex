@@ -66,9 +66,9 @@ defmodule SnakeBridge.Natural do
     quote do: import(Bitwise, only: unquote(operators))
   end
 
-  @doc "The operators that natural syntax imports from `Bitwise`."
+  @doc "The operators that natural syntax imports from `Bitwise`; Elixir has deprecated `^^^`, so `xor` is `Bitwise.bxor/2`."
   @spec operators() :: keyword(arity())
-  def operators, do: [&&&: 2, |||: 2, "^^^": 2, "~~~": 1, <<<: 2, >>>: 2]
+  def operators, do: [&&&: 2, |||: 2, "~~~": 1, <<<: 2, >>>: 2]
 
   defp statements({:__block__, _, statements}), do: Enum.flat_map(statements, &statements/1)
   defp statements(statement), do: [statement]
