@@ -183,38 +183,34 @@ defmodule SnakeBridge.Host do
   defp control_message({:req, id, :attach, %{generation: generation, socket: path}})
        when is_integer(generation) and is_binary(path) do
     # Binding every name in the worker takes as long as the names are large.
-    spawn_service(fn ->
-      case Host.Names.attach(generation, path) do
-        :ok ->
-          answer(id, {:ok, true})
-
-        {:error, exception} ->
-          answer(id, {:error, {:bridge, :unavailable, Exception.message(exception), nil}})
-      end
-    end)
+    spawn(fn -> answer(id, attach(generation, path)) end)
   end
 
   defp control_message({:req, id, op, _}) when op in [:interrupt, :attach],
-    do: answer(id, {:error, {:bridge, :bad_message, "`#{op}` has a body of another shape", nil}})
+    do: refuse(id, :bad_message, "`#{op}` has a body of another shape")
 
   defp control_message({:req, id, op, _}),
-    do:
-      answer(
-        id,
-        {:error,
-         {:bridge, :unknown_op, "the BEAM serves no `#{describe(op)}` on its control connection", nil}}
-      )
+    do: refuse(id, :unknown_op, "the BEAM serves no `#{describe(op)}` on its control connection")
 
   defp control_message({kind, id, answer}) when kind in [:ok, :error],
     do: send(Host.Writer, {:answered, id, {kind, answer}})
 
   defp control_message({:ev, :detach, %{generation: generation, reason: reason} = body}) do
-    spawn_service(fn ->
-      Session.detach(Session, generation, reason, body[:cell])
-    end)
+    spawn(fn -> Session.detach(Session, generation, reason, body[:cell]) end)
   end
 
   defp control_message(other), do: no_message(other)
+
+  defp refuse(id, reason, message), do: answer(id, {:error, {:bridge, reason, message, nil}})
+
+  defp attach(generation, path) do
+    case Host.Names.attach(generation, path) do
+      :ok -> {:ok, true}
+      {:error, exception} -> {:error, {:bridge, :unavailable, Exception.message(exception), nil}}
+    end
+  catch
+    :exit, reason -> {:error, {:bridge, :unavailable, Exception.format_exit(reason), nil}}
+  end
 
   # The only process that waits for the front end to read answers, so that the one that reads never waits.
   defp writer(socket, next, waiting) do

@@ -8,7 +8,7 @@ defmodule SnakeBridge.IOServer do
   It asks the front end for input, and never reads a terminal.
   """
 
-  alias SnakeBridge.{Host, Socket}
+  alias SnakeBridge.{Host, Render, Socket}
 
   # Output waits for company for at most this long, and only when some was sent just before.
   @flush_ms 5
@@ -217,7 +217,7 @@ defmodule SnakeBridge.IOServer do
   defp request({:get_until, _, prompt, m, f, a}, _, state), do: wait(prompt, {:get_until, {m, f, a}}, state)
   defp request({:get_until, prompt, m, f, a}, _, state), do: wait(prompt, {:get_until, {m, f, a}}, state)
   defp request({:get_password, _}, _, state), do: {:wait, "", true, {:collect_line, []}, state}
-  defp request({:get_geometry, :columns}, _, state), do: {:reply, SnakeBridge.Render.width(), state}
+  defp request({:get_geometry, :columns}, _, state), do: {:reply, Render.width(), state}
   defp request({:get_geometry, _}, _, state), do: {:reply, {:error, :enotsup}, state}
   defp request(:getopts, _, state), do: {:reply, [binary: true, encoding: :unicode], state}
   defp request({:setopts, _}, _, state), do: {:reply, :ok, state}
@@ -259,6 +259,7 @@ defmodule SnakeBridge.IOServer do
 
   defp put_chars(encoding, chars, stream, state) do
     case to_text(encoding, chars) do
+      {:ok, text} when stream == :stderr -> {:reply, :ok, put(state, stream, Render.without_own_frames(text))}
       {:ok, text} -> {:reply, :ok, put(state, stream, text)}
       :error -> {:reply, {:error, :put_chars}, state}
     end

@@ -128,6 +128,19 @@ defmodule SnakeBridge.Render do
     kept <> color_end() <> "\n... (#{byte_size(text) - byte_size(kept)} more bytes)"
   end
 
+  @doc "A text that may hold a stack trace, as `IO.warn/1` prints them, without the lines about what runs cells."
+  @spec without_own_frames(String.t()) :: String.t()
+  def without_own_frames(text) do
+    if String.contains?(text, "SnakeBridge.Evaluator."),
+      do:
+        String.replace(
+          text,
+          ~r/^\s+(\([\w ]+[\d.]*\) )?\S+:\d+: (SnakeBridge\.|:elixir\.|:erl_eval\.|Module\.ParallelChecker\.).*\n/m,
+          ""
+        ),
+      else: text
+  end
+
   defp color_end, do: if(colors?(), do: IO.ANSI.reset(), else: "")
 
   defp whole_characters(binary) do

@@ -106,7 +106,7 @@ defmodule SnakeBridge.NamespaceTest do
       cell = begin_cell(host, "level = 3\nIO.puts(\"ready\")\nProcess.sleep(:infinity)\nother = 2")
       assert_receive {:frame, :main, {:ev, :stream, {^cell, :stdout, "ready\n"}}}, 5_000
       assert {:ok, true} = request(host, :control, :interrupt, cell)
-      assert end_cell(cell).status == :interrupted
+      assert %{status: :interrupted, writes: ["level"]} = end_cell(cell)
       assert py_value(host, "(level, other)") == "(3, 1)"
     end
 

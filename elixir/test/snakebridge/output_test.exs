@@ -120,6 +120,20 @@ defmodule SnakeBridge.OutputTest do
     assert text =~ "└─ cell #{number(cell)}:3:5: Unused.f/0"
   end
 
+  test "warnings of the user's own show no frames of ours", %{host: host} do
+    cell =
+      run(
+        host,
+        "defmodule Warns do\n  def now do\n    IO.warn(\"careful\")\n    :ok\n  end\nend\nWarns.now()"
+      )
+
+    text = plain(cell.stderr)
+    assert text =~ "warning: careful"
+    assert text =~ "cell #{number(cell)}:3: Warns.now/0"
+    refute text =~ "SnakeBridge"
+    refute text =~ "erl_eval"
+  end
+
   test "defining a module again makes no noise", %{host: host} do
     assert %{stderr: ""} = run(host, "defmodule Again do\n  def f, do: 1\nend")
     assert %{stderr: ""} = run(host, "defmodule Again do\n  def f, do: 2\nend")

@@ -13,7 +13,10 @@ defmodule SnakeBridge.Host.Cells do
 
   @kept "variables, imports and modules are kept; its mailbox, its ETS tables and processes linked to it are gone"
 
-  defstruct [:socket, :evaluator, :cell]
+  # Deaths of evaluators between two cells. More than some in a row are no accident.
+  @most_deaths 10
+
+  defstruct [:socket, :evaluator, :cell, deaths: 0]
 
   @doc "Opens the lane and serves it for as long as the VM lives."
   @spec run(Path.t()) :: no_return()
@@ -61,8 +64,8 @@ defmodule SnakeBridge.Host.Cells do
       {:flushed, device} ->
         loop(flushed(device, state))
 
-      {:bound, device} ->
-        loop(bound(device, state))
+      {{:bound, device}, names} ->
+        loop(bound(device, names, state))
 
       message ->
         loop(other(message, state))
@@ -130,7 +133,7 @@ defmodule SnakeBridge.Host.Cells do
       outcome: nil
     }
 
-    %{state | cell: running}
+    %{state | cell: running, deaths: 0}
   end
 
   defp execute(id, _, %{cell: nil} = state),
@@ -158,12 +161,21 @@ defmodule SnakeBridge.Host.Cells do
     %{state | cell: %{cell | phase: :binding}}
   end
 
-  defp bound(device, %{cell: %{device: device, phase: :binding}} = state), do: answer(state)
-  defp bound(_, state), do: state
+  # An evaluator that was killed has not told what it had bound.
+  defp bound(
+         device,
+         names,
+         %{cell: %{device: device, phase: :binding, outcome: %{writes: nil} = outcome} = cell} = state
+       ),
+       do: answer(%{state | cell: %{cell | outcome: %{outcome | writes: names}}})
+
+  defp bound(device, _, %{cell: %{device: device, phase: :binding}} = state), do: answer(state)
+  defp bound(_, _, state), do: state
 
   defp answer(%{cell: cell} = state) do
     IOServer.put_current(IOServer.background())
-    answer = Map.merge(cell.outcome, %{deletes: [], duration_us: now() - cell.started})
+    outcome = Map.update!(cell.outcome, :writes, &(&1 || []))
+    answer = Map.merge(outcome, %{deletes: [], duration_us: now() - cell.started})
     Socket.send(state.socket, {:ok, cell.id, answer})
     %{state | cell: nil}
   end
@@ -192,7 +204,8 @@ defmodule SnakeBridge.Host.Cells do
   end
 
   defp ended(pid, reason, %{cell: cell} = state) do
-    state = %{state | evaluator: start_evaluator()}
+    if state.deaths == @most_deaths, do: Host.stop("no cell can run: " <> exit_text(pid, reason))
+    state = %{state | evaluator: start_evaluator(), deaths: state.deaths + 1}
 
     case cell do
       %{phase: :running} ->
@@ -210,7 +223,7 @@ defmodule SnakeBridge.Host.Cells do
     end
   end
 
-  defp empty_outcome(status), do: %{status: status, reads: [], writes: [], calls: []}
+  defp empty_outcome(status), do: %{status: status, reads: [], writes: nil, calls: []}
 
   # `consequence`: what went with the process, or nil.
   defp report(cell, class, message, consequence) do

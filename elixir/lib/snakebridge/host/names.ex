@@ -18,9 +18,9 @@ defmodule SnakeBridge.Host.Names do
   @spec attach(pos_integer(), Path.t()) :: :ok | {:error, Exception.t()}
   def attach(generation, path), do: GenServer.call(__MODULE__, {:attach, generation, path}, :infinity)
 
-  @doc "Binds the names that cells have written since the last time; then sends `message` to the caller."
+  @doc "Binds the names that cells have written since the last time; then sends `{tag, names}` to the caller."
   @spec bind_written(term()) :: :ok
-  def bind_written(message), do: GenServer.cast(__MODULE__, {:bind_written, self(), message})
+  def bind_written(tag), do: GenServer.cast(__MODULE__, {:bind_written, self(), tag})
 
   @impl true
   def init(nil), do: {:ok, nil}
@@ -37,9 +37,10 @@ defmodule SnakeBridge.Host.Names do
   # It sleeps with an empty heap, so that it holds no refs.
   # What cannot be bound now, because no worker is there or it has just died, is bound by the next `attach/2`.
   @impl true
-  def handle_cast({:bind_written, from, message}, state) do
-    with [_ | _] = names <- Keeper.take_written(), do: bind(names)
-    send(from, message)
+  def handle_cast({:bind_written, from, tag}, state) do
+    names = Keeper.take_written()
+    if names != [], do: bind(names)
+    send(from, {tag, names |> Enum.map(&elem(&1, 0)) |> Enum.sort()})
     {:noreply, state, :hibernate}
   end
 
