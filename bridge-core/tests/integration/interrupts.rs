@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bridge_core::session::Language::{Elixir, Python};
 use bridge_core::session::{CellRequest, ChildState, Event, Status};
 
-use crate::rig::{DEADLINE, Rig, echo, gone, next, rest};
+use crate::rig::{DEADLINE, Rig, echo, gone, next, ps, rest};
 
 fn streams(event: &Event) -> bool {
     matches!(event, Event::Stream { .. })
@@ -243,6 +243,5 @@ fn rest_of(mut cell: bridge_core::session::Cell) -> Vec<Status> {
 
 /// The resident memory of this process.
 fn memory() -> u64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
-    statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
+    ps("rss=", std::process::id()).unwrap().parse::<u64>().unwrap() * 1024
 }

@@ -207,13 +207,17 @@ impl Ran {
 
 /// Whether a process is there and no zombie.
 pub(crate) fn is_alive(pid: u32) -> bool {
-    let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
-        return false;
-    };
-    !matches!(
-        stat.rsplit(") ").next().and_then(|rest| rest.chars().next()),
-        Some('Z' | 'X')
-    )
+    ps("stat=", pid).is_some_and(|state| !state.starts_with(['Z', 'X']))
+}
+
+/// What `ps` says of a process; it is the same on every system.
+pub(crate) fn ps(column: &str, pid: u32) -> Option<String> {
+    let output = std::process::Command::new("ps")
+        .args(["-o", column, "-p", &pid.to_string()])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+    (!text.is_empty()).then_some(text)
 }
 
 pub(crate) fn gone(pid: u32) {
