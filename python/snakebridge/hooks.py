@@ -33,8 +33,8 @@ class Hooks:
         """Names in it that are not the user's, with the values that make them so."""
         return self._namespace.own
 
-    def run(self, cells):
-        """Prepares the process for user code and runs the loop until `shutdown`; `cells`: whether cells will come."""
+    def prepare(self):
+        """Makes the process ready for user code."""
         # Here and not above: the host has our greeting by now.
         from snakebridge import loop
         from snakebridge.cells import Cells
@@ -48,6 +48,11 @@ class Hooks:
         sys.ps1, sys.ps2 = ">>> ", "... "
         self._loop, selector = loop.make(native)
         self._cells = Cells(native, self._namespace, self._publisher, self._loop, selector, self._directory)
+
+    def run(self, cells):
+        """Runs the loop until `shutdown`; `cells`: whether cells will come."""
+        from snakebridge import loop
+
         if cells:
             self._cells.open()
         loop.run(self._loop, lambda: self._over)

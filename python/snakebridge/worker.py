@@ -1,4 +1,4 @@
-"""The worker's entry: `python -m snakebridge.worker --host H --listen W --generation N [--cells]`.
+"""The worker's entry: `python -m snakebridge.worker --host H --listen W --generation N [--cells]`, or this file's path.
 
 It prepares the process, connects, and runs the loop until the session ends; what cells do is elsewhere.
 Every Python 3 must be able to read this file: it is what tells an old one that it is too old.
@@ -13,14 +13,14 @@ NEWEST = (3, 14)
 
 def refusal():
     """Why this interpreter cannot run the worker, or None."""
-    name = sys.implementation.name
-    version = sys.version_info[:2]
+    name = sys.implementation.name if hasattr(sys, "implementation") else "python"
+    version = tuple(sys.version_info[:2])
     found = name + " " + ".".join(map(str, version)) + " (" + str(sys.executable) + ")"
     hint = "\nhint: choose another interpreter with --python PATH"
-    if name != "cpython":
-        return "this Python is " + found + "; the worker needs CPython" + hint
     if not OLDEST <= version <= NEWEST:
         return "this Python is " + found + "; the worker needs 3.10 to 3.14" + hint
+    if name != "cpython":
+        return "this Python is " + found + "; the worker needs CPython" + hint
     if "t" in getattr(sys, "abiflags", ""):
         return "this is a free-threaded build, " + found + "; the worker needs a standard build" + hint
     return None
@@ -113,17 +113,23 @@ def main(argv):
 
     # A crash of C code is told where the process was started, not into the capture that dies with it.
     faulthandler.enable(os.dup(2))
-    leave_no_trace()
     session = hooks.Hooks(native, fresh_main(), os.path.dirname(arguments["host"]))
     # Connect first: what takes longer (asyncio, IPython) is imported while the host already knows that we are here.
     try:
         native.start(globals=session.globals, hooks=session, versions=hooks.versions(), **arguments)
     except OSError as error:
         sys.exit("snakebridge: the worker cannot reach its host at " + arguments["host"] + ": " + str(error))
+    session.prepare()
+    leave_no_trace()
     session.run(cells=arguments["cells"])
 
 
 if __name__ == "__main__":
+    if globals().get("__spec__") is None:
+        # Run as a file: no folder that is called like this package, or like what it imports, can come in between.
+        if not getattr(sys.flags, "safe_path", False):
+            del sys.path[0]
+        sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     # Not the code of this module object: user code gets a `__main__` of its own, and this one would be a twin.
     from snakebridge import worker
 
