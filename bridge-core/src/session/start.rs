@@ -116,7 +116,7 @@ pub(super) async fn start(
         tokio::select! {
             death = process.wait() => {
                 let _ = timeout(LAST_WORDS, async { while log.take(output.next().await) {} }).await;
-                return Started::Failed(log.error(language, &death.to_string()));
+                return Started::Failed(log.error(language, compiling, &death.to_string()));
             }
             text = output.next(), if printing => printing = log.take(text),
             connection = connections.recv() => {
@@ -134,7 +134,11 @@ pub(super) async fn start(
                 let end = match order {
                     Some(Order::Start | Order::Kill { .. }) => continue,
                     Some(Order::Broken { generation: broken, .. }) if broken != generation => continue,
-                    Some(Order::Broken { because, .. }) => Started::Failed(log.error(language, &because)),
+                    Some(Order::Broken { because, .. }) => {
+                        // How it died says more than that its connection ended.
+                        let death = timeout(LAST_WORDS, process.wait()).await.map(|death| death.to_string());
+                        Started::Failed(log.error(language, compiling, &death.unwrap_or(because)))
+                    }
                     Some(Order::Restart(done)) => Started::Again(Some(done)),
                     Some(Order::Stop(done)) => Started::Stopped(done),
                     None => Started::Failed(Error::Ended),
@@ -147,7 +151,7 @@ pub(super) async fn start(
                 process.kill();
                 process.wait().await;
                 let waited = format!("it did not connect within {} s", shared.config.start_timeout.as_secs_f32());
-                return Started::Failed(log.error(language, &waited));
+                return Started::Failed(log.error(language, compiling, &waited));
             }
         }
     }
@@ -190,7 +194,12 @@ impl Log {
         true
     }
 
-    fn error(&self, language: Language, reason: &str) -> Error {
+    fn error(&self, language: Language, compiling: bool, reason: &str) -> Error {
+        let hint = if compiling {
+            "`mix run` in the project says the same, and `snakebridge` without `-S mix` goes without it"
+        } else {
+            "`snakebridge doctor` says what is missing"
+        };
         let lines: Vec<&str> = self.0.lines().collect();
         let shown = &lines[lines.len().saturating_sub(LOG_LINES)..];
         let reason = if shown.is_empty() {
@@ -201,7 +210,7 @@ impl Log {
         Error::Start {
             language,
             reason,
-            hint: Some("`snakebridge doctor` says what is missing".into()),
+            hint: Some(hint.into()),
         }
     }
 }
