@@ -12,6 +12,7 @@ defmodule SnakeBridge.Host do
   alias SnakeBridge.{BridgeError, Device, Ebin, Host, IOServer, Keeper, LogHandler, Render, Session, Socket}
 
   @variable "SNAKEBRIDGE_HOST"
+  @stop_ms 1_000
 
   @doc """
   Connects to the front end, if that has not happened yet, and opens the lanes: from here on cells are served.
@@ -175,7 +176,7 @@ defmodule SnakeBridge.Host do
 
   defp control_message({:req, id, :shutdown, _}) do
     answer(id, {:ok, true})
-    send(Host.Writer, :halt)
+    send(Host.Writer, :stop)
   end
 
   defp control_message({:req, id, :ping, term}), do: answer(id, {:ok, term})
@@ -228,7 +229,10 @@ defmodule SnakeBridge.Host do
         with {from, reference} <- asker, do: send(from, {reference, answer})
         writer(socket, next, waiting)
 
-      :halt ->
+      # The applications of a project end in order, if they do not take long.
+      :stop ->
+        System.stop(0)
+        Process.sleep(@stop_ms)
         :erlang.halt(0, flush: false)
     end
   end

@@ -39,6 +39,8 @@ defmodule SnakeBridge.MixTest do
       IO.puts("the application starts")
       Supervisor.start_link([Around.Server], strategy: :one_for_one)
     end
+
+    def stop(_), do: File.write!("stopped", "in order")
   end
 
   defmodule Around.Server do
@@ -71,6 +73,10 @@ defmodule SnakeBridge.MixTest do
     assert cell.error == nil
     assert cell.stdout =~ "Compiling 1 file"
     assert value(host, "Around.More.more()") == ":more"
+
+    assert {:ok, true} = request(host, :control, :shutdown, nil)
+    assert_receive {_, {:exit_status, 0}}, 5_000
+    assert File.read!(Path.join(directory, "stopped")) == "in order"
   end
 
   test "a project that does not compile says why, on the control connection, and the VM ends" do

@@ -137,6 +137,59 @@ defmodule SnakeBridge.NamespaceTest do
     end
   end
 
+  describe "the death of the worker" do
+    test "ends the call that waits for it, and the next call asks for another" do
+      host = start()
+      own(host)
+      host = start_python(host)
+      run(host, "kept = 5")
+
+      py(
+        host,
+        "import time\ndef forever():\n    print('ready', flush=True)\n    while True: time.sleep(0.01)"
+      )
+
+      cell = begin_cell(host, "ref = SnakeBridge.import!(\"os\")\npy.forever()", read: true)
+      assert_receive {:frame, :main, {:ev, :stream, {^cell, :stdout, "ready\n"}}}, 5_000
+      System.cmd("kill", ["-9", "#{host.python}"])
+      detached = %{generation: 1, reason: "killed by signal 9 (SIGKILL)", cell: cell}
+      send_frame(host, :control, {:ev, :detach, detached})
+      ended = end_cell(cell)
+      assert ended.error.class == "SnakeBridge.BridgeError"
+      assert ended.error.message =~ "SIGKILL"
+      assert ended.error.hint =~ "starts a new worker"
+
+      # What Elixir owns is there; the ref says what has become of its object.
+      assert value(host, "kept + 1") == "6"
+      assert run(host, "ref.getcwd()").error.message =~ "worker"
+
+      cell = begin_cell(host, "py.len([1, kept])")
+      assert_receive {:frame, :control, {:req, id, :worker, nil}}, 5_000
+      {host, attach} = start_worker(host, 2)
+      send_frame(host, :control, {:ok, id, attach})
+      assert plain(end_cell(cell).result) == "2"
+      {:ok, true} = request(host, :control, :attach, attach)
+      assert py_value(host, "kept") == "5"
+    end
+
+    test "that cannot be started again is an error with a hint" do
+      host = start()
+      own(host)
+      cell = begin_cell(host, "py.len([])")
+      assert_receive {:frame, :control, {:req, id, :worker, nil}}, 5_000
+
+      send_frame(
+        host,
+        :control,
+        {:error, id, {:bridge, :unavailable, "python was not found", "apt install python3"}}
+      )
+
+      error = end_cell(cell).error
+      assert error.message =~ "python was not found"
+      assert error.hint == "apt install python3"
+    end
+  end
+
   describe "calls from a cell" do
     test "are counted by shape", %{host: host} do
       cell = ex(host, ~s|math = SnakeBridge.import!("math"); for x <- [1.0, 4.0], do: math.sqrt(x)|)

@@ -92,6 +92,21 @@ defmodule SnakeBridge.OutputTest do
     assert_receive {:frame, :control, {:ev, :stream, {^cell, :stderr, "late error\n"}}}
   end
 
+  test "endless late output holds nothing up" do
+    host = start()
+    own(host)
+
+    source =
+      "printer = spawn(fn -> Stream.repeatedly(fn -> IO.puts(String.duplicate(\"x\", 100)) end) |> Stream.run() end)"
+
+    cell = begin_cell(host, source)
+    assert %{status: :ok} = end_cell(cell)
+    assert_receive {:frame, :control, {:ev, :stream, {^cell, :stdout, _}}}, 5_000
+    assert {:ok, :alive} = request(host, :control, :ping, :alive)
+    assert value(host, "Process.exit(printer, :kill)") == "true"
+    assert value(host, "Process.alive?(printer)") == "false"
+  end
+
   test "a task's output is its cell's", %{host: host} do
     assert %{stdout: "task\n"} = run(host, ~s|Task.async(fn -> IO.puts("task") end) \|> Task.await()|)
   end

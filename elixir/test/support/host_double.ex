@@ -67,6 +67,13 @@ defmodule SnakeBridge.HostDouble do
 
   @doc "Starts a worker, and has the BEAM attach to it."
   def start_python(host, generation \\ 1) do
+    {host, attach} = start_worker(host, generation)
+    {:ok, true} = request(host, :control, :attach, attach)
+    host
+  end
+
+  @doc "Starts a worker; gives also what the BEAM must know of it."
+  def start_worker(host, generation) do
     {:ok, python} = SnakeBridge.Worker.python()
     listen = Path.join(host.directory, "worker.#{generation}.sock")
     path = Path.join(host.directory, "host.sock")
@@ -88,8 +95,7 @@ defmodule SnakeBridge.HostDouble do
     ExUnit.Callbacks.on_exit(fn -> System.cmd("kill", ["-9", "#{os_pid}"], stderr_to_stdout: true) end)
     info = %{peer: :host, role: :control, pid: 1}
     host = Enum.reduce(1..3, %{host | python: os_pid}, fn _, host -> accept(host, host.listener, info) end)
-    {:ok, true} = request(host, :control, :attach, %{generation: generation, socket: listen})
-    host
+    {host, %{generation: generation, socket: listen}}
   end
 
   # One BEAM may serve the tests of a module: what it sends goes to the test that runs.
