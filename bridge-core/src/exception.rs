@@ -93,13 +93,12 @@ pub fn write_failure(
     if let Some(traceback) = error.traceback(py) {
         let _ = value.setattr(intern!(py, "__traceback__"), traceback);
     }
-    if value.get_type().is(py.get_type::<ElixirError>()) {
-        if let Ok(term) = value.getattr(intern!(py, "_term")) {
-            if let Ok(term) = term.cast::<PyBytes>() {
-                out.raw(term.as_bytes());
-                return Ok(());
-            }
-        }
+    if value.get_type().is(py.get_type::<ElixirError>())
+        && let Ok(term) = value.getattr(intern!(py, "_term"))
+        && let Ok(term) = term.cast::<PyBytes>()
+    {
+        out.raw(term.as_bytes());
+        return Ok(());
     }
     if value.get_type().is(py.get_type::<BridgeError>()) {
         let text = |name: &str| {

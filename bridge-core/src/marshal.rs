@@ -4,8 +4,10 @@
 //! becomes a ref. Both directions keep their own stack on the heap, so nesting cannot overflow a thread's. Nothing
 //! here knows sockets or threads; a callable from Elixir reaches them through [`Elixir`].
 
+mod describe;
 mod from_python;
 mod opaque;
+mod plain;
 mod structs;
 mod to_python;
 mod types;
@@ -14,10 +16,10 @@ use std::borrow::Cow;
 
 use pyo3::PyErr;
 
-pub use from_python::{
-    Encoding, digest, encode_plain, encode_value, encode_value_as, kind, lossy_text, type_name,
-};
+pub use describe::{kind, lossy_text, type_name};
+pub use from_python::{Encoding, digest, encode_value, encode_value_as};
 pub use opaque::{Elixir, ElixirFunction, ElixirTerm, set_elixir};
+pub use plain::encode_plain;
 pub use to_python::{Decoder, decode_value};
 
 use crate::term;

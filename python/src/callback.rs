@@ -11,19 +11,18 @@ use std::time::{Duration, Instant};
 
 use bridge_core::exception::{bridge_error, elixir_error};
 use bridge_core::marshal::{self, ElixirFunction, Failure, decode_value, encode_value};
-use bridge_core::steps::Shape;
-use bridge_core::term::{Limits, Reader, Term, Writer, inflate};
+use bridge_core::term::{Reader, Term, Writer};
 use bridge_core::wire::op;
 use pyo3::exceptions::PyEOFError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::conn::{Conn, frame};
 use crate::lane::{self, Kind, Lane, Received, Wait};
 use crate::message::{self, Head};
 use crate::worker::{Worker, worker};
-use crate::{calls, io, lanes, main_thread, stack, threads};
+use crate::{io, lanes, main_thread, stack, threads};
 
 /// How long Elixir may take to start, or to open a lane.
 const OPEN_TIME: Duration = Duration::from_secs(30);
@@ -46,6 +45,11 @@ fn beam() -> MutexGuard<'static, Option<Arc<Conn>>> {
 
 fn opening() -> MutexGuard<'static, Option<HashMap<u64, Sender<Arc<Lane>>>>> {
     OPENING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether Elixir can be called without waiting for its start.
+pub(crate) fn is_there() -> bool {
+    beam().is_some() || worker().is_some_and(|worker| worker.host_is_beam)
 }
 
 /// The BEAM's control connection is there.
@@ -112,55 +116,6 @@ impl marshal::Elixir for Way {
     }
 }
 
-/// Calls `Module.function(args)` in Elixir.
-pub(crate) fn call_mfa<'py>(
-    py: Python<'py>,
-    module: &str,
-    function: &str,
-    args: &Bound<'py, PyTuple>,
-    kwargs: Option<&Bound<'py, PyDict>>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let result = call(py, op::MFA, |worker, out| {
-        out.tuple_header(4)?;
-        out.binary(module.as_bytes())?;
-        out.binary(function.as_bytes())?;
-        arguments(worker, args, kwargs, out)
-    })?;
-    if let Some(cell) = threads::current_cell(py) {
-        let args = args.iter().map(|arg| marshal::kind(&arg)).collect();
-        let shape = Shape {
-            module: module.to_owned(),
-            name: function.to_owned(),
-            args,
-        };
-        calls::count(calls::Caller::Cell(cell), shape, marshal::kind(&result));
-    }
-    Ok(result)
-}
-
-/// The names of a module's functions and of the modules below it. Nothing where Elixir is not there at once: this
-/// is for completion, which does not wait for it.
-#[pyfunction]
-pub(crate) fn exports<'py>(
-    py: Python<'py>,
-    module: &Bound<'py, ElixirModule>,
-) -> PyResult<Bound<'py, PyAny>> {
-    if !is_there() {
-        return Ok(PyList::empty(py).into_any());
-    }
-    call(py, op::EXPORTS, |_, out| {
-        match &module.get().name {
-            Some(module) => out.binary(module.as_bytes())?,
-            None => out.atom("nil")?,
-        }
-        Ok(())
-    })
-}
-
-fn is_there() -> bool {
-    beam().is_some() || worker().is_some_and(|worker| worker.host_is_beam)
-}
-
 /// The values of names that Elixir owns.
 pub(crate) fn read_names<'py>(py: Python<'py>, names: &[String]) -> PyResult<Bound<'py, PyAny>> {
     call(py, op::READ, |_, out| {
@@ -173,7 +128,8 @@ pub(crate) fn read_names<'py>(py: Python<'py>, names: &[String]) -> PyResult<Bou
     })
 }
 
-fn arguments(
+/// Writes arguments as a list, and keyword arguments as a list of pairs.
+pub(crate) fn arguments(
     worker: &Worker,
     args: &Bound<'_, PyTuple>,
     kwargs: Option<&Bound<'_, PyDict>>,
@@ -202,7 +158,7 @@ fn started() -> PyResult<&'static Worker> {
 }
 
 /// Makes a request of Elixir and waits for the answer.
-fn call<'py>(
+pub(crate) fn call<'py>(
     py: Python<'py>,
     op: &str,
     body: impl FnOnce(&Worker, &mut Writer) -> marshal::Result<()>,
@@ -302,53 +258,41 @@ fn take<'py>(
     id: i64,
     frame: &[u8],
 ) -> Option<PyResult<Bound<'py, PyAny>>> {
-    let bytes = match inflate(frame, &Limits::default()) {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            io::fault(&format!("a frame on a lane is no term: {error}"));
-            return None;
-        }
-    };
-    let head = Reader::new(&bytes)
-        .map_err(|error| message::NoMessage {
-            id: None,
-            reason: error.to_string(),
-        })
-        .and_then(|mut reader| message::head(&mut reader).map(|head| (head, reader)));
-    match head {
-        Ok((Head::Ok { id: of }, mut reader)) if of == id => {
-            let value = decode_value(py, &worker.refs, &mut reader);
-            return Some(value.map_err(|failure| failure.into_pyerr(py)));
-        }
-        Ok((Head::Error { id: of }, mut reader)) if of == id => {
-            return Some(Err(raised(py, worker, lane, &mut reader)));
-        }
-        Ok((Head::Request { id, op }, mut reader)) => {
-            let mut answer = match op.as_ref() {
-                op::INPUT => ask(py, id, &mut reader),
-                op => lane::serve_request(py, worker, lane, id, op, &mut reader, Vec::new()),
-            };
-            lanes::end_forked_child(py);
-            py.detach(|| lane.send(&mut answer));
-        }
-        Ok((Head::Event { op }, mut reader)) if op == op::STREAM => {
-            if let Err(error) = print(py, &mut reader) {
-                return Some(Err(error));
+    message::read(frame, |message| {
+        match message {
+            Ok((Head::Ok { id: of }, mut reader)) if of == id => {
+                let value = decode_value(py, &worker.refs, &mut reader);
+                return Some(value.map_err(|failure| failure.into_pyerr(py)));
+            }
+            Ok((Head::Error { id: of }, mut reader)) if of == id => {
+                return Some(Err(raised(py, worker, lane, &mut reader)));
+            }
+            Ok((Head::Request { id, op }, mut reader)) => {
+                let mut answer = match op.as_ref() {
+                    op::INPUT => ask(py, id, &mut reader),
+                    op => lane::serve_request(py, worker, lane, id, op, &mut reader, Vec::new()),
+                };
+                lanes::end_forked_child(py);
+                py.detach(|| lane.send(&mut answer));
+            }
+            Ok((Head::Event { op }, mut reader)) if op == op::STREAM => {
+                if let Err(error) = print(py, &mut reader) {
+                    return Some(Err(error));
+                }
+            }
+            Ok((Head::Event { .. }, _)) => {}
+            Ok((Head::Ok { id } | Head::Error { id }, _)) => {
+                io::fault(&format!("an answer to request {id}, which is not waited for"));
+            }
+            Err(malformed) => {
+                let mut answer = malformed.answer();
+                if !answer.is_empty() {
+                    lane.conn.send(&mut answer);
+                }
             }
         }
-        Ok((Head::Event { .. }, _)) => {}
-        Ok((Head::Ok { id } | Head::Error { id }, _)) => {
-            io::fault(&format!("an answer to request {id}, which is not waited for"));
-        }
-        Err(malformed) => match malformed.id {
-            Some(id) => {
-                lane.conn
-                    .send(&mut message::refusal(id, "bad_message", &malformed.reason, None));
-            }
-            None => io::fault(&malformed.reason),
-        },
-    }
-    None
+        None
+    })
 }
 
 /// What an error answer raises in Python.
@@ -425,12 +369,11 @@ fn python_error(py: Python<'_>, lane: &Lane, exception: &Term) -> PyErr {
         .import("builtins")
         .and_then(|builtins| builtins.getattr(class))
         .ok();
-    if let (Some(builtin), "builtins") = (builtin, field("module")) {
-        if let Ok(value) = builtin.call1((message,)) {
-            if value.is_instance_of::<pyo3::exceptions::PyBaseException>() {
-                return PyErr::from_value(value);
-            }
-        }
+    if let (Some(builtin), "builtins") = (builtin, field("module"))
+        && let Ok(value) = builtin.call1((message,))
+        && value.is_instance_of::<pyo3::exceptions::PyBaseException>()
+    {
+        return PyErr::from_value(value);
     }
     pyo3::exceptions::PyRuntimeError::new_err(format!("{class}: {message}"))
 }
@@ -630,107 +573,4 @@ fn unavailable(py: Python<'_>, message: &str, hint: &str) -> PyErr {
         message,
         Some(hint).filter(|hint| !hint.is_empty()),
     )
-}
-
-/// Elixir's modules, as attributes: `ex.Enum.map(xs, f)`, `ex.erlang.system_info("otp_release")`.
-#[pyclass(frozen, module = "snakebridge")]
-pub(crate) struct ElixirModule {
-    /// `Enum` or `MyApp.Pricing` for Elixir's, `erlang` for Erlang's; none for `ex` itself.
-    name: Option<String>,
-}
-
-#[pymethods]
-impl ElixirModule {
-    fn __getattr__(&self, name: &str) -> PyResult<ElixirName> {
-        // What Python and its tools look for on every object is not looked for in Elixir.
-        if name.starts_with('_') {
-            return Err(pyo3::exceptions::PyAttributeError::new_err(format!(
-                "{} has no attribute {name}",
-                self.text()
-            )));
-        }
-        let is_module = name.starts_with(char::is_uppercase);
-        Ok(match (&self.name, is_module) {
-            (None, true) => ElixirName::Module(ElixirModule {
-                name: Some(name.to_owned()),
-            }),
-            (None, false) => ElixirName::Module(ElixirModule {
-                name: Some(name.to_owned()),
-            }),
-            (Some(module), true) => ElixirName::Module(ElixirModule {
-                name: Some(format!("{module}.{name}")),
-            }),
-            (Some(module), false) => ElixirName::Function(ModuleFunction {
-                module: module.clone(),
-                function: name.to_owned(),
-            }),
-        })
-    }
-
-    fn __dir__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        exports(slf.py(), slf)
-    }
-
-    fn __repr__(&self) -> String {
-        self.text()
-    }
-
-    fn __eq__(&self, other: &Bound<'_, PyAny>) -> bool {
-        other
-            .cast_exact::<ElixirModule>()
-            .is_ok_and(|other| other.get().name == self.name)
-    }
-
-    fn __hash__(&self, py: Python<'_>) -> PyResult<isize> {
-        PyString::new(py, &self.text()).hash()
-    }
-}
-
-impl ElixirModule {
-    pub(crate) fn root() -> Self {
-        ElixirModule { name: None }
-    }
-
-    fn text(&self) -> String {
-        match &self.name {
-            Some(name) => format!("<Elixir module {name}>"),
-            None => "<Elixir modules>".to_owned(),
-        }
-    }
-}
-
-/// What an attribute of `ex` is.
-#[derive(IntoPyObject)]
-pub(crate) enum ElixirName {
-    Module(ElixirModule),
-    Function(ModuleFunction),
-}
-
-/// A function of an Elixir module.
-#[pyclass(frozen, module = "snakebridge")]
-pub(crate) struct ModuleFunction {
-    module: String,
-    function: String,
-}
-
-#[pymethods]
-impl ModuleFunction {
-    #[pyo3(signature = (*args, **kwargs))]
-    fn __call__<'py>(
-        &self,
-        py: Python<'py>,
-        args: &Bound<'py, PyTuple>,
-        kwargs: Option<&Bound<'py, PyDict>>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        call_mfa(py, &self.module, &self.function, args, kwargs)
-    }
-
-    fn __repr__(&self) -> String {
-        format!("<Elixir function {}.{}>", self.module, self.function)
-    }
-
-    #[getter]
-    fn __name__(&self) -> &str {
-        &self.function
-    }
 }

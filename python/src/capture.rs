@@ -132,10 +132,10 @@ impl Pipe {
         };
         let (text, rest) = whole_characters(bytes);
         let rest = rest.to_vec();
-        if let Some((conn, cell)) = destination() {
-            if conn.write(cell, self.stream, &text) == Waiting::New {
-                crate::io::wake_for_text();
-            }
+        if let Some((conn, cell)) = destination()
+            && conn.write(cell, self.stream, &text) == Waiting::New
+        {
+            crate::io::wake_for_text();
         }
         *tail = rest;
         count

@@ -6,7 +6,6 @@
 
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -86,12 +85,12 @@ pub(crate) enum Waiting {
 }
 
 impl Conn {
-    pub(crate) fn new(socket: UnixStream) -> Self {
+    pub(crate) fn new(socket: Descriptor) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         no_sigpipe(&socket);
         Conn {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-            socket: Descriptor::new(socket.into()),
+            socket,
             out: Mutex::default(),
             closed: AtomicBool::new(false),
         }
@@ -331,10 +330,10 @@ fn flags() -> SendFlags {
 }
 
 #[cfg(target_os = "linux")]
-fn no_sigpipe(_socket: &UnixStream) {}
+fn no_sigpipe(_socket: &Descriptor) {}
 
 #[cfg(not(target_os = "linux"))]
-fn no_sigpipe(socket: &UnixStream) {
+fn no_sigpipe(socket: &Descriptor) {
     // Python ignores SIGPIPE anyway; user code might not.
     let _ = rustix::net::sockopt::set_socket_nosigpipe(socket, true);
 }

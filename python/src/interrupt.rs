@@ -79,11 +79,12 @@ impl Activity {
 impl Drop for Activity {
     fn drop(&mut self) {
         running().retain(|running| running.serial != self.serial);
-        if let Some(lane) = &self.lane {
-            if lane.busy.swap(0, Ordering::AcqRel) != 0 && lane.hung.load(Ordering::Acquire) {
-                // What was set for this request must not hit what this thread does next.
-                Python::attach(take_back);
-            }
+        if let Some(lane) = &self.lane
+            && lane.busy.swap(0, Ordering::AcqRel) != 0
+            && lane.hung.load(Ordering::Acquire)
+        {
+            // What was set for this request must not hit what this thread does next.
+            Python::attach(take_back);
         }
     }
 }

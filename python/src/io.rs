@@ -1,12 +1,11 @@
 //! The I/O thread. It never takes the interpreter, so it answers whatever user code does: control connections, new
 //! lanes, output that waits, what C code prints, peers that hang up, the host's end.
 
-use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use bridge_core::term::{Limits, Reader, Token, Writer, inflate};
+use bridge_core::term::{Reader, Token, Writer};
 use bridge_core::wire::{FrameReader, Hello, Message, Peer, Role, ThreadKind, op};
 use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -14,21 +13,15 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 
 use crate::conn::Conn;
-use crate::descriptors::Descriptor;
 use crate::lane::{Kind, Lane};
 use crate::message::{self, Head};
+use crate::newcomers::{Listener, Newcomer};
 use crate::wake::Wake;
 use crate::worker::{Worker, worker};
 use crate::{callback, capture, descriptors, interrupt, lanes, main_thread, names};
 
 /// How long text may wait for more of it.
 const TEXT_DELAY: Duration = Duration::from_millis(15);
-
-/// How long a new connection may take to say hello.
-const HELLO_TIME: Duration = Duration::from_secs(10);
-
-/// The longest hello.
-const HELLO_BYTES: usize = 64 << 10;
 
 /// How long the main thread may take to end the process after `shutdown`.
 const SHUTDOWN_TIME: Duration = Duration::from_millis(1500);
@@ -46,10 +39,10 @@ pub(crate) fn wake_for_text() {
 
 /// Has the I/O thread look again at what there is.
 pub(crate) fn wake() {
-    if let Some(wake) = WAKE.get() {
-        if !descriptors::forked() {
-            wake.wake();
-        }
+    if let Some(wake) = WAKE.get()
+        && !descriptors::forked()
+    {
+        wake.wake();
     }
 }
 
@@ -63,9 +56,12 @@ pub(crate) fn watch(conn: &Arc<Conn>) {
 /// Reports something malformed to the host.
 pub(crate) fn fault(text: &str) {
     let Some(worker) = worker() else { return };
+    // A peer that sends nothing but nonsense must not fill the memory with reports of it.
+    if worker.host.is_full() {
+        return;
+    }
     if let Ok(mut event) = message::event(op::FAULT, |out| out.binary(text.as_bytes())) {
         worker.host.send(&mut event);
-        wake();
     }
 }
 
@@ -78,33 +74,6 @@ struct Control {
     conn: Arc<Conn>,
     reader: FrameReader,
     is_host: bool,
-}
-
-/// A connection that has not said hello.
-struct Newcomer {
-    socket: UnixStream,
-    reader: FrameReader,
-    since: Instant,
-}
-
-/// Where lanes come in.
-pub(crate) struct Listener {
-    socket: UnixListener,
-    _registered: Descriptor,
-}
-
-impl Listener {
-    /// Listens on a path, for this user alone.
-    pub(crate) fn bind(path: &str) -> std::io::Result<Self> {
-        // The permission is right from the start: the socket is made under a mask, in a directory of mode 0700.
-        let before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o177));
-        let socket = UnixListener::bind(path);
-        rustix::process::umask(before);
-        let socket = socket?;
-        socket.set_nonblocking(true)?;
-        let _registered = Descriptor::new(socket.try_clone()?.into());
-        Ok(Listener { socket, _registered })
-    }
 }
 
 /// What the I/O thread holds.
@@ -186,12 +155,12 @@ impl Io {
         fds.extend(
             self.listener
                 .iter()
-                .map(|listener| PollFd::new(&listener.socket, PollFlags::IN)),
+                .map(|listener| PollFd::new(listener, PollFlags::IN)),
         );
         fds.extend(
             self.newcomers
                 .iter()
-                .map(|newcomer| PollFd::new(&newcomer.socket, PollFlags::IN)),
+                .map(|newcomer| PollFd::new(newcomer, PollFlags::IN)),
         );
         fds.extend(
             self.controls
@@ -227,7 +196,7 @@ impl Io {
             self.wake.clear();
         }
         let accept = self.listener.is_some() && ready.next() == Some(true);
-        let newcomers: Vec<bool> = ready.by_ref().take(self.newcomers.len()).collect();
+        ready.by_ref().take(self.newcomers.len()).for_each(drop);
         let controls: Vec<bool> = ready.by_ref().take(self.controls.len()).collect();
         let hung: Vec<bool> = ready.by_ref().take(lanes.len()).collect();
         let sendable: Vec<bool> = ready.by_ref().take(stuck.len()).collect();
@@ -246,9 +215,10 @@ impl Io {
             }
         }
         if accept {
-            self.accept();
+            self.newcomers
+                .extend(self.listener.iter().flat_map(Listener::accept));
         }
-        self.hear_hellos(&newcomers);
+        self.hear_hellos();
         self.flush_text(&conns);
         if self.exit_at.is_some_and(|at| at <= Instant::now()) {
             end_process();
@@ -256,11 +226,7 @@ impl Io {
     }
 
     fn timeout(&self, pipes: &[capture::Pipe]) -> Option<Timespec> {
-        let newcomer = self
-            .newcomers
-            .iter()
-            .map(|newcomer| newcomer.since + HELLO_TIME)
-            .min();
+        let newcomer = self.newcomers.iter().map(Newcomer::deadline).min();
         // Held-back pipes are looked at again now and then: what holds them back may end without a sign.
         let held_back = pipes
             .iter()
@@ -289,39 +255,15 @@ impl Io {
         }
     }
 
-    fn accept(&mut self) {
-        let Some(listener) = &self.listener else { return };
-        while let Ok((socket, _)) = listener.socket.accept() {
-            if socket.set_nonblocking(true).is_err() {
-                continue;
-            }
-            if !is_own_user(&socket) {
-                fault("a process of another user tried to connect to the worker, and was refused");
-                continue;
-            }
-            self.newcomers.push(Newcomer {
-                socket,
-                reader: FrameReader::default(),
-                since: Instant::now(),
-            });
-        }
-    }
-
-    fn hear_hellos(&mut self, ready: &[bool]) {
-        let mut waiting = Vec::with_capacity(self.newcomers.len());
+    fn hear_hellos(&mut self) {
         let newcomers = std::mem::take(&mut self.newcomers);
-        for (index, mut newcomer) in newcomers.into_iter().enumerate() {
-            let ready = ready.get(index).copied().unwrap_or(true);
-            match ready.then(|| newcomer.hear()) {
-                Some(Ok(Some(hello))) => self.welcome(newcomer, &hello),
-                Some(Err(reason)) => refuse(&newcomer.socket, &reason),
-                _ if newcomer.since.elapsed() > HELLO_TIME => {
-                    refuse(&newcomer.socket, "no hello came in time")
-                }
-                _ => waiting.push(newcomer),
+        for mut newcomer in newcomers {
+            match newcomer.hear() {
+                Ok(Some(hello)) => self.welcome(newcomer, &hello),
+                Ok(None) => self.newcomers.push(newcomer),
+                Err(refusal) => newcomer.refuse(refusal),
             }
         }
-        self.newcomers = waiting;
     }
 
     fn welcome(&mut self, newcomer: Newcomer, hello: &Hello) {
@@ -332,7 +274,7 @@ impl Io {
             (Role::Lane(ThreadKind::Own), None) => Some(Kind::BeamOwn),
         };
         // The thread of a lane waits in the read itself.
-        if newcomer.socket.set_nonblocking(kind.is_none()).is_err() {
+        if rustix::io::ioctl_fionbio(&newcomer.socket, kind.is_none()).is_err() {
             return;
         }
         let conn = Arc::new(Conn::new(newcomer.socket));
@@ -394,7 +336,8 @@ impl Io {
             loop {
                 match control.reader.take_frame() {
                     Ok(Some(frame)) => {
-                        if let Some(mut answer) = self.serve_frame(control, &frame) {
+                        let mut answer = self.serve_frame(control.is_host, &frame);
+                        if !answer.is_empty() {
                             control.conn.send(&mut answer);
                         }
                         control.reader.reuse(frame);
@@ -419,24 +362,12 @@ impl Io {
         }
     }
 
-    fn serve_frame(&mut self, control: &Control, frame: &[u8]) -> Option<Vec<u8>> {
-        let bytes = match inflate(frame, &Limits::default()) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                fault(&format!("a frame on a control connection is no term: {error}"));
-                return None;
-            }
-        };
-        let head = Reader::new(&bytes)
-            .map_err(|error| message::NoMessage {
-                id: None,
-                reason: error.to_string(),
-            })
-            .and_then(|mut reader| message::head(&mut reader).map(|head| (head, reader)));
-        match head {
+    /// Serves a message; the answer is empty where none is due.
+    fn serve_frame(&mut self, is_host: bool, frame: &[u8]) -> Vec<u8> {
+        message::read(frame, |message| match message {
             Ok((Head::Request { id, op }, mut reader)) => {
                 let mut out = message::ok(Vec::new(), id);
-                Some(match self.perform(control, &op, &mut reader, &mut out) {
+                match self.perform(&op, &mut reader, &mut out) {
                     Ok(()) => out.into_bytes(),
                     Err(Refused::UnknownOp) => {
                         let message = format!("the worker's control connection serves no operation {op:?}");
@@ -445,39 +376,28 @@ impl Io {
                     Err(Refused::Body(error)) => {
                         message::refusal(id, "bad_message", &format!("the body of {op:?}: {error}"), None)
                     }
-                })
-            }
-            Ok((Head::Event { op }, mut reader)) => {
-                if op == op::ELIXIR && control.is_host {
-                    if let Ok(state) = reader.expect_atom() {
-                        callback::set_elixir_state(&state);
-                    }
-                } else {
-                    fault(&format!("an event {op:?} on a control connection"));
                 }
-                None
+            }
+            Ok((Head::Event { op }, mut reader)) if op == op::ELIXIR && is_host => {
+                match reader.expect_atom() {
+                    Ok(state) => callback::set_elixir_state(&state),
+                    Err(error) => fault(&format!("the body of {op:?}: {error}")),
+                }
+                Vec::new()
+            }
+            Ok((Head::Event { op }, _)) => {
+                fault(&format!("an event {op:?} on a control connection"));
+                Vec::new()
             }
             Ok((Head::Ok { id } | Head::Error { id }, _)) => {
                 fault(&format!("an answer to request {id}, which was not made"));
-                None
+                Vec::new()
             }
-            Err(malformed) => match malformed.id {
-                Some(id) => Some(message::refusal(id, "bad_message", &malformed.reason, None)),
-                None => {
-                    fault(&malformed.reason);
-                    None
-                }
-            },
-        }
+            Err(malformed) => malformed.answer(),
+        })
     }
 
-    fn perform(
-        &mut self,
-        control: &Control,
-        op: &str,
-        reader: &mut Reader<'_>,
-        out: &mut Writer,
-    ) -> Result<(), Refused> {
+    fn perform(&mut self, op: &str, reader: &mut Reader<'_>, out: &mut Writer) -> Result<(), Refused> {
         match op {
             op::PING => out.raw(reader.skip()?),
             op::INTERRUPT => {
@@ -501,7 +421,6 @@ impl Io {
             }
             _ => return Err(Refused::UnknownOp),
         }
-        let _ = control;
         Ok(())
     }
 
@@ -514,35 +433,6 @@ impl Io {
         out.atom("memory_bytes")?;
         out.u64(memory_bytes());
         Ok(())
-    }
-}
-
-impl Newcomer {
-    /// The hello, once it is here.
-    fn hear(&mut self) -> Result<Option<Hello>, String> {
-        match recv(
-            &self.socket,
-            spare_capacity(self.reader.buffer()),
-            RecvFlags::DONTWAIT,
-        ) {
-            Ok((_, 0)) => return Err("the connection ended before its hello".to_owned()),
-            Ok(_) | Err(Errno::AGAIN | Errno::INTR) => {}
-            Err(error) => return Err(error.to_string()),
-        }
-        if self.reader.buffer().len() > HELLO_BYTES {
-            return Err(format!("a hello of more than {HELLO_BYTES} bytes"));
-        }
-        match self.reader.next_frame().map_err(|error| error.to_string())? {
-            None => Ok(None),
-            Some(frame) => match Message::decode(frame) {
-                Ok(Message::Hello(hello)) => {
-                    hello.check_version().map_err(|error| error.to_string())?;
-                    Ok(Some(hello))
-                }
-                Ok(_) => Err("the first message is no hello".to_owned()),
-                Err(error) => Err(error.to_string()),
-            },
-        }
     }
 }
 
@@ -590,30 +480,6 @@ fn end_process() -> ! {
         }
         libc::_exit(1)
     }
-}
-
-/// Tells a peer why it is not welcome. A peer that does not listen hears nothing.
-fn refuse(socket: &UnixStream, reason: &str) {
-    let message = message::refusal(0, "version", reason, None);
-    let mut frame = (message.len() as u32 - 4).to_be_bytes().to_vec();
-    frame.extend_from_slice(&message[4..]);
-    let _ = rustix::net::send(socket, &frame, rustix::net::SendFlags::DONTWAIT);
-    fault(&format!("a connection was refused: {reason}"));
-}
-
-#[cfg(target_os = "linux")]
-fn is_own_user(socket: &UnixStream) -> bool {
-    let peer = rustix::net::sockopt::socket_peercred(socket);
-    peer.is_ok_and(|peer| peer.uid == rustix::process::geteuid())
-}
-
-#[cfg(not(target_os = "linux"))]
-fn is_own_user(socket: &UnixStream) -> bool {
-    use std::os::fd::AsRawFd;
-    let (mut user, mut group) = (0, 0);
-    // SAFETY: the socket is open, and both places to write to live here.
-    let found = unsafe { libc::getpeereid(socket.as_raw_fd(), &raw mut user, &raw mut group) };
-    found == 0 && user == rustix::process::geteuid().as_raw()
 }
 
 /// What to wait for on a lane that another thread reads: only its end.

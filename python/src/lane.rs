@@ -11,7 +11,7 @@ use std::time::Duration;
 use bridge_core::exception::{is_interrupt, write_failure};
 use bridge_core::marshal::{Failure, encode_plain, encode_value_as};
 use bridge_core::steps::{self, Do, Shape};
-use bridge_core::term::{Limits, Reader, Writer, inflate};
+use bridge_core::term::{Reader, Writer};
 use bridge_core::wire::{Frame, FrameReader, op};
 use pyo3::prelude::*;
 use rustix::buffer::spare_capacity;
@@ -265,20 +265,7 @@ pub(crate) fn serve_frame(
     frame: &[u8],
     buffer: Vec<u8>,
 ) -> Vec<u8> {
-    let bytes = match inflate(frame, &Limits::default()) {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            crate::io::fault(&format!("a frame on a lane is no term: {error}"));
-            return Vec::new();
-        }
-    };
-    let head = Reader::new(&bytes)
-        .map_err(|error| message::NoMessage {
-            id: None,
-            reason: error.to_string(),
-        })
-        .and_then(|mut reader| message::head(&mut reader).map(|head| (head, reader)));
-    match head {
+    message::read(frame, |message| match message {
         Ok((Head::Request { id, op }, mut reader)) => {
             serve_request(py, worker, lane, id, &op, &mut reader, buffer)
         }
@@ -290,14 +277,8 @@ pub(crate) fn serve_frame(
             crate::io::fault(&format!("an event {op}, which a lane does not take now"));
             Vec::new()
         }
-        Err(malformed) => match malformed.id {
-            Some(id) => message::refusal(id, "bad_message", &malformed.reason, None),
-            None => {
-                crate::io::fault(&malformed.reason);
-                Vec::new()
-            }
-        },
-    }
+        Err(malformed) => malformed.answer(),
+    })
 }
 
 /// Serves a request whose body the reader has before it. Whatever happens, there is an answer.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bridge_core::exception::write_failure;
 use bridge_core::marshal::{Failure, encode_plain};
-use bridge_core::term::{Limits, Reader, inflate};
+use bridge_core::term::Reader;
 use bridge_core::wire::{Frame, op};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -116,13 +116,14 @@ pub(crate) fn poll(py: Python<'_>, fd: i32, timeout: Option<f64>) -> PyResult<bo
     let work = LoopWork::of_running_loop(py);
     let mut buffer = Vec::new();
     loop {
+        // Looked for before each wait: what has set it may have woken this thread from another.
+        if SHUT_DOWN.swap(false, Ordering::AcqRel) {
+            worker.hooks.bind(py).call_method0(intern!(py, "shutdown"))?;
+            return Ok(false);
+        }
         let lanes = current_lanes();
         let ready = py.detach(|| wait(fd, wake, &lanes, deadline));
         py.check_signals()?;
-        if SHUT_DOWN.swap(false, Ordering::AcqRel) {
-            worker.hooks.bind(py).call_method0(intern!(py, "shutdown"))?;
-            return Ok(ready.event_loop);
-        }
         for lane in &ready.lanes {
             if serve(py, worker, lane, &mut buffer)? {
                 // The package has something to do now: the loop must not wait on.
@@ -281,50 +282,33 @@ fn serve(py: Python<'_>, worker: &Worker, lane: &Arc<Lane>, buffer: &mut Vec<u8>
 
 /// Starts a cell; false if that failed, which is answered.
 fn execute(py: Python<'_>, worker: &Worker, lane: &Arc<Lane>, frame: &Frame) -> bool {
-    let refuse = |id, reason, message: &str| {
-        lane.conn.send(&mut message::refusal(id, reason, message, None));
+    message::read(frame, |message| {
+        let mut answer = match message {
+            Ok((Head::Request { id, op }, mut reader)) if op == op::EXECUTE => {
+                match begin(py, worker, lane, id, &mut reader) {
+                    Ok(()) => return true,
+                    Err(failure) => {
+                        RUNNING.store(0, Ordering::Relaxed);
+                        fail(py, lane, id, &failure);
+                        return false;
+                    }
+                }
+            }
+            Ok((Head::Request { id, op }, _)) => {
+                let text = format!("the lane of cells serves no operation {op:?}");
+                message::refusal(id, "unknown_op", &text, None)
+            }
+            Ok(_) => {
+                crate::io::fault("something that is no request, on the lane of cells");
+                Vec::new()
+            }
+            Err(malformed) => malformed.answer(),
+        };
+        if !answer.is_empty() {
+            lane.conn.send(&mut answer);
+        }
         false
-    };
-    let bytes = match inflate(frame, &Limits::default()) {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            crate::io::fault(&format!("a frame on the lane of cells is no term: {error}"));
-            return false;
-        }
-    };
-    let head = Reader::new(&bytes)
-        .map_err(|error| message::NoMessage {
-            id: None,
-            reason: error.to_string(),
-        })
-        .and_then(|mut reader| message::head(&mut reader).map(|head| (head, reader)));
-    let (id, mut reader) = match head {
-        Ok((Head::Request { id, op }, reader)) if op == op::EXECUTE => (id, reader),
-        Ok((Head::Request { id, op }, _)) => {
-            return refuse(
-                id,
-                "unknown_op",
-                &format!("the lane of cells serves no operation {op:?}"),
-            );
-        }
-        Err(message::NoMessage { id: Some(id), reason }) => return refuse(id, "bad_message", &reason),
-        Err(message::NoMessage { id: None, reason }) => {
-            crate::io::fault(&reason);
-            return false;
-        }
-        Ok(_) => {
-            crate::io::fault("something that is no request, on the lane of cells");
-            return false;
-        }
-    };
-    match begin(py, worker, lane, id, &mut reader) {
-        Ok(()) => true,
-        Err(failure) => {
-            RUNNING.store(0, Ordering::Relaxed);
-            fail(py, lane, id, &failure);
-            false
-        }
-    }
+    })
 }
 
 fn begin(

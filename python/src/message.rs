@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bridge_core::exception::write_refusal;
-use bridge_core::term::{Error, Reader, Token, Writer};
+use bridge_core::term::{Error, Limits, Reader, Token, Writer, inflate};
 use bridge_core::wire::MAX_FRAME_BYTES;
 
 use crate::conn::{frame, frame_in};
@@ -24,10 +24,38 @@ pub(crate) struct NoMessage {
     pub(crate) reason: String,
 }
 
-/// Reads the head of a message.
-pub(crate) fn head<'a>(reader: &mut Reader<'a>) -> Result<Head<'a>, NoMessage> {
+impl NoMessage {
+    /// The answer that is due; where no answer is possible, the host is told.
+    pub(crate) fn answer(self) -> Vec<u8> {
+        match self.id {
+            Some(id) => refusal(id, "bad_message", &self.reason, None),
+            None => {
+                crate::io::fault(&self.reason);
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// Reads the head of the message in a frame, and hands it on with the reader, which has the body before it.
+pub(crate) fn read<T>(frame: &[u8], take: impl FnOnce(Result<(Head<'_>, Reader<'_>), NoMessage>) -> T) -> T {
+    let no_term = |error: Error| NoMessage {
+        id: None,
+        reason: format!("a frame of {} bytes is no term: {error}", frame.len()),
+    };
+    let bytes = match inflate(frame, &Limits::default()) {
+        Ok(bytes) => bytes,
+        Err(error) => return take(Err(no_term(error))),
+    };
+    let mut reader = match Reader::new(&bytes) {
+        Ok(reader) => reader,
+        Err(error) => return take(Err(no_term(error))),
+    };
     let mut id = None;
-    read_head(reader, &mut id).map_err(|reason| NoMessage { id, reason })
+    match read_head(&mut reader, &mut id) {
+        Ok(head) => take(Ok((head, reader))),
+        Err(reason) => take(Err(NoMessage { id, reason })),
+    }
 }
 
 fn read_head<'a>(reader: &mut Reader<'a>, found: &mut Option<i64>) -> Result<Head<'a>, String> {

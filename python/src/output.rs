@@ -163,7 +163,10 @@ impl TextStream {
 impl TextStream {
     fn put(&self, py: Python<'_>, text: &str) -> PyResult<()> {
         if forked() {
-            return Ok(self.put_in_child(text.as_bytes()));
+            return {
+                self.put_in_child(text.as_bytes());
+                Ok(())
+            };
         }
         let Some((conn, cell)) = threads::destination(py) else {
             return Ok(());

@@ -84,10 +84,10 @@ pub(crate) fn destination(py: Python<'_>) -> Option<(Arc<Conn>, Option<u64>)> {
 /// Where output of a cell goes: to the host, on the lane of cells while that very cell runs, else on control.
 pub(crate) fn destination_of_cell(cell: Option<u64>) -> Option<(Arc<Conn>, Option<u64>)> {
     let running = main_thread::running_cell();
-    if let (Some(running), true) = (running, cell.is_none() || cell == running) {
-        if let Some(lane) = main_thread::cells_lane() {
-            return Some((lane.conn.clone(), Some(running)));
-        }
+    if let (Some(running), true) = (running, cell.is_none() || cell == running)
+        && let Some(lane) = main_thread::cells_lane()
+    {
+        return Some((lane.conn.clone(), Some(running)));
     }
     let cell = cell.or(match LAST_CELL.load(Ordering::Relaxed) {
         0 => None,

@@ -17,8 +17,10 @@ use rustix::buffer::spare_capacity;
 use rustix::net::{RecvFlags, recv};
 
 use crate::conn::Conn;
-use crate::io::{self, Listener};
+use crate::descriptors::Descriptor;
+use crate::io;
 use crate::lane::{Kind, Lane};
+use crate::newcomers::Listener;
 use crate::{callback, capture, descriptors, lanes, main_thread};
 
 /// How long the host may take to answer a hello.
@@ -147,7 +149,7 @@ fn connect(
         };
         socket.set_read_timeout(None).map_err(text)?;
         socket.set_nonblocking(control).map_err(text)?;
-        Ok((Arc::new(Conn::new(socket)), reader, peer))
+        Ok((Arc::new(Conn::new(Descriptor::new(socket.into()))), reader, peer))
     })
     .map_err(|error| PyConnectionError::new_err(format!("no connection to the host: {error}")))
 }

@@ -11,6 +11,7 @@ use pyo3::types::{
 };
 use pyo3::{PyTypeInfo, ffi, intern};
 
+use super::describe::type_name;
 use super::opaque::{ElixirFunction, ElixirTerm};
 use super::types::Types;
 use super::{Failure, MAX_DEPTH, MAX_INTEGER_BYTES, Result};
@@ -102,109 +103,6 @@ pub fn digest(object: &Bound<'_, PyAny>) -> u64 {
         Err(_) => hasher.write_usize(object.as_ptr() as usize),
     }
     hasher.finish()
-}
-
-/// Writes what the worker itself says (bodies of events, answers of hooks): text and bytes as binaries, lists,
-/// tuples, numbers, and dicts whose text keys become atoms where the protocol knows them.
-pub fn encode_plain(object: &Bound<'_, PyAny>, known: &dyn Fn(&str) -> bool, out: &mut Writer) -> Result<()> {
-    plain(object, known, out, 0)
-}
-
-fn plain(
-    object: &Bound<'_, PyAny>,
-    known: &dyn Fn(&str) -> bool,
-    out: &mut Writer,
-    depth: usize,
-) -> Result<()> {
-    // Bodies are a few levels deep; this one recurses, so it says no early.
-    if depth > 64 {
-        return Err(Failure::too_deep());
-    }
-    if object.is_none() {
-        out.atom("nil")?;
-    } else if let Ok(value) = object.cast::<PyBool>() {
-        out.bool(value.is_true());
-    } else if let Ok(value) = object.cast::<PyInt>() {
-        match value.extract::<i64>() {
-            Ok(value) => out.int(value),
-            Err(_) => big(value.as_any(), out)?,
-        }
-    } else if let Ok(value) = object.cast::<PyFloat>() {
-        float(value.extract::<f64>()?, out)?;
-    } else if let Ok(value) = object.cast::<PyString>() {
-        out.binary(lossy_text(value)?.as_bytes())?;
-    } else if let Ok(value) = object.cast::<PyBytes>() {
-        out.binary(value.as_bytes())?;
-    } else if let Ok(value) = object.cast::<PyList>() {
-        let length = value.len();
-        out.list_header(length)?;
-        for index in 0..length {
-            plain(&value.get_item(index)?, known, out, depth + 1)?;
-        }
-        out.nil();
-    } else if let Ok(value) = object.cast::<PyTuple>() {
-        out.tuple_header(value.len())?;
-        for item in value.iter_borrowed() {
-            plain(&item, known, out, depth + 1)?;
-        }
-    } else if let Ok(value) = object.cast::<PyDict>() {
-        let items = value.items();
-        out.map_header(items.len())?;
-        for index in 0..items.len() {
-            let (key, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = items.get_item(index)?.extract()?;
-            let key = lossy_text(key.cast::<PyString>().map_err(PyErr::from)?)?;
-            match known(&key) {
-                true => out.atom(&key)?,
-                false => out.binary(key.as_bytes())?,
-            }
-            match (key.as_str(), value.cast::<PyString>()) {
-                ("status", Ok(status)) => out.atom(&lossy_text(status)?)?,
-                _ => plain(&value, known, out, depth + 1)?,
-            }
-        }
-    } else {
-        return Err(Failure::not_convertible(format!(
-            "a {} stands in a message of the worker",
-            type_name(object.get_type().as_any())
-        )));
-    }
-    Ok(())
-}
-
-/// Text for people: what UTF-8 cannot carry is written as an escape.
-pub fn lossy_text(text: &Bound<'_, PyString>) -> PyResult<String> {
-    if let Ok(text) = text.to_str() {
-        return Ok(text.to_owned());
-    }
-    let py = text.py();
-    let bytes = text.call_method1(
-        intern!(py, "encode"),
-        (intern!(py, "utf-8"), intern!(py, "backslashreplace")),
-    )?;
-    Ok(String::from_utf8_lossy(bytes.cast::<PyBytes>()?.as_bytes()).into_owned())
-}
-
-/// `module.qualname` of a class; never fails, for a class may be as odd as it likes.
-pub fn type_name(class: &Bound<'_, PyAny>) -> String {
-    let py = class.py();
-    let text = |name: &Bound<'_, PyString>| -> Option<String> {
-        let value = class.getattr(name).ok()?;
-        lossy_text(value.cast::<PyString>().ok()?).ok()
-    };
-    let name = text(intern!(py, "__qualname__")).unwrap_or_else(|| "?".to_owned());
-    match text(intern!(py, "__module__")) {
-        Some(module) => format!("{module}.{name}"),
-        None => name,
-    }
-}
-
-/// The class of an object, for the record of calls: a builtin's name without its module.
-pub fn kind(object: &Bound<'_, PyAny>) -> String {
-    let name = type_name(object.get_type().as_any());
-    match name.strip_prefix("builtins.") {
-        Some(builtin) => builtin.to_owned(),
-        None => name,
-    }
 }
 
 /// A container that is being written.
@@ -744,7 +642,7 @@ fn next_pair<'py>(
     }
 }
 
-fn float(value: f64, out: &mut Writer) -> Result<()> {
+pub(super) fn float(value: f64, out: &mut Writer) -> Result<()> {
     match value {
         value if value.is_finite() => out.float(value)?,
         value if value.is_nan() => out.atom("nan")?,
@@ -755,7 +653,7 @@ fn float(value: f64, out: &mut Writer) -> Result<()> {
 }
 
 /// An integer above 64 bits.
-fn big(object: &Bound<'_, PyAny>, out: &mut Writer) -> Result<()> {
+pub(super) fn big(object: &Bound<'_, PyAny>, out: &mut Writer) -> Result<()> {
     static INT_BIT_LENGTH: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     static INT_TO_BYTES: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let py = object.py();

@@ -334,7 +334,7 @@ fn unhashable(error: PyErr, key: &Bound<'_, PyAny>) -> Failure {
     match error.is_instance_of::<pyo3::exceptions::PyTypeError>(key.py()) {
         true => Failure::not_convertible(format!(
             "a map or set has a key that Python's dict and set cannot hold: a {}",
-            super::from_python::type_name(key.get_type().as_any())
+            super::type_name(key.get_type().as_any())
         ))
         .with_hint("use text, numbers or tuples of them as keys"),
         false => Failure::Python(error),
