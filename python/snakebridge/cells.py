@@ -51,6 +51,7 @@ class Cells:
         self._running = None
         self._closing = False
         self._reminded = False
+        self._reminding = None
         self.engine = None
         self._task = None
         self._take_over_interrupts()
@@ -138,8 +139,10 @@ class Cells:
             return
         in_cell = asyncio.current_task(self._loop) is self._task
         if reminded:
-            # If the cell was reached it is on its way out, and what it does there should not be disturbed.
-            if not in_cell and not self._selector.waiting:
+            if in_cell or self._selector.waiting:
+                # The loop is free: the cell is on its way out, and what it does there should not be disturbed.
+                self._reminding = None
+            else:
                 raise KeyboardInterrupt
         elif in_cell:
             raise KeyboardInterrupt
@@ -148,12 +151,16 @@ class Cells:
             self._task.cancel()
             # The cell waits; another task, or a callback, may hold up the loop.
             # Not threading.Thread: the code that was interrupted may hold that module's locks.
-            _thread.start_new_thread(self._remind, ())
+            self._reminding = cell
+            _thread.start_new_thread(self._remind, (cell,))
 
-    def _remind(self):
+    def _remind(self, cell):
+        """Signals again until the loop turns: in a thread of its own."""
         time.sleep(_PATIENCE_SECONDS)
-        self._reminded = True
-        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        while self._running is cell and self._reminding is cell:
+            self._reminded = True
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            time.sleep(_PATIENCE_SECONDS)
 
 
 def _uncancel():
