@@ -4,7 +4,7 @@ defmodule SnakeBridge.Memory do
   """
 
   # Of what the machine, or the container, has.
-  @share 0.7
+  @share 0.5
 
   @doc "The limit in bytes, or nil where the system does not say how much there is."
   @spec limit() :: pos_integer() | nil

@@ -226,12 +226,23 @@ defmodule SnakeBridge.CellsTest do
     end
 
     test "a cell that takes too much memory is stopped", %{host: host} do
-      run(host, "defmodule Greedy do\n  def f(n, all), do: f(n + 1, [n | all])\nend")
-      cell = run(host, "before = 1\nProcess.flag(:max_heap_size, 5_000_000)\nGreedy.f(1, [])")
-      assert cell.error.class == "EXIT"
-      assert cell.error.message =~ "memory"
-      assert value(host, "before") == "1"
+      run(host, """
+      defmodule Greedy do
+        def collect(n, all), do: collect(n + 1, [n | all])
+        def recurse(0), do: 0
+        def recurse(n), do: 1 + recurse(n + 1)
+      end
+      """)
 
+      for call <- ["Greedy.collect(1, [])", "Greedy.recurse(1)"] do
+        cell = run(host, "before = 1\nProcess.flag(:max_heap_size, 5_000_000)\n" <> call)
+        assert cell.error.class == "EXIT"
+        assert cell.error.message =~ "memory"
+        assert cell.writes == ["before"]
+        assert value(host, "before") == "1"
+      end
+
+      # The limit of the session's own.
       assert value(host, "Process.info(self(), :max_heap_size) |> elem(1) |> Map.fetch!(:size) > 5_000_000") ==
                "true"
     end
