@@ -174,9 +174,11 @@ fn about(command: &Command) -> String {
 }
 
 fn vars(console: &mut Console, _: &str) -> std::io::Result<Next> {
-    match console.session().names().wait() {
-        Ok(names) => console.say(&names::table(&names, console.width()))?,
-        Err(error) => console.fail(&error)?,
+    let names = console.session().names();
+    match console.stage().wait(names) {
+        Some(Ok(names)) => console.say(&names::table(&names, console.width()))?,
+        Some(Err(error)) => console.fail(&error)?,
+        None => console.note("given up")?,
     }
     Ok(Next::Read)
 }
@@ -194,12 +196,14 @@ fn restart(console: &mut Console, which: &str) -> std::io::Result<Next> {
             return Ok(Next::Read);
         }
     };
-    match console.session().restart(languages).wait() {
-        Ok(()) => {
+    let restarted = console.session().restart(languages);
+    match console.stage().wait(restarted) {
+        Some(Ok(())) => {
             let names: Vec<&str> = languages.iter().map(|language| language.name()).collect();
             console.note(&format!("restarted {}", names.join(" and ")))?;
         }
-        Err(error) => console.fail(&error)?,
+        Some(Err(error)) => console.fail(&error)?,
+        None => console.note("the restart goes on; the next cell waits for it")?,
     }
     Ok(Next::Read)
 }

@@ -4,9 +4,10 @@
 //! and the engine asks again when the answer is there. An answer that comes within a blink is given at once, which
 //! saves a paint of a menu without entries.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use bridge_core::session::{Completion, CompletionItem, Reply, Session};
+use bridge_core::language::Language;
+use bridge_core::session::{ChildState, Completion, CompletionItem, Reply, Session};
 use reedline::{Completer, CompletionResult, CompletionStatus, Span, Suggestion, Suggestions};
 
 use crate::command;
@@ -15,6 +16,9 @@ use crate::line::Line;
 
 /// How long an answer is waited for before the engine goes on without it.
 const BLINK: Duration = Duration::from_millis(6);
+
+/// How long an answer holds for the same text: what names stand for changes behind the prompt's back.
+const HOLDS: Duration = Duration::from_secs(1);
 
 /// How many suggestions a menu holds. Nobody reads more, and measuring each is the engine's work at every paint.
 const SHOWN: usize = 1000;
@@ -37,10 +41,15 @@ struct Question {
     own: Vec<Suggestion>,
     /// Where the language's source starts in the text.
     offset: usize,
+    /// Whether the language could not answer; then it is asked again next time.
+    failed: bool,
+    asked: Instant,
     state: State,
 }
 
 enum State {
+    /// The language is starting; it is asked as soon as it is up.
+    Waiting(Language),
     Asked(Reply<Completion>),
     /// Answered, but the engine has not been told.
     Arrived(Suggestions),
@@ -56,19 +65,12 @@ impl LineCompleter {
         }
     }
 
-    fn ask(&self, text: &str, position: usize) -> Question {
+    fn question(&self, text: &str, position: usize) -> Question {
         let own = command::suggestions(text, position);
         let language = self.line.language();
         let (offset, state) = match Entry::parse(text, language) {
-            Entry::Code {
-                language,
-                source,
-                offset,
-            } if position >= offset => (
-                offset,
-                State::Asked(self.session.complete(language, source, position - offset)),
-            ),
-            Entry::Blank => (0, State::Asked(self.session.complete(language, text, position))),
+            Entry::Code { language, offset, .. } if position >= offset => (offset, State::Waiting(language)),
+            Entry::Blank => (0, State::Waiting(language)),
             _ => (0, State::Known(own.clone().into())),
         };
         Question {
@@ -76,62 +78,76 @@ impl LineCompleter {
             position,
             own,
             offset,
+            failed: false,
+            asked: Instant::now(),
             state,
         }
     }
-}
 
-impl Question {
-    /// Takes the answer in if it is there, or comes within that time.
+    /// Goes on with the question as far as is possible within that time.
     fn settle(&mut self, time: Duration) {
-        let State::Asked(reply) = &mut self.state else {
+        let Some(question) = &mut self.question else {
             return;
         };
-        let Some(answer) = reply.wait_for(time) else {
-            return;
-        };
-        let mut all = std::mem::take(&mut self.own);
-        // A language that cannot answer (it starts, it has died) has nothing to suggest; the prompt is not the place
-        // to say why.
-        all.extend(suggestions(answer.unwrap_or_default(), self.offset, &self.text));
-        self.state = State::Arrived(all.into());
+        if let State::Waiting(language) = question.state {
+            if let ChildState::Starting = self.session.children().borrow().of(language) {
+                return;
+            }
+            let source = &question.text[question.offset..];
+            let reply = self
+                .session
+                .complete(language, source, question.position - question.offset);
+            question.state = State::Asked(reply);
+        }
+        if let State::Asked(reply) = &mut question.state
+            && let Some(answer) = reply.wait_for(time)
+        {
+            let mut all = std::mem::take(&mut question.own);
+            question.failed = answer.is_err();
+            // A language that cannot answer (it has died) has nothing to suggest; the prompt is not the place to say
+            // why.
+            all.extend(suggestions(
+                answer.unwrap_or_default(),
+                question.offset,
+                &question.text,
+            ));
+            question.state = State::Arrived(all.into());
+        }
     }
 }
 
 impl Completer for LineCompleter {
     fn complete(&mut self, text: &str, position: usize) -> CompletionResult {
-        let same = self
-            .question
-            .as_ref()
-            .is_some_and(|asked| asked.text == text && asked.position == position);
+        let same = self.question.as_ref().is_some_and(|asked| {
+            let holds = !matches!(asked.state, State::Known(_)) || asked.asked.elapsed() < HOLDS;
+            holds && asked.text == text && asked.position == position
+        });
         if !same {
-            let mut question = self.ask(text, position);
-            question.settle(BLINK);
-            self.question = Some(question);
+            self.question = Some(self.question(text, position));
+            self.settle(BLINK);
         }
-        match self.question.as_mut().map(|question| &mut question.state) {
-            Some(State::Arrived(found)) => {
-                let found = found.clone();
-                if let Some(question) = &mut self.question {
-                    question.state = State::Known(found.clone());
-                }
-                CompletionResult::fresh(found)
-            }
-            Some(State::Known(found)) => CompletionResult::fresh(found.clone()),
-            _ => CompletionResult::Pending,
+        let Some(question) = &mut self.question else {
+            return CompletionResult::fresh(Vec::new());
+        };
+        let found = match &question.state {
+            State::Waiting(_) | State::Asked(_) => return CompletionResult::Pending,
+            State::Arrived(found) | State::Known(found) => found.clone(),
+        };
+        if question.failed {
+            self.question = None;
+        } else {
+            question.state = State::Known(found.clone());
         }
+        CompletionResult::fresh(found)
     }
 
     fn poll_completion(&mut self) -> CompletionStatus {
         self.line.turn();
-        let Some(question) = &mut self.question else {
-            return CompletionStatus::Idle;
-        };
-        question.settle(Duration::ZERO);
-        match question.state {
-            State::Asked(_) => CompletionStatus::Pending,
-            State::Arrived(_) => CompletionStatus::Ready,
-            State::Known(_) => CompletionStatus::Idle,
+        self.settle(Duration::ZERO);
+        match self.question.as_ref().map(|question| &question.state) {
+            Some(State::Waiting(_) | State::Asked(_)) => CompletionStatus::Pending,
+            Some(State::Arrived(_)) => CompletionStatus::Ready,
+            Some(State::Known(_)) | None => CompletionStatus::Idle,
         }
     }
 }

@@ -55,11 +55,11 @@ impl Prompt for LanguagePrompt {
     }
 }
 
-/// The colour that stands for a language wherever one does.
+/// The colour that stands for a language wherever one does: readable on black and on white.
 fn colour(language: Language) -> Color {
     match language {
         Language::Elixir => Color::Purple,
-        Language::Python => Color::Blue,
+        Language::Python => Color::Green,
     }
 }
 

@@ -3,7 +3,7 @@
 //! At the prompt the line editor reads Ctrl-C as a key; only while a cell runs, and in a dumb terminal, is it a
 //! signal. The children live in process groups of their own, so it reaches the front end alone.
 
-use std::io;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
@@ -21,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long the children may take to end when the terminal has gone.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+const BRACKETED_PASTE_OFF: &[u8] = b"\x1b[?2004l\r\n";
 
 /// Watches, on a thread of its own. `plain` is told of Ctrl-C where the terminal edits the line.
 /// `found` is how the terminal was before.
@@ -81,15 +83,21 @@ fn interrupted(session: &Session, stage: &Stage, plain: Option<&Sender<Message>>
             session.interrupt();
             Some(cell)
         }
+        Now::Waiting => {
+            stage.give_up();
+            None
+        }
         Now::Busy | Now::Editing(_) => None,
     }
 }
 
-/// Leaves the terminal as it was found, ends the children, and ends as the signal would have.
+/// Ends the children, leaves the terminal as it was found, and ends as the signal would have.
 fn leave(session: &Session, found: Option<&Termios>, signal: i32) -> ! {
+    let _ = session.shutdown().wait_for(FAREWELL);
     if let Some(found) = found {
+        // The editor had asked for it. A terminal that has gone does not mind.
+        let _ = io::stderr().write_all(BRACKETED_PASTE_OFF);
         tty::set(found);
     }
-    let _ = session.shutdown().wait_for(FAREWELL);
     std::process::exit(128 + signal);
 }

@@ -4,20 +4,26 @@
 //! and output goes through it, above the prompt, in whole lines.
 
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bridge_core::session::Event;
+use bridge_core::error::Result;
+use bridge_core::session::{Event, Reply};
 
 use crate::render::{Look, Renderer, render, without_escapes};
+
+/// How soon Ctrl-C is noticed while an answer is waited for.
+const ANSWER: Duration = Duration::from_millis(100);
 
 /// What the front end is doing.
 #[derive(Clone)]
 pub(crate) enum Now {
     /// Something that shall not be disturbed.
     Busy,
+    /// Waiting for an answer, which Ctrl-C gives up.
+    Waiting,
     /// A line is being edited; what is printed goes to the editor, if it can take it.
     Editing(Option<SyncSender<String>>),
     /// A cell runs.
@@ -35,6 +41,7 @@ pub(crate) struct Stage {
     renderer: Mutex<Renderer>,
     /// The cell that Ctrl-C was pressed for last.
     interrupted: AtomicU64,
+    given_up: AtomicBool,
 }
 
 impl Stage {
@@ -43,6 +50,7 @@ impl Stage {
             now: Mutex::new(Now::Busy),
             renderer: Mutex::new(Renderer::new(look)),
             interrupted: AtomicU64::new(0),
+            given_up: AtomicBool::new(false),
         }
     }
 
@@ -66,6 +74,25 @@ impl Stage {
 
     pub(crate) fn was_interrupted(&self, cell: u64) -> bool {
         self.interrupted.load(Ordering::Relaxed) == cell
+    }
+
+    /// Ctrl-C was pressed while an answer was waited for.
+    pub(crate) fn give_up(&self) {
+        self.given_up.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits for an answer; `None` when the user has given it up.
+    pub(crate) fn wait<T>(&self, mut reply: Reply<T>) -> Option<Result<T>> {
+        self.given_up.store(false, Ordering::Relaxed);
+        self.set(Now::Waiting);
+        let answer = loop {
+            let answer = reply.wait_for(ANSWER);
+            if answer.is_some() || self.given_up.load(Ordering::Relaxed) {
+                break answer;
+            }
+        };
+        self.set(Now::Busy);
+        answer
     }
 
     pub(crate) fn renderer(&self) -> MutexGuard<'_, Renderer> {
@@ -114,7 +141,7 @@ impl Stage {
     fn printer(&self) -> Option<SyncSender<String>> {
         match self.now() {
             Now::Editing(printer) | Now::Asking { printer, .. } => printer,
-            Now::Busy | Now::Running(_) => None,
+            Now::Busy | Now::Waiting | Now::Running(_) => None,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Cells at the prompt: results, output, questions, interrupts, deaths.
 
+use std::process::Command;
+
 use crate::screen::{Setup, Terminal, process_ends};
 
 const TAB: &str = "\t";
@@ -120,7 +122,7 @@ fn ctrl_c_ends_a_flood_of_output_at_once() {
     terminal
         .paste("while True:\n    n += 1\n    print('flood', n)\n")
         .write("\r")
-        .text("flood 1000");
+        .text("flood ");
     terminal
         .write(CTRL_C)
         .text("KeyboardInterrupt")
@@ -323,6 +325,48 @@ fn a_missing_interpreter_is_said_with_its_mend_and_the_other_language_works() {
     terminal.text("/nowhere/python3").text("hint: ");
     terminal.enter("1 + 1").line("2").prompt("elixir> ");
     terminal.enter(":py 1").prompt("elixir> ");
+}
+
+#[test]
+fn a_cell_that_waits_for_its_language_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let slow = directory.path().join("python3");
+    std::fs::write(
+        &slow,
+        "#!/bin/sh\ncase $* in *snakebridge*) sleep 2;; esac\nexec python3 \"$@\"\n",
+    )
+    .unwrap();
+    std::fs::set_permissions(&slow, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let terminal = Setup::new()
+        .argument("--python")
+        .argument(slow.to_str().unwrap())
+        .start();
+    terminal
+        .enter(":py 40 + 2")
+        .text("note: python is starting")
+        .line("42")
+        .prompt("elixir> ");
+    terminal
+        .enter(":restart python")
+        .text("note: restarted python")
+        .prompt("elixir> ");
+}
+
+#[test]
+fn a_signal_that_ends_the_program_leaves_the_terminal_as_it_was() {
+    let mut terminal = python();
+    terminal.keys("typed");
+    let shown = Command::new("kill")
+        .arg(terminal.process().to_string())
+        .status()
+        .unwrap();
+    assert!(shown.success());
+    assert!(!terminal.ended().success());
+    assert!(
+        terminal.raw().trim_end().ends_with("\x1b[?2004l"),
+        "{:?}",
+        terminal.raw()
+    );
 }
 
 #[test]
