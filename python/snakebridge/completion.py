@@ -31,13 +31,6 @@ class Completion:
         start, items = self._items(text, source[at:])
         return {"from": sources.to_bytes(source, start), "to": sources.to_bytes(source, at), "items": items}
 
-    def members(self, value, prefix):
-        """The members of an object whose names start with the prefix, which may be a path: `linalg.no`."""
-        *path, word = prefix.split(".")
-        for name in path:
-            value = NOTHING if value is NOTHING else self._attribute(value, name)
-        return [] if value is NOTHING else self._members(value, word)
-
     def _items(self, text, rest):
         """(where the completed word starts, items)."""
         magic = self._magic(text)
@@ -70,7 +63,7 @@ class Completion:
         if chain is None:
             return []
         value = self.resolve(chain)
-        return [] if value is NOTHING else self._members(value, word)
+        return [] if value is NOTHING else self.members(value, word)
 
     def resolve(self, chain):
         """The object that a chain of names stands for, found without running code."""
@@ -104,13 +97,10 @@ class Completion:
     def _is_elixir(self, value):
         return type(value) is getattr(self._native, "ElixirModule", NOTHING)
 
-    def _members(self, value, word):
+    def members(self, value, word):
+        """The members of an object whose names start with the word."""
         if self._is_elixir(value):
-            return [
-                _item(name, "module" if name[:1].isupper() else "function")
-                for name in sorted(self._native.exports(value))
-                if name.startswith(word)
-            ]
+            return self._exports(value, word)
         names = _matching(sorted(descriptor.member_names(value)), word)
         described = len(names) <= _MOST_DESCRIBED
         columns = set(descriptor.columns(value))
@@ -121,6 +111,21 @@ class Completion:
             except Exception:
                 items.append(_item(name, "variable"))
         return items
+
+    def _exports(self, module, word):
+        """What Elixir says of one of its modules."""
+        try:
+            names = self._native.exports(module)
+        except Exception:
+            # Elixir is not there, or has gone meanwhile.
+            return []
+        is_root = module is self._native.ex
+        return [
+            _item(name, "module" if is_root or name[0].isupper() else "function")
+            for name in sorted(names)
+            # `valid?` is spelt getattr(ex.Keyword, "valid?").
+            if name.startswith(word) and name.isidentifier()
+        ]
 
     # --- keys ---
 

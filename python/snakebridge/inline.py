@@ -8,6 +8,7 @@ import io
 from matplotlib import _pylab_helpers, pyplot
 from matplotlib.backends.backend_agg import FigureCanvasAgg as FigureCanvas
 from matplotlib.backends.backend_agg import FigureManagerBase as FigureManager
+from matplotlib.figure import Figure
 
 from snakebridge import figures
 
@@ -19,8 +20,16 @@ def show(*_arguments, **_options):
     try:
         for manager in _pylab_helpers.Gcf.get_all_fig_managers():
             figure = manager.canvas.figure
-            picture = io.BytesIO()
-            figure.savefig(picture, format="png", bbox_inches="tight")
-            figures.publish({"text/plain": repr(figure), "image/png": picture.getvalue()})
+            figures.publish({"text/plain": repr(figure), "image/png": _png(figure)})
     finally:
         pyplot.close("all")
+
+
+def _png(figure):
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", bbox_inches="tight")
+    return picture.getvalue()
+
+
+# A figure that is a cell's value is shown as what it is, too.
+Figure._repr_png_ = _png
