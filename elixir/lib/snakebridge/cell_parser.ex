@@ -5,7 +5,14 @@ defmodule SnakeBridge.CellParser do
   It expands nothing: what a macro makes of a name is not known here.
   """
 
-  @doc "The file name that stands for a cell in environments, messages and stack traces."
+  @doc """
+  The file name that stands for a cell in environments, messages and stack traces.
+
+      iex> SnakeBridge.CellParser.file(3)
+      "cell 3"
+      iex> SnakeBridge.CellParser.cell("cell 3")
+      3
+  """
   @spec file(pos_integer()) :: String.t()
   def file(cell), do: "cell #{cell}"
 
@@ -38,7 +45,15 @@ defmodule SnakeBridge.CellParser do
     error -> {:error, error}
   end
 
-  @doc "Whether a source can be run: what a front end asks before it ends the input."
+  @doc """
+  Whether a source can be run: what a front end asks before it ends the input.
+  An unfinished one comes with the number of columns to indent the next line by.
+
+      iex> SnakeBridge.CellParser.status("if true do")
+      {:incomplete, 2}
+      iex> SnakeBridge.CellParser.status("x = )")
+      :invalid
+  """
   @spec status(String.t()) :: :complete | {:incomplete, non_neg_integer()} | :invalid
   def status(source) do
     Code.string_to_quoted!(continued(source), emit_warnings: false, warnings: false)
@@ -49,7 +64,13 @@ defmodule SnakeBridge.CellParser do
     _ -> :invalid
   end
 
-  @doc "The names of variables, or of calls that look like them, in parsed expressions."
+  @doc """
+  The names of variables, or of calls that look like them, in parsed expressions.
+
+      iex> {:ok, expressions} = SnakeBridge.CellParser.parse("total = Enum.sum(prices)", 1)
+      iex> Enum.sort(SnakeBridge.CellParser.names(expressions))
+      [:prices, :total]
+  """
   @spec names([Macro.t()]) :: [atom()]
   def names(expressions) do
     {_, names} = Macro.prewalk(expressions, MapSet.new(), &collect/2)

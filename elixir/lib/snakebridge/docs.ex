@@ -144,7 +144,12 @@ defmodule SnakeBridge.Docs do
     _ -> []
   end
 
-  @doc "The beginning of a documentation, for a list."
+  @doc """
+  The beginning of a documentation, for a list.
+
+      iex> SnakeBridge.Docs.summary("Adds two\\nnumbers.\\n\\n## Examples")
+      "Adds two numbers."
+  """
   @spec summary(String.t() | :hidden | nil) :: String.t()
   def summary(doc) when is_binary(doc) do
     doc
@@ -157,7 +162,12 @@ defmodule SnakeBridge.Docs do
 
   def summary(_), do: ""
 
-  @doc "The options that documentation lists, as `* `:name` - what it does`."
+  @doc """
+  The options that documentation lists, as a name and what it does.
+
+      iex> SnakeBridge.Docs.options(["Options:\\n\\n  * `:trim` - removes empty strings\\n"])
+      [{"trim", "removes empty strings"}]
+  """
   @spec options([String.t()]) :: [{String.t(), String.t()}]
   def options(docs) do
     for doc <- docs, [_, name, rest] <- Regex.scan(~r/^\s*[*-] `:([a-z_0-9]+[?!]?)`(.*)$/mu, doc) do

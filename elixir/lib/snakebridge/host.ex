@@ -140,7 +140,8 @@ defmodule SnakeBridge.Host do
     {:ok, keeper} = Keeper.start()
     {:ok, names} = Host.Names.start()
     devices = Device.install()
-    spawn_service(fn -> watch([background, keeper, names | devices]) end)
+    watcher = spawn_service(fn -> watch([background, keeper, names | devices]) end)
+    Process.register(watcher, Host.Watcher)
 
     {:ok, _} = Application.ensure_all_started(:snakebridge)
     session = {Session, worker: &worker/0, names: &Keeper.read/1, group_leader: background}
@@ -231,6 +232,8 @@ defmodule SnakeBridge.Host do
 
       # The applications of a project end in order, if they do not take long.
       :stop ->
+        # It would take the end of everything for a fault.
+        Process.exit(Process.whereis(Host.Watcher), :kill)
         System.stop(0)
         Process.sleep(@stop_ms)
         :erlang.halt(0, flush: false)

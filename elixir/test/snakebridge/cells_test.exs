@@ -3,6 +3,9 @@ defmodule SnakeBridge.CellsTest do
 
   import SnakeBridge.HostDouble
 
+  doctest SnakeBridge.CellParser
+  doctest SnakeBridge.Docs
+
   setup_all do
     {:ok, host: start()}
   end

@@ -23,10 +23,12 @@ defmodule SnakeBridge.Host.Cells do
   def run(path) do
     Process.register(self(), __MODULE__)
     Process.flag(:priority, :high)
+    # It loads code while the front end says hello.
+    evaluator = start_evaluator()
     {socket, answer} = Host.open(path, %{role: :lane, thread: :main})
     Render.configure(answer)
     Socket.active(socket)
-    loop(%__MODULE__{socket: socket, evaluator: start_evaluator()})
+    loop(%__MODULE__{socket: socket, evaluator: evaluator})
   end
 
   @doc "Interrupts a cell, and answers the request of the control connection that asked for it."
