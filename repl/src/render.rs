@@ -6,6 +6,7 @@
 mod ansi;
 mod bundle;
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
 use bridge_core::session::{Event, StreamName};
@@ -72,26 +73,26 @@ fn is_dumb() -> bool {
 
 /// A piece of output.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Piece {
+pub(crate) struct Piece<'a> {
     pub(crate) to: StreamName,
-    pub(crate) text: String,
+    pub(crate) text: Cow<'a, str>,
     /// Whether it stands on lines of its own; else it is written as it is.
     pub(crate) block: bool,
 }
 
 /// What an event looks like, if it is to be seen.
-pub(crate) fn render(event: &Event, look: Look) -> Option<Piece> {
+pub(crate) fn render(event: &Event, look: Look) -> Option<Piece<'_>> {
     let block = |to, text: String| {
         (!text.is_empty()).then_some(Piece {
             to,
-            text,
+            text: text.into(),
             block: true,
         })
     };
     match event {
         Event::Stream { name, text } => Some(Piece {
             to: *name,
-            text: text.clone(),
+            text: text.as_str().into(),
             block: false,
         }),
         Event::Display { data, .. } | Event::Result { data, .. } => {
@@ -219,7 +220,7 @@ impl<O: Write, E: Write> Renderer<O, E> {
     pub(crate) fn block(&mut self, text: &str) -> io::Result<()> {
         self.piece(&Piece {
             to: StreamName::Stdout,
-            text: text.to_owned(),
+            text: text.into(),
             block: true,
         })
     }
@@ -228,16 +229,14 @@ impl<O: Write, E: Write> Renderer<O, E> {
     pub(crate) fn raw(&mut self, text: &str) -> io::Result<()> {
         self.piece(&Piece {
             to: StreamName::Stdout,
-            text: text.to_owned(),
+            text: text.into(),
             block: false,
         })
     }
 
     /// Writes the front end's own words.
     pub(crate) fn note(&mut self, text: &str) -> io::Result<()> {
-        self.event(&Event::Notice {
-            text: text.to_owned(),
-        })
+        self.event(&Event::Notice { text: text.into() })
     }
 
     /// Writes an error that is not a cell's.
@@ -245,12 +244,12 @@ impl<O: Write, E: Write> Renderer<O, E> {
         let text = failure(error, self.look);
         self.piece(&Piece {
             to: StreamName::Stderr,
-            text,
+            text: text.into(),
             block: true,
         })
     }
 
-    pub(crate) fn piece(&mut self, piece: &Piece) -> io::Result<()> {
+    pub(crate) fn piece(&mut self, piece: &Piece<'_>) -> io::Result<()> {
         let which = piece.to as usize;
         let stream: &mut dyn Write = match piece.to {
             StreamName::Stdout => &mut self.out,

@@ -196,6 +196,28 @@ fn a_worker_that_dies_is_said_and_the_next_cell_has_a_new_one() {
 }
 
 #[test]
+fn a_death_at_the_prompt_is_told_above_what_is_typed() {
+    let terminal = python();
+    terminal
+        .enter("import os; lost_name = 1; os.getpid()")
+        .prompt("python> ");
+    let lines = terminal.lines();
+    let worker = lines.iter().find(|line| line.parse::<u32>().is_ok()).unwrap();
+    terminal.keys("typed");
+    assert!(
+        Command::new("kill")
+            .args(["-9", worker])
+            .status()
+            .unwrap()
+            .success()
+    );
+    terminal
+        .text("killed by signal 9")
+        .text("Names lost: lost_name")
+        .prompt("python> typed");
+}
+
+#[test]
 fn a_worker_that_dies_ends_its_question() {
     let terminal = python();
     terminal

@@ -54,14 +54,14 @@ struct Emulator {
 }
 
 /// How to start one.
-pub struct Setup {
+pub(crate) struct Setup {
     environment: Vec<(String, String)>,
     arguments: Vec<String>,
     state: Option<PathBuf>,
 }
 
 impl Setup {
-    pub fn new() -> Setup {
+    pub(crate) fn new() -> Setup {
         Setup {
             environment: Vec::new(),
             arguments: Vec::new(),
@@ -69,31 +69,31 @@ impl Setup {
         }
     }
 
-    pub fn env(mut self, name: &str, value: &str) -> Setup {
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Setup {
         self.environment.push((name.into(), value.into()));
         self
     }
 
-    pub fn argument(mut self, argument: &str) -> Setup {
+    pub(crate) fn argument(mut self, argument: &str) -> Setup {
         self.arguments.push(argument.into());
         self
     }
 
     /// Keeps history and records there, not in a directory of its own.
-    pub fn state(mut self, directory: &Path) -> Setup {
+    pub(crate) fn state(mut self, directory: &Path) -> Setup {
         self.state = Some(directory.into());
         self
     }
 
     /// Starts the program and waits for its first prompt.
-    pub fn start(self) -> Terminal {
+    pub(crate) fn start(self) -> Terminal {
         let terminal = self.spawn();
         terminal.prompt("elixir> ");
         terminal
     }
 
     /// Starts the program.
-    pub fn spawn(self) -> Terminal {
+    pub(crate) fn spawn(self) -> Terminal {
         let directory = tempfile::tempdir().unwrap();
         let state = self.state.unwrap_or_else(|| directory.path().join("state"));
         let pty = native_pty_system()
@@ -156,7 +156,7 @@ impl Setup {
 }
 
 /// A running program and its screen.
-pub struct Terminal {
+pub(crate) struct Terminal {
     shared: Arc<(Mutex<Emulator>, Condvar)>,
     writer: Writer,
     child: Box<dyn Child + Send + Sync>,
@@ -166,12 +166,12 @@ pub struct Terminal {
 
 impl Terminal {
     /// Starts the program as usual and waits for its first prompt.
-    pub fn start() -> Terminal {
+    pub(crate) fn start() -> Terminal {
         Setup::new().start()
     }
 
     /// Types text in one go.
-    pub fn write(&self, text: &str) -> &Terminal {
+    pub(crate) fn write(&self, text: &str) -> &Terminal {
         let mut emulator = self.emulator();
         emulator.typed_at = emulator.raw.len();
         drop(emulator);
@@ -182,7 +182,7 @@ impl Terminal {
     }
 
     /// Types text key by key, each one when the one before is on the screen.
-    pub fn keys(&self, text: &str) -> &Terminal {
+    pub(crate) fn keys(&self, text: &str) -> &Terminal {
         for key in text.chars() {
             let before = self.emulator().raw.len();
             self.write(key.encode_utf8(&mut [0; 4]));
@@ -192,16 +192,16 @@ impl Terminal {
     }
 
     /// Types an entry and Enter, in one go.
-    pub fn enter(&self, text: &str) -> &Terminal {
+    pub(crate) fn enter(&self, text: &str) -> &Terminal {
         self.write(&format!("{text}\r"))
     }
 
     /// Pastes as terminals with bracketed paste do.
-    pub fn paste(&self, text: &str) -> &Terminal {
+    pub(crate) fn paste(&self, text: &str) -> &Terminal {
         self.write(&format!("\x1b[200~{text}\x1b[201~"))
     }
 
-    pub fn resize(&self, rows: u16, columns: u16) -> &Terminal {
+    pub(crate) fn resize(&self, rows: u16, columns: u16) -> &Terminal {
         self.emulator()
             .parser
             .screen_mut()
@@ -218,7 +218,7 @@ impl Terminal {
 
     /// Waits until some line of the screen reads so, apart from spaces at its end.
     #[track_caller]
-    pub fn line(&self, line: &str) -> &Terminal {
+    pub(crate) fn line(&self, line: &str) -> &Terminal {
         self.wait(&format!("the line {line:?}"), |emulator| {
             emulator.lines().iter().any(|shown| shown == line.trim_end())
         });
@@ -227,7 +227,7 @@ impl Terminal {
 
     /// Waits until the screen shows that text.
     #[track_caller]
-    pub fn text(&self, text: &str) -> &Terminal {
+    pub(crate) fn text(&self, text: &str) -> &Terminal {
         self.wait(&format!("the text {text:?}"), |emulator| {
             emulator.lines().join("\n").contains(text)
         });
@@ -236,7 +236,7 @@ impl Terminal {
 
     /// Waits until the screen does not show that text any more.
     #[track_caller]
-    pub fn no_text(&self, text: &str) -> &Terminal {
+    pub(crate) fn no_text(&self, text: &str) -> &Terminal {
         self.wait(&format!("no text {text:?}"), |emulator| {
             !emulator.lines().join("\n").contains(text)
         });
@@ -246,7 +246,7 @@ impl Terminal {
     /// Waits until, after something was written since the last key, the cursor stands behind this text, which is all
     /// of its line, and nothing follows below.
     #[track_caller]
-    pub fn prompt(&self, text: &str) -> &Terminal {
+    pub(crate) fn prompt(&self, text: &str) -> &Terminal {
         self.wait(&format!("the prompt {text:?}"), |emulator| {
             let (row, column) = emulator.parser.screen().cursor_position();
             let lines = emulator.lines();
@@ -258,22 +258,13 @@ impl Terminal {
         self
     }
 
-    /// Waits until the program has written that, escapes and all.
-    #[track_caller]
-    pub fn written(&self, text: &str) -> &Terminal {
-        self.wait(&format!("the bytes {text:?}"), |emulator| {
-            String::from_utf8_lossy(&emulator.raw).contains(text)
-        });
-        self
-    }
-
     /// Everything that was written so far.
-    pub fn raw(&self) -> String {
+    pub(crate) fn raw(&self) -> String {
         String::from_utf8_lossy(&self.emulator().raw).into_owned()
     }
 
     /// The lines of the screen, without spaces at their ends and empty lines at its end.
-    pub fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         let mut lines = self.emulator().lines();
         while lines.last().is_some_and(String::is_empty) {
             lines.pop();
@@ -283,13 +274,13 @@ impl Terminal {
 
     /// Waits until the program has ended.
     #[track_caller]
-    pub fn ended(&mut self) -> ExitStatus {
+    pub(crate) fn ended(&mut self) -> ExitStatus {
         self.wait("the end", |emulator| emulator.ended);
         self.child.wait().unwrap()
     }
 
     /// The program's process.
-    pub fn process(&self) -> u32 {
+    pub(crate) fn process(&self) -> u32 {
         self.child.process_id().unwrap()
     }
 
@@ -335,7 +326,7 @@ impl Emulator {
 
 /// Waits until no process has that number any more.
 #[track_caller]
-pub fn process_ends(process: u32) {
+pub(crate) fn process_ends(process: u32) {
     let deadline = Instant::now() + DEADLINE;
     while Path::new(&format!("/proc/{process}")).exists() && is_alive(process) {
         assert!(Instant::now() < deadline, "process {process} still lives");
