@@ -102,7 +102,10 @@ impl<'a> Do<'a> {
             *step = index;
             value = take(py, decoder, &mut reader, value, shape.as_deref_mut())?;
         }
-        Ok(value)
+        match count == 0 || reader.end_list() {
+            true => Ok(value),
+            false => Err(bad("the steps of a call are no proper list")),
+        }
     }
 }
 

@@ -354,7 +354,12 @@ impl Io {
                 spare_capacity(control.reader.buffer()),
                 RecvFlags::DONTWAIT,
             ) {
-                Ok((_, 0)) => return false,
+                Ok((_, 0)) => {
+                    if let Err(error) = control.reader.finish() {
+                        fault(&error.to_string());
+                    }
+                    return false;
+                }
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return true,
                 Err(_) => return false,
@@ -367,7 +372,8 @@ impl Io {
         message::read(frame, |message| match message {
             Ok((Head::Request { id, op }, mut reader)) => {
                 let mut out = message::ok(Vec::new(), id);
-                match self.perform(&op, &mut reader, &mut out) {
+                let outcome = self.perform(&op, &mut reader, &mut out);
+                match outcome.and_then(|()| Ok(reader.finish()?)) {
                     Ok(()) => out.into_bytes(),
                     Err(Refused::UnknownOp) => {
                         let message = format!("the worker's control connection serves no operation {op:?}");
@@ -404,7 +410,10 @@ impl Io {
                 let cell = reader.expect_int()?;
                 out.bool(u64::try_from(cell).is_ok_and(interrupt::interrupt_cell));
             }
-            op::USAGE => self.usage(out)?,
+            op::USAGE => {
+                reader.skip()?;
+                self.usage(out)?;
+            }
             op::RELEASE => {
                 lanes::release(ids(reader)?);
                 out.bool(true);
@@ -414,6 +423,7 @@ impl Io {
                 out.bool(true);
             }
             op::SHUTDOWN => {
+                reader.skip()?;
                 out.bool(true);
                 self.exit_at = Some(Instant::now() + SHUTDOWN_TIME);
                 main_thread::shut_down();
@@ -449,6 +459,12 @@ impl From<bridge_core::term::Error> for Refused {
 }
 
 fn ids(reader: &mut Reader<'_>) -> Result<Vec<u64>, bridge_core::term::Error> {
+    let offset = reader.offset();
+    let unexpected = |found| bridge_core::term::Error::Unexpected {
+        offset,
+        expected: "a list of ids",
+        found,
+    };
     Ok(match reader.token()? {
         Token::Nil => Vec::new(),
         // A list of small integers comes as text.
@@ -456,18 +472,19 @@ fn ids(reader: &mut Reader<'_>) -> Result<Vec<u64>, bridge_core::term::Error> {
         Token::List(count) => {
             let mut ids = Vec::with_capacity(count);
             for _ in 0..count {
-                // What is below zero is no id of ours.
-                ids.extend(u64::try_from(reader.expect_int()?));
+                match reader.token()? {
+                    Token::Int(id) => ids.extend(u64::try_from(id)),
+                    // None of ours is so large.
+                    Token::BigInt { .. } => {}
+                    other => return Err(unexpected(other.kind())),
+                }
             }
-            ids
+            match reader.end_list() {
+                true => ids,
+                false => return Err(unexpected("an improper list")),
+            }
         }
-        other => {
-            return Err(bridge_core::term::Error::Unexpected {
-                offset: reader.offset(),
-                expected: "a list of ids",
-                found: other.kind(),
-            });
-        }
+        other => return Err(unexpected(other.kind())),
     })
 }
 

@@ -295,7 +295,7 @@ pub(crate) fn serve_request(
     let mut out = message::ok(buffer, id);
     let body = out.position();
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        perform(py, worker, lane, op, reader, &mut out, &mut step)
+        perform(py, worker, lane, op, reader, &mut out, &mut step).and_then(|()| Ok(reader.finish()?))
     }));
     let failure = match outcome {
         Ok(Ok(())) if message::fits(&out) => return out.into_bytes(),
@@ -370,6 +370,7 @@ fn perform(
             encode_plain(&answer, &protocol_key, out)
         }
         (op::NAMES, Questions) => {
+            reader.skip()?;
             let answer = worker.hooks.bind(py).call_method0(op)?;
             encode_plain(&answer, &protocol_key, out)
         }

@@ -186,7 +186,8 @@ struct Ready {
 
 fn current_lanes() -> Vec<Arc<Lane>> {
     let mut lanes = LANES.lock().unwrap_or_else(PoisonError::into_inner);
-    lanes.retain(|lane| !lane.is_over());
+    // One whose peer has hung up stays until its end was read.
+    lanes.retain(|lane| !lane.conn.is_closed());
     let mut all = lanes.clone();
     // While a cell runs, what arrives on its lane is an answer to what the cell has asked, or nothing.
     all.extend(

@@ -73,8 +73,23 @@ pub(crate) fn bind(reader: &mut Reader<'_>) -> Result<(), Error> {
             other => return Err(unexpected(reader, "`{value, _}` or `lazy`", &other)),
         }
     }
+    end_list(reader, count)?;
     table().get_or_insert_default().written.extend(written);
     Ok(())
+}
+
+fn end_list(reader: &mut Reader<'_>, count: usize) -> Result<(), Error> {
+    match count == 0 || reader.end_list() {
+        true => Ok(()),
+        false => {
+            let offset = reader.offset();
+            Err(Error::Unexpected {
+                offset,
+                expected: "a proper list",
+                found: "an improper one",
+            })
+        }
+    }
 }
 
 fn unexpected(reader: &Reader<'_>, expected: &'static str, found: &Token<'_>) -> Error {
@@ -192,6 +207,7 @@ pub(crate) fn read(
     for _ in 0..count {
         names.push(reader.expect_str()?);
     }
+    end_list(reader, count)?;
     names.sort_unstable();
     names.dedup();
     out.map_header(names.len())?;

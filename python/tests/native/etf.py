@@ -130,7 +130,7 @@ def _decode(data, at):
     if tag == 116:
         count = struct.unpack_from(">I", data, at)[0]
         items, at = _items(data, at + 4, 2 * count)
-        pairs = dict(zip(map(_key, items[::2]), items[1::2]))
+        pairs = dict(zip(map(_key, items[::2]), items[1::2], strict=False))
         assert len(pairs) == count, "a map with the same key twice"
         return pairs, at
     if tag == 88:

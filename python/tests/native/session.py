@@ -49,7 +49,7 @@ class ProtocolError(Exception):
         return self.error[1]
 
 
-class Ended(Exception):
+class EndedError(Exception):
     """The connection is over."""
 
 
@@ -92,7 +92,7 @@ class Connection:
             except ConnectionResetError:
                 part = b""
             if not part:
-                raise Ended
+                raise EndedError
             parts.append(part)
             have += len(part)
         data = b"".join(parts)
@@ -193,7 +193,7 @@ class Session:
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(f"{self.directory}/host.sock")
         self.listener.listen()
-        self.log = open(f"{self.directory}/log", "w+")
+        self.log = open(f"{self.directory}/log", "w+")  # noqa: SIM115 - closed with the session
         command = [python, "-m", "snakebridge.worker", "--host", f"{self.directory}/host.sock"]
         command += ["--listen", f"{self.directory}/worker.1.sock", "--generation", "1"] + ["--cells"] * cells
         environment = {**os.environ, "PYTHONPATH": str(PACKAGE), **(env or {})}

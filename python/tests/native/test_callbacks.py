@@ -5,7 +5,7 @@ import contextlib
 import etf
 import pytest
 from etf import Atom, struct_map
-from session import Ended, ProtocolError, Session, call, method, module, name, ref, step, text_of, value
+from session import EndedError, ProtocolError, Session, call, method, module, name, ref, step, text_of, value
 
 FUN = etf.export("Elixir.Enum", "map", 2)
 
@@ -244,7 +244,7 @@ print(sorted(found.items()))
     assert text_of(events) == "[(0, 0), (1, 10), (2, 20)]\n"
     # The threads have ended, and their lanes with them.
     for lane in lanes:
-        with pytest.raises(Ended):
+        with pytest.raises(EndedError):
             lane.recv()
 
 
@@ -277,7 +277,7 @@ def test_elixir_goes_away_while_python_waits(session):
     lane.close()
     events = []
     assert session.main.answer(request, events)[Atom("status")] == "error"
-    assert "went away" in [body for op, body in events if op == "error"][0][Atom("message")].decode()
+    assert "went away" in next(body for op, body in events if op == "error")[Atom("message")].decode()
     # The next call asks for another.
     request = session.start_cell("ex.Enum.sum([1])")
     lane = session.callback_lane(beam)

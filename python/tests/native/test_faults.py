@@ -14,9 +14,10 @@ import etf
 import pytest
 from etf import Atom
 from session import (
+    PACKAGE,
     PATIENCE,
     Connection,
-    Ended,
+    EndedError,
     ProtocolError,
     Session,
     call,
@@ -118,7 +119,7 @@ def test_lengths_that_are_too_large(session):
     for connect in (session.lane, lambda: session.lane("main"), session.beam):
         connection = connect()
         connection.sock.sendall(struct.pack(">I", 0xFFFF_FFFF) + b"x" * 100)
-        with pytest.raises(Ended):
+        with pytest.raises(EndedError):
             connection.recv()
     assert session.run("print(1)")[0][Atom("status")] == "ok"
 
@@ -146,7 +147,7 @@ def test_hellos_that_are_none(session):
         connection.sock.connect(f"{session.directory}/worker.1.sock")
         connection.send_bytes(hello)
         assert connection.recv()[:2] == ("error", 0)
-        with pytest.raises(Ended):
+        with pytest.raises(EndedError):
             connection.recv()
         connection.close()
     # One that says nothing disturbs nobody.
@@ -202,7 +203,7 @@ def test_the_end_of_the_host_is_seen_though_a_child_lives(session):
     os.kill(session.process.pid, signal.SIGKILL)
     began = time.monotonic()
     for connection in (session.control, session.main, session.own, lane):
-        with pytest.raises(Ended):
+        with pytest.raises(EndedError):
             connection.recv()
     assert time.monotonic() - began < 10
     os.kill(child, signal.SIGKILL)
@@ -316,7 +317,7 @@ def test_crashes_are_told_in_the_log(session):
 def test_no_host():
     result = subprocess.run(
         [sys.executable, "-m", "snakebridge.worker", "--host", "/nowhere/host.sock"],
-        env={**os.environ, "PYTHONPATH": str(__import__("session").PACKAGE)},
+        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
         capture_output=True,
         text=True,
     )
@@ -353,6 +354,6 @@ def test_everything_at_once():
             if len(lanes) > 5:
                 lanes.pop(generator.randrange(5)).close()
             if round_ % 5 == 0:
-                answer, events = session.run(f"print({round_})")
+                _answer, events = session.run(f"print({round_})")
                 assert text_of(events) == f"{round_}\n"
         assert session.lane().do(value(1)) == 1

@@ -1,11 +1,12 @@
 """Interrupts: what is stopped, how fast, and what is not hit."""
 
+import pathlib
 import time
 
 import etf
 import pytest
 from etf import Atom
-from session import ProtocolError, call, method, module, name, text_of, value
+from session import ProtocolError, call, method, module, name, ref, text_of, value
 
 # Promised are 200 ms. The machine that tests may be busy, so a test fails only when something hangs.
 SOON = 10.0
@@ -38,22 +39,15 @@ def interrupt(session, request, delay=0.3):
 )
 def test_a_cell_is_stopped(session, source):
     session.run("x = 1")
-    answer, events = (
-        interrupt(session, session.start_cell("y = 2\n" + source))
-        if "input" not in source
-        else (interrupted_input(session, source))
-    )
+    request = session.start_cell("y = 2\n" + source)
+    if source.startswith("input"):
+        assert session.main.recv()[2] == "input"
+    answer, events = interrupt(session, request)
     assert answer[Atom("status")] == "interrupted"
     if "clean" in source:
         assert text_of(events) == "clean\n"
     _, events = session.run("print(x, y)")
     assert text_of(events) == "1 2\n"
-
-
-def interrupted_input(session, source):
-    request = session.start_cell("y = 2\n" + source)
-    assert session.main.recv()[2] == "input"
-    return interrupt(session, request)
 
 
 def test_a_cell_that_waits_for_elixir_is_stopped(session):
@@ -147,8 +141,6 @@ def test_signals_are_the_main_threads(session):
 
 
 def value_of(lane, source):
-    from session import ref
-
     return ref(lane.do(name("eval"), call(source), **{"as": "ref"}))
 
 
@@ -167,11 +159,11 @@ print(hits)
 
 
 def test_shutdown(session):
-    session.run(
-        "import atexit, os\natexit.register(lambda: open(os.environ['HOME_FILE'], 'w').write('bye') if 0 else None)"
-    )
+    path = f"{session.directory}/bye"
+    session.run(f"import atexit, pathlib\natexit.register(lambda: pathlib.Path({path!r}).write_text('bye'))")
     assert session.control.request("shutdown", None) is True
     assert session.process.wait(5) == 0
+    assert pathlib.Path(path).read_text() == "bye"
 
 
 @pytest.mark.parametrize(

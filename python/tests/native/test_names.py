@@ -30,13 +30,9 @@ def test_names_of_elixir(session):
     assert beam.request("bind", binds) is True
     assert lane.request("read", ["x", "y", "s"]) == {b"x": "elixir", b"y": "unbound", b"s": "elixir"}
     assert printed(session, "def f(): return x\nprint(x, s, f())") == "1 text 1\n"
-    assert lane.request("read", ["x", "f", "pid"]) == {
-        b"x": "elixir",
-        b"f": lane.request("read", ["f"])[b"f"][:1] + (lane.request("read", ["f"])[b"f"][1],)
-        if False
-        else lane_value(lane, "f"),
-        b"pid": "elixir",
-    }
+    answers = lane.request("read", ["x", "f", "pid"])
+    assert answers.pop(b"f")[1][1][0] == "$ref"
+    assert answers == {b"x": "elixir", b"pid": "elixir"}
     # Elixir writes again: seen also inside of the function that was defined earlier.
     beam.request("bind", [("x", bound(2))])
     assert printed(session, "print(f())") == "2\n"
@@ -48,16 +44,6 @@ def test_names_of_elixir(session):
     beam.request("bind", [("x", bound(4))])
     assert lane.request("read", ["x"]) == {b"x": "elixir"}
     assert printed(session, "print(x)") == "4\n"
-
-
-def lane_value(lane, name_):
-    """What `read` says of a name whose value is a ref: each sending has an id of its own."""
-
-    class AnyRef:
-        def __eq__(self, other):
-            return other[0] == "value" and other[1][1][0] == "$ref"
-
-    return AnyRef()
 
 
 def test_what_python_deletes_is_unbound(session):
@@ -97,8 +83,7 @@ def test_assigning_the_same_value_takes_a_name_over_only_if_it_is_another_object
 def test_large_values_are_fetched_when_they_are_mentioned(session):
     beam = session.beam()
     main = session.lane("main")
-    beam.request("bind", [("big", LAZY), ("other", LAZY), ("small", bound(1))])
-    assert printed(session, "print(small, 'big' in globals())") == "1 False\n" if False else True
+    beam.request("bind", [("big", LAZY), ("other", LAZY)])
     request = session.start_cell("print(len(big))")
     lane = session.callback_lane(beam)
     _, ident, op, names = lane.recv()

@@ -156,7 +156,7 @@ def test_input(session):
         return "Ada"
 
     source = "import getpass, sys\nprint('before')\nname = input('name? ')\nsecret = getpass.getpass()\nline = sys.stdin.readline()\nprint(name, secret, repr(line))"
-    answer, events = session.run(source, serve=serve)
+    _, events = session.run(source, serve=serve)
     assert asked == [
         ("input", (1, b"name? ", False)),
         ("input", (1, b"Password: ", True)),
@@ -167,7 +167,7 @@ def test_input(session):
     def end(op, body):
         raise ProtocolError((Atom("bridge"), Atom("eof"), "no more", None))
 
-    answer, events = session.run("input()", serve=end)
+    _answer, events = session.run("input()", serve=end)
     assert [body[Atom("class")] for op, body in events if op == "error"] == [b"EOFError"]
     lane = session.lane()
     assert lane.do(name("input"), call("n? "), serve=serve) == b"Ada"

@@ -138,7 +138,7 @@ def test_cyclic_structures_are_refs(lane):
         method("exec", "import builtins; builtins.c = [1]; c.append(c); builtins.d = {'me': [c, {}]}"),
     )
     assert evaluate(lane, "c")[1][0] == "$ref"
-    tag, tree = evaluate(lane, "d")
+    _tag, tree = evaluate(lane, "d")
     assert tree[b"me"][0][0] == "$ref"
     lane.do(
         module("builtins"), method("exec", "d['me'][1]['up'] = d['me']; d['self'] = ({'deep': [[[d]]]},)")
@@ -158,7 +158,7 @@ def build(depth):
     inner.append(outer)
     return [outer, 7]
 """
-    found = evaluate(lane, "(lambda: (lambda d: (exec(%r, d), d['build'](100))[1])({}))()" % source)
+    found = evaluate(lane, f"(lambda d: (exec({source!r}, d), d['build'](100))[1])({{}})")
     assert found[1][0][0] == "$ref"
     assert found[1][1] == 7
 
