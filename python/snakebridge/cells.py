@@ -125,8 +125,7 @@ class Cells:
 
     def _take_over_interrupts(self):
         """Cells may have installed a handler of their own; each starts with ours."""
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGINT, self.on_interrupt)
+        signal.signal(signal.SIGINT, self.on_interrupt)
 
     def on_interrupt(self, _signal=None, _frame=None):
         """The handler of SIGINT: between two bytecodes of the main thread, or inside `_native.poll`."""

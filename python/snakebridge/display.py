@@ -39,12 +39,17 @@ def is_json(mime):
 
 
 def to_json(value):
-    """JSON text; what JSON does not know is written as its text."""
-    if not value:
+    """JSON text. What JSON does not know is written as its text; what it cannot hold (nan, half characters) is not."""
+    if type(value) is dict and not value:
         return "{}"
     import json
 
-    return json.dumps(value, default=str)
+    try:
+        text = json.dumps(value, default=str, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        finite = json.loads(json.dumps(value, default=str), parse_constant=lambda _name: None)
+        text = json.dumps(finite, ensure_ascii=False)
+    return text.encode(errors="replace").decode()
 
 
 def bounded(text):
@@ -66,9 +71,7 @@ def encode(bundle):
 
 def _encode_value(mime, value):
     if is_json(mime):
-        import json
-
-        return tracebacks.clean(json.dumps(value, default=str))
+        return to_json(value)
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value).decode(errors="replace") if is_text(mime) else bytes(value)
     text = tracebacks.clean(value if type(value) is str else str(value))
@@ -92,14 +95,14 @@ class Publisher:
 
     def result(self, data, metadata=None):
         """The value of the running cell."""
-        self._native.emit("result", {"cell": None, "data": encode(data), "metadata": to_json(metadata)})
+        self._native.emit("result", {"cell": None, "data": encode(data), "metadata": to_json(metadata or {})})
 
     def display(self, data, metadata=None, display_id=None, update=False):
         """Something to show; with `update`, in the place of what was shown under that id."""
         body = {
             "cell": None,
             "data": encode(data),
-            "metadata": to_json(metadata),
+            "metadata": to_json(metadata or {}),
             "display_id": None if display_id is None else str(display_id),
             "update": bool(update),
         }

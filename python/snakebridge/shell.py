@@ -62,6 +62,8 @@ class Engine:
         except Exception as error:
             transformed, failure = cell.source, sys.exc_info()
             shell.failure = error
+        # The same source may mean something else next time: by then there may be another alias.
+        self._transformed = ("", "")
         result = await shell.run_cell_async(
             cell.source,
             store_history=cell.store_history,
@@ -81,7 +83,7 @@ class Engine:
         return "interrupted" if isinstance(shell.told, KeyboardInterrupt) else "error"
 
     def transform(self, source):
-        """The Python that a source with magics stands for."""
+        """The Python that a source with magics stands for. Kept for `run`, which comes next."""
         if self._transformed[0] != source:
             self._transformed = (source, self._shell.transform_cell(source))
         return self._transformed[1]
