@@ -17,8 +17,8 @@ use crate::threads;
 /// One long text goes in pieces, between which the writer can be held back.
 const PIECE: usize = 64 << 10;
 
-/// A text stream, as `sys.stdout` is one.
-#[pyclass(frozen, module = "snakebridge._native")]
+/// A text stream, as `sys.stdout` is one. It takes attributes, because what copies output sets `write` on it.
+#[pyclass(dict, frozen, module = "snakebridge._native")]
 pub(crate) struct TextStream {
     stream: Stream,
     /// The beginning of a character that was written as bytes; in a forked child, of a line.
