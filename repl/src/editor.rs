@@ -27,8 +27,9 @@ const POLL: Duration = Duration::from_millis(30);
 /// How long Enter waits for the language's parser.
 const PARSER: Duration = Duration::from_millis(50);
 
-/// How many pieces of late output may wait for the engine. Then who prints waits, not memory.
-const PRINTED: usize = 64;
+/// How many pieces of late output may wait for the engine, which shows them all before it looks at the next key. Then
+/// who prints waits, not who types.
+pub(crate) const PRINTED: usize = 4;
 
 /// What reading gave.
 #[derive(Debug)]

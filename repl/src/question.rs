@@ -11,7 +11,7 @@ use reedline::{ExternalPrinter, Highlighter, Reedline, Signal, StyledText};
 use rustix::termios::{LocalModes, tcgetattr};
 
 use crate::console::Console;
-use crate::editor::Editor;
+use crate::editor::{Editor, PRINTED};
 use crate::plain::{Message, PlainReader};
 use crate::stage::{Lines, Now, Stage};
 use crate::{prompt, tty};
@@ -43,7 +43,7 @@ pub(crate) fn ask(
     } else {
         prompt.to_owned()
     };
-    let printer = ExternalPrinter::new(16);
+    let printer = ExternalPrinter::new(PRINTED);
     stage.set(Now::Asking {
         cell: number,
         printer: full.then(|| printer.sender()),

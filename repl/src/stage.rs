@@ -14,6 +14,12 @@ use bridge_core::session::{Event, Reply};
 
 use crate::render::{Look, Renderer, render, without_escapes};
 
+/// How many lines the editor is given at once: between pieces it looks at the keys.
+const PIECE: usize = 50;
+
+/// How long an editor that has enough to print is left alone.
+const FULL: Duration = Duration::from_millis(10);
+
 /// How soon Ctrl-C is noticed while an answer is waited for.
 const ANSWER: Duration = Duration::from_millis(100);
 
@@ -119,10 +125,12 @@ impl Stage {
     }
 
     fn print(&self, lines: &[String]) -> io::Result<()> {
-        if lines.is_empty() {
-            return Ok(());
-        }
-        let mut text = lines.join("\n");
+        lines
+            .chunks(PIECE)
+            .try_for_each(|lines| self.print_piece(lines.join("\n")))
+    }
+
+    fn print_piece(&self, mut text: String) -> io::Result<()> {
         // The editor takes messages only while it reads: when it stops meanwhile, the text is written as it comes.
         while let Some(printer) = self.printer() {
             match printer.try_send(text) {
@@ -133,7 +141,7 @@ impl Stage {
                     break;
                 }
             }
-            std::thread::sleep(Duration::from_millis(10));
+            std::thread::sleep(FULL);
         }
         self.renderer().block(&text)
     }

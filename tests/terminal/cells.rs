@@ -262,6 +262,25 @@ fn late_output_stands_above_the_prompt_and_what_is_typed_stays() {
 }
 
 #[test]
+fn a_flood_of_late_output_leaves_the_prompt_usable() {
+    let terminal = python();
+    terminal
+        .enter("import threading; stop = threading.Event()")
+        .prompt("python> ");
+    terminal
+        .enter("def flood():\r    while not stop.is_set(): print('late')\r")
+        .prompt("python> ");
+    terminal
+        .enter("threading.Thread(target=flood).start()")
+        .line("late");
+    terminal.enter("stop.set()").prompt("python> ");
+    terminal
+        .enter("'still ' + 'here'")
+        .line("'still here'")
+        .prompt("python> ");
+}
+
+#[test]
 fn members_of_a_live_object_complete_in_both_languages() {
     let terminal = python();
     terminal.paste("class Order:\n    \"\"\"An order.\"\"\"\n    def total_price(self, rate): \"\"\"Its price.\"\"\"; return 42\n    def total_weight(self): return 3\n\n").write("\r");

@@ -166,6 +166,23 @@ fn a_pasted_block_waits_for_enter_and_keeps_its_shape() {
 }
 
 #[test]
+fn a_block_that_arrives_as_keys_keeps_its_shape() {
+    let terminal = Terminal::start();
+    terminal.enter(":py").prompt("python> ");
+    terminal
+        .write("def f(x):\r    if x:\r        return 'yes'\r    return 'no'\r\rf(1)\r")
+        .line("'yes'")
+        .prompt("python> ");
+    assert!(
+        terminal
+            .lines()
+            .contains(&"   ...>         return 'yes'".to_owned()),
+        "{:?}",
+        terminal.lines()
+    );
+}
+
+#[test]
 fn the_edges_of_the_screen_do_no_harm() {
     let terminal = Terminal::start();
     let long = "x".repeat(100);

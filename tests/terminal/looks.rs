@@ -17,6 +17,16 @@ fn no_color_means_no_colours_but_a_full_editor() {
 }
 
 #[test]
+fn code_and_results_have_colours() {
+    let terminal = Setup::new().start();
+    terminal.enter("x = :atom").line(":atom").prompt("elixir> ");
+    terminal.keys("def");
+    let raw = terminal.raw();
+    let coloured = |text: &str| raw.contains(&format!("m{text}\x1b[0m"));
+    assert!(coloured(":atom") && coloured("def"), "{raw:?}");
+}
+
+#[test]
 fn a_dumb_terminal_gets_lines_and_no_escapes() {
     let mut terminal = Setup::new().env("TERM", "dumb").start();
     terminal.line("elixir> ");
