@@ -68,7 +68,10 @@ fn percent_python_and_elixir_scripts_run() {
         "a.py",
         "# %%\nx = 20\n# %% [markdown]\n# prose\n# %% [elixir]\n# IO.puts(x + 1)\n# %%\nprint(x + 2)\n",
     );
-    assert_eq!(Snakebridge::new(["run", &python]).run().ok().stdout, "21\n:ok\n22");
+    assert_eq!(
+        Snakebridge::new(["run", &python]).run().ok().stdout,
+        "21\n:ok\n22"
+    );
     let elixir = write(
         dir.path(),
         "b.exs",

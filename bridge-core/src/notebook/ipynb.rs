@@ -192,7 +192,11 @@ fn output(output: &Output, execution_count: u64) -> Value {
         Output::Stream { name, text } => {
             json!({ "name": name, "output_type": "stream", "text": lines(text) })
         }
-        Output::Display { data, metadata, display_id: _ } => {
+        Output::Display {
+            data,
+            metadata,
+            display_id: _,
+        } => {
             json!({ "data": bundle(data), "metadata": metadata, "output_type": "display_data" })
         }
         Output::Result { data, metadata } => json!({

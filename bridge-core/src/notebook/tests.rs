@@ -19,10 +19,18 @@ fn scripts_start_in_elixir_and_markers_start_cells() {
     check(
         "x = 1\n\n%%python\nprint(x)\n\n\n%%elixir\ny = x\n",
         Format::Script,
-        &[(EX, "x = 1"), (PY, "# %%python\nprint(x)"), (EX, "# %%elixir\ny = x")],
+        &[
+            (EX, "x = 1"),
+            (PY, "# %%python\nprint(x)"),
+            (EX, "# %%elixir\ny = x"),
+        ],
     );
     check("%%python\n%%elixir\n1", Format::Script, &[(EX, "# %%elixir\n1")]);
-    check("%%python\r\nx = 1\r\n", Format::Script, &[(PY, "# %%python\nx = 1")]);
+    check(
+        "%%python\r\nx = 1\r\n",
+        Format::Script,
+        &[(PY, "# %%python\nx = 1")],
+    );
     check("%%python --bg\n1", Format::Script, &[(EX, "%%python --bg\n1")]);
     check(
         "IO.puts(1)\nIO.puts(2)\n",
@@ -50,7 +58,11 @@ fn percent_format_keeps_prose_and_elixir_apart() {
         ],
     );
     check("x = 1\n", Format::Percent, &[(PY, "x = 1")]);
-    check("# %%\n%%elixir\n1 + 1\n", Format::Percent, &[(EX, "# %%elixir\n1 + 1")]);
+    check(
+        "# %%\n%%elixir\n1 + 1\n",
+        Format::Percent,
+        &[(EX, "# %%elixir\n1 + 1")],
+    );
 }
 
 fn notebook(kernelspec: Value, cells: Value) -> String {
