@@ -13,6 +13,7 @@ defmodule SnakeBridge.Host do
 
   @variable "SNAKEBRIDGE_HOST"
   @stop_ms 1_000
+  @own_applications [:kernel, :stdlib, :compiler, :elixir, :logger, :iex, :mix, :eex, :snakebridge]
 
   @doc """
   Connects to the front end, if that has not happened yet, and opens the lanes: from here on cells are served.
@@ -140,8 +141,7 @@ defmodule SnakeBridge.Host do
     {:ok, keeper} = Keeper.start()
     {:ok, names} = Host.Names.start()
     devices = Device.install()
-    watcher = spawn_service(fn -> watch([background, keeper, names | devices]) end)
-    Process.register(watcher, Host.Watcher)
+    spawn_service(fn -> watch([background, keeper, names | devices]) end)
 
     {:ok, _} = Application.ensure_all_started(:snakebridge)
     session = {Session, worker: &worker/0, names: &Keeper.read/1, group_leader: background}
@@ -230,12 +230,15 @@ defmodule SnakeBridge.Host do
         with {from, reference} <- asker, do: send(from, {reference, answer})
         writer(socket, next, waiting)
 
-      # The applications of a project end in order, if they do not take long.
       :stop ->
-        # It would take the end of everything for a fault.
-        Process.exit(Process.whereis(Host.Watcher), :kill)
-        System.stop(0)
-        Process.sleep(@stop_ms)
+        {pid, monitor} = spawn_monitor(&stop_applications/0)
+
+        receive do
+          {:DOWN, ^monitor, :process, ^pid, _} -> :ok
+        after
+          @stop_ms -> :ok
+        end
+
         :erlang.halt(0, flush: false)
     end
   end
@@ -251,6 +254,15 @@ defmodule SnakeBridge.Host do
       {:error, other} ->
         {:error, %BridgeError{reason: :unavailable, message: describe(other)}}
     end
+  end
+
+  # Those of a project end in order, if they do not take long. `System.stop/1` would take a second, whatever there is.
+  defp stop_applications do
+    :logger.set_primary_config(:level, :error)
+
+    for {app, _, _} <- Application.started_applications(),
+        app not in @own_applications,
+        do: Application.stop(app)
   end
 
   # The helpers of IEx (`h`, `i`, `r`, ..) read their configuration from the application.
