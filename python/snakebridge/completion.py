@@ -63,7 +63,7 @@ class Completion:
         if chain is None:
             return []
         value = self.resolve(chain)
-        return [] if value is NOTHING else self.members(value, word)
+        return [] if value is NOTHING else self._members(value, word)
 
     def resolve(self, chain):
         """The object that a chain of names stands for, found without running code."""
@@ -97,8 +97,14 @@ class Completion:
     def _is_elixir(self, value):
         return type(value) is getattr(self._native, "ElixirModule", NOTHING)
 
-    def members(self, value, word):
-        """The members of an object whose names start with the word."""
+    def members(self, value, prefix):
+        """The members of an object whose names start with the prefix, which may be a path: `linalg.no`."""
+        *path, word = prefix.split(".")
+        for name in path:
+            value = NOTHING if value is NOTHING else self._attribute(value, name)
+        return [] if value is NOTHING else self._members(value, word)
+
+    def _members(self, value, word):
         if self._is_elixir(value):
             return self._exports(value, word)
         names = _matching(sorted(descriptor.member_names(value)), word)

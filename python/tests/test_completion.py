@@ -92,6 +92,17 @@ def test_members_of_an_object(session):
     assert items["own"]["detail"] == "int"
 
 
+def test_members_by_a_path(session):
+    # Elixir cells ask for `os.path.jo` so.
+    session.run(EVIL + "\nimport os")
+    module = session.namespace.globals["os"]
+    assert [item["text"] for item in session.assistant.members(module, "path.jo")] == ["join"]
+    assert session.assistant.members(module, "nowhere.jo") == []
+    evil = session.namespace.globals["evil"]
+    assert session.assistant.members(evil, "boom.anything") == []
+    assert session.namespace.globals["touched"] == []
+
+
 def test_one_bad_attribute_does_not_empty_the_list(session):
     session.run(
         "class Bad:\n"
