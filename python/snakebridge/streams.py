@@ -4,6 +4,7 @@ What becomes of the text, and of what is written to the file descriptors, is the
 """
 
 import builtins
+import functools
 import getpass
 import io
 import sys
@@ -98,19 +99,19 @@ def _let_threads_inherit(native):
     """What a thread prints belongs to the cell that started it."""
     start = threading.Thread.start
 
+    @functools.wraps(start)
     def start_in_cell(self):
         cell = native.current_cell()
-        if cell is not None and "run" not in self.__dict__:
-            run = self.run
+        # Around what calls `run`: a frame of ours inside would show in the tracebacks of threads.
+        bootstrap = getattr(self, "_bootstrap_inner", None)
+        if cell is not None and bootstrap is not None:
 
-            def run_in_cell():
+            def bootstrap_in_cell():
                 native.set_cell(cell)
-                self.__dict__.pop("run", None)
-                run()
+                self.__dict__.pop("_bootstrap_inner", None)
+                bootstrap()
 
-            self.run = run_in_cell
+            self._bootstrap_inner = bootstrap_in_cell
         start(self)
 
-    start_in_cell.__doc__ = start.__doc__
-    start_in_cell.__wrapped__ = start
     threading.Thread.start = start_in_cell

@@ -475,10 +475,13 @@ def test_threads_print_into_the_cell_that_started_them(worker):
     outcome = worker.execute(
         "import threading\nclass Own(threading.Thread):\n    def run(self): print('from', self.name)\n"
         "t = Own(name='own'); t.start(); t.join()\n"
-        "u = threading.Thread(target=print, args=('plain',)); u.start(); u.join()\n'run' in vars(t), u.is_alive()"
+        "u = threading.Thread(target=print, args=('plain',)); u.start(); u.join()\nu.is_alive()"
     )
     assert outcome.stdout == "from own\nplain\n"
-    assert outcome.result == "(False, False)"
+    assert outcome.result == "False"
+    outcome = worker.execute("v = threading.Thread(target=lambda: 1 / 0); v.start(); v.join()")
+    assert "ZeroDivisionError" in outcome.stderr
+    assert "snakebridge" not in outcome.stderr
 
 
 def test_warnings_show_the_line_and_come_again(worker):
