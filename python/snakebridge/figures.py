@@ -20,8 +20,7 @@ def install(publisher, backend=BACKEND):
     """From now on, matplotlib draws for cells."""
     global _publisher
     _publisher = publisher
-    if not os.environ.get("MPLBACKEND"):
-        sys.meta_path.insert(0, _Hook(backend))
+    sys.meta_path.insert(0, _Hook(backend))
 
 
 class _Hook(importlib.abc.MetaPathFinder):
@@ -36,8 +35,11 @@ class _Hook(importlib.abc.MetaPathFinder):
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)
-        if spec is not None and spec.loader is not None:
-            spec.loader = _Loader(spec.loader, self._backend)
+        if spec is None or spec.loader is None:
+            # It may be installed later in the session.
+            sys.meta_path.insert(0, self)
+            return spec
+        spec.loader = _Loader(spec.loader, self._backend)
         return spec
 
 
@@ -55,7 +57,8 @@ class _Loader(importlib.abc.Loader):
     def exec_module(self, module):
         module.__spec__.loader = module.__loader__ = self._loader
         self._loader.exec_module(module)
-        module.rcParams["backend"] = self._backend
+        if not os.environ.get("MPLBACKEND"):
+            module.rcParams["backend"] = self._backend
 
 
 def publish(data):

@@ -509,6 +509,22 @@ def test_matplotlib_is_shown_without_being_asked(fresh):
     assert fresh.execute("1").displays == []
 
 
+def test_a_backend_that_the_user_has_chosen_is_kept(fresh):
+    pytest.importorskip("matplotlib")
+    fresh.execute("import os; os.environ['MPLBACKEND'] = 'agg'\nimport matplotlib", timeout=60)
+    assert fresh.execute("matplotlib.get_backend().lower()").result == "'agg'"
+    assert fresh.execute("import matplotlib.pyplot as plt\nplt.plot([1]);").displays == []
+
+
+def test_matplotlib_may_come_later(fresh, tmp_path):
+    """Not installed at first; what is installed then is a stand-in, for what matters is who sets its backend."""
+    code = "import sys\nsys.path[:] = [p for p in sys.path if 'site-packages' not in p]\nimport matplotlib"
+    assert fresh.execute(code).error["class"] == "ModuleNotFoundError"
+    (tmp_path / "matplotlib.py").write_text("rcParams = {}")
+    fresh.execute(f"sys.path.append({str(tmp_path)!r})\nimport matplotlib")
+    assert "module://" in fresh.execute("matplotlib.rcParams['backend']").result
+
+
 def test_the_answer_of_an_unfinished_library(worker):
     """An import that fails halfway leaves the session usable."""
     assert worker.execute("import this_is_not_there").status == "error"
