@@ -276,7 +276,7 @@ fn a_flood_of_late_output_leaves_the_prompt_usable() {
     terminal.enter("stop.set()").prompt("python> ");
     terminal
         .enter("'still ' + 'here'")
-        .line("'still here'")
+        .written("'still here'")
         .prompt("python> ");
 }
 

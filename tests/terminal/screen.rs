@@ -258,6 +258,15 @@ impl Terminal {
         self
     }
 
+    /// Waits until the program has written that, whether or not it still is on the screen.
+    #[track_caller]
+    pub(crate) fn written(&self, text: &str) -> &Terminal {
+        self.wait(&format!("the text {text:?}"), |emulator| {
+            String::from_utf8_lossy(&emulator.raw).contains(text)
+        });
+        self
+    }
+
     /// Everything that was written so far.
     pub(crate) fn raw(&self) -> String {
         String::from_utf8_lossy(&self.emulator().raw).into_owned()
