@@ -114,6 +114,12 @@ pub(crate) fn poll(py: Python<'_>, fd: i32, timeout: Option<f64>) -> PyResult<bo
     let deadline = timeout
         .and_then(|seconds| Instant::now().checked_add(Duration::try_from_secs_f64(seconds.max(0.0)).ok()?));
     let work = LoopWork::of_running_loop(py);
+    // One that comes or goes meanwhile ends this wait.
+    let lanes = current_lanes();
+    // Frames that came together with others are not told by the sockets.
+    let mut ready: Vec<usize> = (0..lanes.len())
+        .filter(|&index| lanes[index].has_frame())
+        .collect();
     let mut buffer = Vec::new();
     loop {
         // Looked for before each wait: what has set it may have woken this thread from another.
@@ -121,23 +127,25 @@ pub(crate) fn poll(py: Python<'_>, fd: i32, timeout: Option<f64>) -> PyResult<bo
             worker.hooks.bind(py).call_method0(intern!(py, "shutdown"))?;
             return Ok(false);
         }
-        let lanes = current_lanes();
-        let ready = py.detach(|| wait(fd, wake, &lanes, deadline));
+        let mut turn = Turn::default();
+        if ready.is_empty() {
+            turn = py.detach(|| wait(fd, wake, &lanes, deadline, &mut ready));
+        }
         py.check_signals()?;
-        for lane in &ready.lanes {
-            if serve(py, worker, lane, &mut buffer)? {
-                // The package has something to do now: the loop must not wait on.
-                return Ok(ready.event_loop);
+        let served = !ready.is_empty();
+        for index in ready.drain(..) {
+            match serve(py, worker, &lanes[index], &mut buffer)? {
+                Served::All => {}
+                Served::Cell | Served::Ended => turn.woken = true,
             }
         }
         // After a signal or a waking the loop looks whether its handler, or the end of a cell, left it something.
-        let served = !ready.lanes.is_empty();
-        if ready.event_loop
-            || ready.woken
+        if turn.event_loop
+            || turn.woken
             || (served && work.as_ref().is_none_or(|work| work.has_grown(py)))
             || deadline.is_some_and(|deadline| deadline <= Instant::now())
         {
-            return Ok(ready.event_loop);
+            return Ok(turn.event_loop);
         }
     }
 }
@@ -177,11 +185,23 @@ impl LoopWork {
     }
 }
 
-struct Ready {
+/// Why the loop gets its turn.
+#[derive(Debug, Default)]
+struct Turn {
+    /// It has events.
     event_loop: bool,
-    /// By a signal, or by another thread.
+    /// By a signal, by another thread, or because the lanes are not what they were.
     woken: bool,
-    lanes: Vec<Arc<Lane>>,
+}
+
+/// What came of looking at a lane.
+enum Served {
+    /// All that has arrived is served.
+    All,
+    /// The package has a cell to run.
+    Cell,
+    /// The lane is over.
+    Ended,
 }
 
 fn current_lanes() -> Vec<Arc<Lane>> {
@@ -199,19 +219,20 @@ fn current_lanes() -> Vec<Arc<Lane>> {
     all
 }
 
-fn wait(fd: i32, wake: &Wake, lanes: &[Arc<Lane>], deadline: Option<Instant>) -> Ready {
+/// Waits, without the interpreter; `ready` gets the lanes on which something has arrived.
+fn wait(
+    fd: i32,
+    wake: &Wake,
+    lanes: &[Arc<Lane>],
+    deadline: Option<Instant>,
+    ready: &mut Vec<usize>,
+) -> Turn {
     // SAFETY: the event loop keeps its descriptor open while it waits for it, which is now.
     let event_loop = unsafe { BorrowedFd::borrow_raw(fd) };
     let mut fds = Vec::with_capacity(lanes.len() + 2);
     fds.push(PollFd::new(&event_loop, PollFlags::IN));
     fds.push(PollFd::new(wake, PollFlags::IN));
     fds.extend(lanes.iter().map(|lane| PollFd::new(&*lane.conn, PollFlags::IN)));
-    let buffered: Vec<bool> = lanes.iter().map(|lane| lane.has_frame()).collect();
-    let deadline = if buffered.contains(&true) {
-        Some(Instant::now())
-    } else {
-        deadline
-    };
     let time = deadline.map(|deadline| {
         let left = deadline.saturating_duration_since(Instant::now());
         Timespec {
@@ -220,46 +241,35 @@ fn wait(fd: i32, wake: &Wake, lanes: &[Arc<Lane>], deadline: Option<Instant>) ->
         }
     });
     if poll_fds(&mut fds, time.as_ref()).is_err() {
-        return Ready {
+        return Turn {
             event_loop: false,
             woken: true,
-            lanes: Vec::new(),
         };
     }
-    let ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
-    if ready[1] {
+    let has_come = |fd: &PollFd<'_>| !fd.revents().is_empty();
+    ready.extend((0..lanes.len()).filter(|&index| has_come(&fds[index + 2])));
+    let woken = has_come(&fds[1]);
+    if woken {
         wake.clear();
     }
-    let arrived = ready[2..]
-        .iter()
-        .zip(buffered)
-        .map(|(&ready, buffered)| ready || buffered);
-    let lanes = lanes
-        .iter()
-        .zip(arrived)
-        .filter(|(_, arrived)| *arrived)
-        .map(|(lane, _)| lane.clone())
-        .collect();
-    Ready {
-        event_loop: ready[0],
-        woken: ready[1],
-        lanes,
+    Turn {
+        event_loop: has_come(&fds[0]),
+        woken,
     }
 }
 
-/// Serves what has arrived on a lane; true once a cell was started.
-fn serve(py: Python<'_>, worker: &Worker, lane: &Arc<Lane>, buffer: &mut Vec<u8>) -> PyResult<bool> {
+/// Serves what has arrived on a lane.
+fn serve(py: Python<'_>, worker: &Worker, lane: &Arc<Lane>, buffer: &mut Vec<u8>) -> PyResult<Served> {
     loop {
         match lane.receive(Wait::No) {
-            Received::Frame(frame) => {
-                if lane.kind == lane::Kind::Cells {
-                    let started = execute(py, worker, lane, &frame);
-                    lane.reuse(frame);
-                    if started {
-                        return Ok(true);
-                    }
-                    continue;
+            Received::Frame(frame) if lane.kind == lane::Kind::Cells => {
+                let started = execute(py, worker, lane, &frame);
+                lane.reuse(frame);
+                if started {
+                    return Ok(Served::Cell);
                 }
+            }
+            Received::Frame(frame) => {
                 let mut answer = lane::serve_frame(py, worker, lane, &frame, std::mem::take(buffer));
                 lane.reuse(frame);
                 lanes::end_forked_child(py);
@@ -268,14 +278,14 @@ fn serve(py: Python<'_>, worker: &Worker, lane: &Arc<Lane>, buffer: &mut Vec<u8>
                 }
                 *buffer = answer;
                 if !lane.has_frame() {
-                    return Ok(false);
+                    return Ok(Served::All);
                 }
             }
-            Received::Nothing => return Ok(false),
+            Received::Nothing => return Ok(Served::All),
             Received::Woken => py.check_signals()?,
             Received::Ended => {
                 lane.conn.close();
-                return Ok(false);
+                return Ok(Served::Ended);
             }
         }
     }

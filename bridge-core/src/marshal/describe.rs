@@ -1,8 +1,8 @@
 //! Objects in words, for messages and records. Nothing here fails: what is described may be as odd as it likes.
 
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
+use pyo3::{PyTypeInfo, intern};
 
 /// Text for people: what UTF-8 cannot carry is written as an escape.
 pub fn lossy_text(text: &Bound<'_, PyString>) -> PyResult<String> {
@@ -33,6 +33,21 @@ pub fn type_name(class: &Bound<'_, PyAny>) -> String {
 
 /// The class of an object, for the record of calls: a builtin's name without its module.
 pub fn kind(object: &Bound<'_, PyAny>) -> String {
+    let py = object.py();
+    let class = object.get_type_ptr();
+    // What nearly every call consists of is not looked up.
+    let common = [
+        (PyInt::type_object_raw(py), "int"),
+        (PyFloat::type_object_raw(py), "float"),
+        (PyString::type_object_raw(py), "str"),
+        (PyBool::type_object_raw(py), "bool"),
+        (PyList::type_object_raw(py), "list"),
+        (PyTuple::type_object_raw(py), "tuple"),
+        (PyDict::type_object_raw(py), "dict"),
+    ];
+    if let Some((_, name)) = common.iter().find(|(common, _)| *common == class) {
+        return (*name).to_owned();
+    }
     let name = type_name(object.get_type().as_any());
     match name.strip_prefix("builtins.") {
         Some(builtin) => builtin.to_owned(),
