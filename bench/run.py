@@ -6,6 +6,7 @@ Numbers are of this machine in this minute; the ratios are what lasts. No test r
 """
 
 import argparse
+import array
 import datetime
 import importlib.util
 import json
@@ -57,12 +58,28 @@ def table(calls, session, peers):
     row("math.sqrt(16) from Elixir, p99", call["p99"], "us", "socket echo", echo["p99"])
     million = calls["million"]
     floor = million["term_to_binary_ms"] + peers["build_list_ms"]
-    row("1M integers to Python", million["to_python_ms"], "ms", "term_to_binary + building the list", floor, "<= 2")
+    row(
+        "1M integers to Python",
+        million["to_python_ms"],
+        "ms",
+        "term_to_binary + building the list",
+        floor,
+        "<= 2",
+    )
     floor = million["binary_to_term_ms"] + peers["walk_list_ms"]
-    row("1M integers from Python", million["from_python_ms"], "ms", "walking the list + binary_to_term", floor, "<= 2")
+    row(
+        "1M integers from Python",
+        million["from_python_ms"],
+        "ms",
+        "walking the list + binary_to_term",
+        floor,
+        "<= 2",
+    )
     row("100 MB binary to Python", calls["binary_100mb"]["to_python_ms"], "ms")
     first = session["first_result_ms"]
-    row("start to first result, Python cell", first["python"], "ms", "ipython -c 1+1", peers.get("ipython_ms"))
+    row(
+        "start to first result, Python cell", first["python"], "ms", "ipython -c 1+1", peers.get("ipython_ms")
+    )
     row("start to first result, Elixir cell", first["elixir"], "ms", "elixir -e 1+1", peers.get("elixir_ms"))
     for language in ("python", "elixir"):
         empty = session["empty_cell_us"][language]
@@ -88,8 +105,6 @@ def measure_peers(elixir):
     memoryview(packed).cast("i").tolist()
     peers["build_list_ms"] = (time.perf_counter() - begin) * 1000
     begin = time.perf_counter()
-    import array
-
     array.array("i", numbers).tobytes()
     peers["walk_list_ms"] = (time.perf_counter() - begin) * 1000
     if importlib.util.find_spec("IPython"):
@@ -108,7 +123,10 @@ def measure_peers(elixir):
 def render(rows):
     head = ("what", "beside", "it takes", "ours", "ratio", "bar")
     widths = [max(len(r[i]) for r in [head, *rows]) for i in range(len(head))]
-    line = lambda cells: "| " + " | ".join(c.ljust(w) for c, w in zip(cells, widths)) + " |"  # noqa: E731
+
+    def line(cells):
+        return "| " + " | ".join(c.ljust(w) for c, w in zip(cells, widths, strict=True)) + " |"
+
     return "\n".join([line(head), "|" + "|".join("-" * (w + 2) for w in widths) + "|", *map(line, rows)])
 
 
@@ -130,10 +148,10 @@ def main():
     text = render(table(calls, session, measure_peers(elixir)))
     print(text)
     if options.write:
-        cpu = next(
-            (line.split(":")[1].strip() for line in open("/proc/cpuinfo") if "model name" in line),
-            platform.processor(),
-        )
+        cpu = platform.processor()
+        if os.path.exists("/proc/cpuinfo"):
+            lines = Path("/proc/cpuinfo").read_text().splitlines()
+            cpu = next((line.split(":")[1].strip() for line in lines if "model name" in line), cpu)
         head = (
             "# Results\n\nThe last run of `make bench ARGS=--write`. Ratios are ours divided by the peer's, in the same run: lower is better.\n\n"
             f"{datetime.date.today()}, {os.cpu_count()} cores of {cpu}, {platform.system()} {platform.release()}, "

@@ -1,6 +1,7 @@
 //! Times a session from its front end's side: start to first result, empty cells, prints, natural syntax.
 //! Prints one JSON object; `bench/run.py` makes the table.
 
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 use bridge_core::language::Language::{self, Elixir, Python};
@@ -54,7 +55,8 @@ fn main() -> anyhow::Result<()> {
         &format!("for i <- 1..{times}, do: SnakeBridge.apply!(add, [i]); :ok"),
     )?;
     end(&session, late)?;
-    println!(
+    writeln!(
+        std::io::stdout(),
         "{}",
         json!({
             "first_result_ms": { "python": first[0], "elixir": first[1] },
@@ -62,7 +64,7 @@ fn main() -> anyhow::Result<()> {
             "print_ns": { "python": each(print_python, prints), "elixir": each(print_elixir, prints) },
             "syntax_us": { "natural": each(natural, times) / 1000.0, "written_out": each(written, times) / 1000.0 },
         })
-    );
+    )?;
     Ok(())
 }
 

@@ -36,6 +36,7 @@ pub(crate) fn file(args: &RunArgs, session: &SessionArgs) -> anyhow::Result<Exit
         json: args.json,
         keep_going: args.keep_going,
         may_ask: !stdin,
+        gather: args.output.is_some(),
     };
     let run = Run::start(session, options)?;
     let results = run.notebook(&notebook)?;
@@ -75,6 +76,7 @@ pub(crate) fn eval(code: &str, session: &SessionArgs) -> anyhow::Result<ExitCode
             json: false,
             keep_going: false,
             may_ask: true,
+            gather: false,
         },
     )?;
     run.notebook(&Notebook::parse(code, Format::Script)?)?;
@@ -90,6 +92,8 @@ pub(crate) struct Options {
     pub(crate) keep_going: bool,
     /// Whether standard input is free to answer the cells' questions.
     pub(crate) may_ask: bool,
+    /// Keep what the cells put out, to write it to a notebook.
+    pub(crate) gather: bool,
 }
 
 /// A session that runs cells without a prompt and prints their events.
@@ -100,6 +104,8 @@ pub(crate) struct Run {
     leave: Leave,
     printer: JoinHandle<()>,
     failed: Cell<bool>,
+    /// The status that a cell asked for by `sys.exit`.
+    exit: Cell<Option<u8>>,
 }
 
 impl Run {
@@ -113,6 +119,7 @@ impl Run {
             leave: Leave::on_signals(&session)?,
             printer: print_late(late, Arc::clone(&sink)),
             failed: Cell::new(false),
+            exit: Cell::new(None),
             session,
             options,
             sink,
@@ -170,6 +177,17 @@ impl Run {
         let mut outputs = Outputs::of_cell(running.number);
         let mut status = Status::Error;
         while let Some(event) = running.events.wait() {
+            if let Event::Error { class, message, .. } = &event
+                && class == "SystemExit"
+                && !self.options.keep_going
+                && let Some(code) = exit_code(message)
+            {
+                // A program that ends by itself has not failed, so there is nothing to print.
+                self.exit.set(Some(code));
+                if !self.options.json {
+                    continue;
+                }
+            }
             self.sink.lock().unwrap_or_else(PoisonError::into_inner).event(
                 Some(running.number),
                 language.name(),
@@ -182,7 +200,9 @@ impl Run {
                 Event::Finished { status: how, .. } => status = *how,
                 _ => {}
             }
-            outputs.add(event);
+            if self.options.gather {
+                outputs.add(event);
+            }
         }
         Ok((status, outputs.cell))
     }
@@ -199,12 +219,17 @@ impl Run {
     pub(crate) fn end(self) -> anyhow::Result<ExitCode> {
         self.session.shutdown().wait().map_err(start::with_hint)?;
         let _ = self.printer.join();
-        let code = if self.failed.get() {
-            ExitCode::FAILURE
-        } else {
-            ExitCode::SUCCESS
-        };
-        Ok(self.leave.status().unwrap_or(code))
+        let code = self.exit.get().unwrap_or(u8::from(self.failed.get()));
+        Ok(self.leave.status().unwrap_or(ExitCode::from(code)))
+    }
+}
+
+/// The status that `sys.exit(x)` asks for, from the text of its exception; `None` for one that is a message.
+fn exit_code(message: &str) -> Option<u8> {
+    match message {
+        "" | "None" => Some(0),
+        // The system keeps the lowest eight bits, as for any program.
+        number => number.parse::<i64>().ok().map(|n| n.rem_euclid(256) as u8),
     }
 }
 
@@ -258,6 +283,9 @@ impl Sink {
         stdout.flush()
     }
 }
+
+/// How many bytes of one stream a notebook keeps, about: no program opens one with more.
+const LONGEST_STREAM: usize = 16 << 20;
 
 /// Gathers a cell's events as a notebook keeps them.
 struct Outputs {
@@ -334,7 +362,12 @@ impl Outputs {
             (Some(Output::Stream { name: last, text }), Output::Stream { name, text: more })
                 if *last == name =>
             {
-                text.push_str(&more);
+                if text.len() < LONGEST_STREAM {
+                    text.push_str(&more);
+                    if text.len() >= LONGEST_STREAM {
+                        text.push_str("\n[the rest was printed, but is not kept in the notebook]\n");
+                    }
+                }
             }
             (_, output) => outputs.push(output),
         }

@@ -151,6 +151,7 @@ fn resume(record: Record, yes: bool, args: &SessionArgs) -> anyhow::Result<ExitC
             json: false,
             keep_going: false,
             may_ask: false,
+            gather: false,
         },
     )?;
     run.replay(&record)?;

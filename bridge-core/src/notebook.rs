@@ -29,6 +29,9 @@ pub enum Error {
     /// The JSON parses, but a part of it is not what nbformat 4 says.
     #[error("not a notebook of format 4: {0}")]
     Shape(String),
+    /// The notebook's cells are written in a language that does not run here.
+    #[error("the notebook's language is {0}; cells of Elixir and Python run here")]
+    Language(String),
     /// The file's extension names no format that is read here.
     #[error("cannot tell what kind of file this is: {0}")]
     UnknownFormat(String),
@@ -40,6 +43,9 @@ impl crate::error::Hint for Error {
             Error::Json { .. } => Some("open it in Jupyter, or compare it with a saved copy".into()),
             Error::Shape(_) => {
                 Some("`jupyter nbconvert --to notebook --nbformat 4` rewrites older notebooks".into())
+            }
+            Error::Language(_) => {
+                Some("change the notebook's kernel, if its cells are Elixir or Python after all".into())
             }
             Error::UnknownFormat(_) => {
                 Some("name it .ipynb, .py, .exs or .cells, or pass `-` and a cell script".into())

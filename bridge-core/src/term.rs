@@ -53,7 +53,6 @@ mod error;
 mod tag;
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may")]
 mod tests;
 
 pub use error::Error;

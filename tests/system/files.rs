@@ -112,6 +112,21 @@ fn questions_are_answered_from_standard_input() {
 }
 
 #[test]
+fn a_program_that_ends_itself_gives_its_status() {
+    Snakebridge::new(["-e", "%%python\nimport sys\nsys.exit(0)"])
+        .run()
+        .code(0);
+    let run = Snakebridge::new(["-e", "%%python\nimport sys\nsys.exit(3)"])
+        .run()
+        .code(3);
+    assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
+    let run = Snakebridge::new(["-e", "%%python\nimport sys\nsys.exit('no such host')"])
+        .run()
+        .code(1);
+    assert!(run.stderr.contains("no such host"), "{}", run.stderr);
+}
+
+#[test]
 fn keep_going_runs_all_and_still_fails() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = write(
@@ -146,6 +161,15 @@ fn bad_files_are_told_in_a_line() {
         );
         assert!(run.stderr.lines().count() <= 2, "{}", run.stderr);
     }
+    let path = write(dir.path(), "d.cells", "1");
+    let run = Snakebridge::new(["run", &path, "-o", "/nonexistent/x.ipynb"])
+        .run()
+        .code(1);
+    assert!(
+        run.stdout.is_empty() && run.stderr.contains("/nonexistent"),
+        "{}",
+        run.stderr
+    );
     let run = Snakebridge::new(["run", "/nonexistent.exs"]).run().code(1);
     assert!(run.stderr.contains("/nonexistent.exs"), "{}", run.stderr);
     Snakebridge::new(["run"]).run().code(2);

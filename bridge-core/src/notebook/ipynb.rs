@@ -58,7 +58,7 @@ pub(super) fn parse(text: &str) -> Result<Notebook, Error> {
             None => "it has no \"nbformat\"".into(),
         }));
     }
-    let language = notebook_language(&document);
+    let language = notebook_language(&document)?;
     let cells = document
         .get("cells")
         .and_then(Value::as_array)
@@ -76,18 +76,19 @@ pub(super) fn parse(text: &str) -> Result<Notebook, Error> {
     })
 }
 
-/// Kernelspec first: `language_info` is rewritten by whichever kernel ran last. A notebook that names neither
-/// language is Elixir's, as a bare session is.
-fn notebook_language(document: &Value) -> Language {
-    [
-        "/metadata/kernelspec/language",
-        "/metadata/kernelspec/name",
-        "/metadata/language_info/name",
-    ]
-    .iter()
-    .filter_map(|pointer| document.pointer(pointer)?.as_str())
-    .find_map(Language::from_name)
-    .unwrap_or(Language::Elixir)
+/// Kernelspec first: `language_info` is rewritten by whichever kernel ran last. A notebook that names no language is
+/// Elixir's, as a bare session is; one that names another is refused, for its cells would only fail one by one.
+fn notebook_language(document: &Value) -> Result<Language, Error> {
+    let named = |pointer| document.pointer(pointer).and_then(Value::as_str);
+    // A kernel may be called anything, so its name counts only where it is a language of ours.
+    let kernel = named("/metadata/kernelspec/name").filter(|name| Language::from_name(name).is_some());
+    let name = named("/metadata/kernelspec/language")
+        .or(kernel)
+        .or_else(|| named("/metadata/language_info/name"));
+    match name {
+        None => Ok(Language::Elixir),
+        Some(name) => Language::from_name(name).ok_or_else(|| Error::Language(name.to_owned())),
+    }
 }
 
 fn parse_cell(cell: &Value, default: Language) -> Result<Cell, String> {

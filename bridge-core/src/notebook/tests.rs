@@ -116,6 +116,8 @@ fn what_is_no_notebook_is_refused_with_its_place() {
     assert!(
         refused(r#"{"nbformat": 4, "cells": [{"cell_type": "code", "source": [1]}]}"#).contains("no text")
     );
+    let julia = notebook(json!({ "name": "julia-1.11", "language": "julia" }), json!([]));
+    assert!(refused(&julia).contains("language is julia"));
     assert!(Format::of_path(Path::new("a.rb")).is_err());
 }
 
