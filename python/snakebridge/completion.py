@@ -48,10 +48,12 @@ class Completion:
         elif tokens and tokens[-1].kind == "number" and tokens[-1].end == len(text):
             return len(text), []
         start = len(text) - len(word)
-        found = modules.complete(tokens, word)
-        if found is None and tokens and tokens[-1].text == "." and tokens[-1].kind == "op":
+        importable = modules.candidates(tokens)
+        if importable is not None:
+            found = [_item(name, importable[name]) for name in _matching(sorted(importable), word)]
+        elif tokens and tokens[-1].text == "." and tokens[-1].kind == "op":
             found = self._attributes(tokens, word)
-        if found is None:
+        else:
             spoken = _names_in(scan.tokens[:-1] if word else scan.tokens)
             found = self._bracket_keys(tokens, word) + self._names(spoken, tokens, word)
         return start, found

@@ -12,7 +12,6 @@ import types
 
 _CLASS_DICT = type.__dict__["__dict__"]
 _CLASS_MRO = type.__dict__["__mro__"]
-_CLASS_NAME = type.__dict__["__name__"]
 _CLASS_MODULE = type.__dict__["__module__"]
 _CLASS_QUALNAME = type.__dict__["__qualname__"]
 _MODULE_DICT = types.ModuleType.__dict__["__dict__"]

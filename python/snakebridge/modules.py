@@ -5,7 +5,6 @@ Nothing is imported for it: importing runs code.
 
 import ast
 import importlib.machinery
-import keyword
 import os
 import pkgutil
 import sys
@@ -17,23 +16,21 @@ _LARGEST_SOURCE_BYTES = 2_000_000
 _kept = {}
 
 
-def complete(tokens, word):
-    """Items for the word after the tokens of a statement; None where the statement is no import."""
+def candidates(tokens):
+    """What may stand after the tokens of a statement, each name with its kind; None where it is no import."""
     texts = [token.text for token in tokens if token.kind != "newline"]
     if not texts or texts[0] not in ("import", "from"):
         return None
     if texts[0] == "import":
-        # import a.b as c, d.<word>
+        # import a.b as c, d.
         part = _after_last(texts[1:], ",")
-        return [] if "as" in part else _modules(part, word)
+        return {} if "as" in part else _modules(part)
     if "import" not in texts:
         part = texts[1:]
-        if part and part[-1] != "." and word and "import".startswith(word):
-            return [_item("import", "keyword")]
-        return _modules(part, word) if not part or part[-1] == "." else [_item("import", "keyword")]
+        return _modules(part) if not part or part[-1] == "." else {"import": "keyword"}
     split = texts.index("import")
     part = [text for text in _after_last(texts[split + 1 :], ",") if text != "("]
-    return [] if part else _contents("".join(texts[1:split]), word)
+    return {} if part else _contents("".join(texts[1:split]))
 
 
 def _after_last(texts, separator):
@@ -42,25 +39,23 @@ def _after_last(texts, separator):
     return texts
 
 
-def _modules(part, word):
+def _modules(part):
     if part and part[0] == ".":
-        return []
-    package = "".join(part)[:-1] if part else None
-    names = top_level() if package is None else submodules(package)
-    return [_item(name, "module") for name in _matching(names, word)]
+        return {}
+    names = submodules("".join(part)[:-1]) if part else top_level()
+    return dict.fromkeys(names, "module")
 
 
-def _contents(name, word):
+def _contents(name):
     """What `from name import` can take."""
     if name.startswith("."):
-        return []
+        return {}
     module = sys.modules.get(name)
     if module is not None and descriptor.is_instance(module, types.ModuleType):
         own = {n: descriptor.member_kind(module, n)[0] for n in descriptor.member_names(module)}
     else:
         own = dict.fromkeys(_defined(name), "variable")
-    kinds = {**dict.fromkeys(submodules(name), "module"), **own}
-    return [_item(n, kinds[n]) for n in _matching(kinds, word)]
+    return {**dict.fromkeys(submodules(name), "module"), **own}
 
 
 def top_level():
@@ -162,12 +157,3 @@ def _bound(statements):
         elif isinstance(node, (ast.If, ast.Try, ast.With)):
             found |= _bound(node.body) | _bound(getattr(node, "orelse", []))
     return found
-
-
-def _matching(names, word):
-    names = [name for name in names if name.startswith(word) and not keyword.iskeyword(name)]
-    return sorted(name for name in names if word.startswith("_") or not name.startswith("_"))
-
-
-def _item(text, kind):
-    return {"text": text, "kind": kind, "detail": "", "doc": ""}

@@ -18,8 +18,6 @@ _FUTURES = [getattr(__future__, name).compiler_flag for name in __future__.all_f
 class Plain:
     """The engine without IPython."""
 
-    name = "plain"
-
     def __init__(self, namespace, publisher, remedy):
         self._namespace = namespace
         self._publisher = publisher

@@ -47,8 +47,6 @@ def make(namespace, publisher, directory):
 class Engine:
     """The engine with IPython."""
 
-    name = "ipython"
-
     def __init__(self, shell):
         self._shell = shell
         self._transformed = ("", "")
