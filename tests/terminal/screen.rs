@@ -181,12 +181,14 @@ impl Terminal {
         self
     }
 
-    /// Types text key by key, each one when the one before is on the screen.
+    /// Types text key by key, each one when the one before has moved the cursor.
     pub(crate) fn keys(&self, text: &str) -> &Terminal {
         for key in text.chars() {
-            let before = self.emulator().raw.len();
+            let before = self.emulator().parser.screen().cursor_position();
             self.write(key.encode_utf8(&mut [0; 4]));
-            self.wait("an answer to a key", |emulator| emulator.raw.len() > before);
+            self.wait("an answer to a key", |emulator| {
+                emulator.parser.screen().cursor_position() != before
+            });
         }
         self
     }
