@@ -416,8 +416,43 @@ fn fun<'py>(function: &str, value: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAn
         }
         "dir" => value.dir()?.into_any(),
         "hash" => value.hash()?.into_pyobject(py).map_err(PyErr::from)?.into_any(),
+        "arity" => arity(value)?,
         other => return Err(bad(format!("{other} is no function that a step can apply"))),
     })
+}
+
+/// With how many arguments a callable is to be called as a function of Elixir, which takes a fixed number: as many as
+/// it asks for, or one where it asks for none but takes some. None for what cannot be called.
+fn arity<'py>(value: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
+    let py = value.py();
+    if !value.is_callable() {
+        return Ok(py.None().into_bound(py));
+    }
+    let inspect = py.import(intern!(py, "inspect"))?;
+    let (mut required, mut taken) = (0_usize, 0_usize);
+    match inspect.call_method1(intern!(py, "signature"), (value,)) {
+        Ok(signature) => {
+            let parameters = signature
+                .getattr(intern!(py, "parameters"))?
+                .call_method0(intern!(py, "values"))?;
+            for parameter in parameters.try_iter()? {
+                let parameter = parameter?;
+                let kind: u8 = parameter.getattr(intern!(py, "kind"))?.extract()?;
+                // Positional only, positional or keyword, `*args`: the first three kinds.
+                if kind <= 2 {
+                    let default = parameter.getattr(intern!(py, "default"))?;
+                    let has_none = default.is(&parameter.getattr(intern!(py, "empty"))?);
+                    required += usize::from(kind < 2 && has_none);
+                    taken += 1;
+                }
+            }
+        }
+        // Some builtins do not tell.
+        Err(error) if error.is_instance_of::<pyo3::exceptions::PyValueError>(py) => taken = 1,
+        Err(error) => return Err(error.into()),
+    }
+    let arity = if required > 0 { required } else { taken.min(1) };
+    Ok(arity.into_pyobject(py).map_err(PyErr::from)?.into_any())
 }
 
 fn boolean(py: Python<'_>, value: bool) -> Bound<'_, PyAny> {

@@ -56,9 +56,9 @@ pub(crate) fn watched() -> Vec<Arc<Lane>> {
         .collect()
 }
 
-/// How many lanes there are.
+/// How many lanes of Elixir processes there are.
 pub(crate) fn count() -> usize {
-    lanes().iter().filter(|lane| lane.strong_count() > 0).count()
+    lanes().iter().filter_map(Weak::upgrade).filter(|lane| lane.kind != Kind::Cells).count()
 }
 
 /// A lane's peer is gone: what still runs for it is stopped. Without the interpreter.

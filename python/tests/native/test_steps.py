@@ -119,6 +119,27 @@ def test_arguments(shared, lane):
     assert lane.do(name("show"), (Atom("call"), [], [(Atom("a"), 1)])) == ((), {b"a": 1})
 
 
+@pytest.mark.parametrize(
+    ("source", "arity"),
+    [
+        ("lambda: 1", 0),
+        ("lambda x: x", 1),
+        ("lambda x, y, z=1: x", 2),
+        ("lambda x=1: x", 1),
+        ("lambda *xs: xs", 1),
+        ("lambda *, k=1: k", 0),
+        ("len", 1),
+        ("print", 1),
+        ("int", 1),
+        ("'a'.join", 1),
+        ("__import__('functools').partial(pow, 2)", 1),
+        ("5", None),
+    ],
+)
+def test_the_arity_of_callables(lane, source, arity):
+    assert lane.do(name("eval"), call(source), step("fun", "arity")) == arity
+
+
 def test_iteration(lane):
     iterator = ref(lane.do(value([1, 2]), step("fun", "iter")))
     assert [lane.do(value(iterator), step("fun", "next")) for _ in range(2)] == [1, 2]
