@@ -40,6 +40,9 @@ defmodule SnakeBridge.NaturalRefsTest do
     def capture(p), do: Enum.map([1, 2], &p.head/1)
     def capture_of_first(ps), do: Enum.map(ps, & &1.name)
     def capture_expression(p), do: Enum.map([1], &(p + &1))
+    def captured_binary, do: [&(&1 + &2), &-/2, &Kernel.*/2, &(&1 ** &2), &Bitwise.bor/2, &(&1 <<< &2)]
+    def captured_comparisons, do: [&(&1 == &2), &(&1 != &2), &</2, &(&1 <= &2), &>/2, &Kernel.>=/2]
+    def captured_unary, do: [&(-&1), &+/1, &Bitwise.bnot/1]
     def field_of_map(map), do: map.p.name
     def guard(x) when is_struct(x), do: :struct
     def guard(_), do: :none
@@ -170,6 +173,16 @@ defmodule SnakeBridge.NaturalRefsTest do
     assert Spelled.comparisons(p, 1) == for(name <- ~w(eq ne lt le gt ge), do: "p #{name} 1")
     # Python exchanges the operands, and with them the comparison.
     assert Spelled.comparisons(1, p) == for(name <- ~w(eq ne gt ge lt le), do: "p #{name} 1")
+  end
+
+  test "captured operators", %{p: p} do
+    names = ~w(add sub mul pow or lshift)
+    assert for(f <- Spelled.captured_binary(), do: f.(p, 2)) == for(name <- names, do: "#{name}(p, 2)")
+    assert for(f <- Spelled.captured_unary(), do: f.(p)) == ["neg(p)", "pos(p)", "invert(p)"]
+    comparisons = for f <- Spelled.captured_comparisons(), do: SnakeBridge.attr!(f.(p, 1), :name)
+    assert comparisons == for(name <- ~w(eq ne lt le gt ge), do: "p #{name} 1")
+    assert for(f <- Spelled.captured_binary(), do: f.(3, 2)) == [5, 1, 6, 9, 3, 12]
+    assert Spelled.captured_binary() == Spelled.captured_binary()
   end
 
   test "a comparison that decides is Python's truth" do

@@ -12,6 +12,7 @@ defmodule SnakeBridge.Natural.Rewrite do
   | the same with a literal keyword list at the end | `Runtime.invoke_with/3`, `call_with/2` |
   | two and more of these in a row, also `a[x]` | `Runtime.chain/2` |
   | `&a.b/1` | `Runtime.capture/3` |
+  | `&+/2`, `&(&1 + &2)` | `&Runtime.add/2` |
   | `a + b`, `a == b`, `-a`, ... | `Runtime.add/2`, `eq/2`, `neg/1`, ... |
   | a comparison that decides a branch | `Runtime.truth/1` around it |
   """
@@ -84,11 +85,12 @@ defmodule SnakeBridge.Natural.Rewrite do
 
   # --- forms whose names are not code ---
 
-  defp expr({:&, meta, [{:/, slash, [{{:., dot, [base, name]}, call, []}, arity]}]}) do
-    if is_atom(base) do
-      {:&, meta, [{:/, slash, [{{:., dot, [base, name]}, call, []}, arity]}]}
-    else
-      emit(:capture, meta, [expr(base), name, arity])
+  # `&(&1 + &2)` is expanded to a capture of the operator's function.
+  defp expr({:&, meta, [{:/, slash, [{{:., dot, [base, name]}, call, []}, arity]}]} = capture) do
+    case operator(base, name, arity) do
+      {:ok, function} -> {:&, meta, [{:/, slash, [{{:., dot, [@runtime, function]}, call, []}, arity]}]}
+      :error when is_atom(base) -> capture
+      :error -> emit(:capture, meta, [expr(base), name, arity])
     end
   end
 
@@ -169,6 +171,10 @@ defmodule SnakeBridge.Natural.Rewrite do
 
   defp segment({:"::", meta, [value, spec]}), do: {:"::", meta, [expr(value), spec]}
   defp segment(value), do: expr(value)
+
+  defp operator(module, name, 2), do: Map.fetch(@binary, {module, name})
+  defp operator(module, name, 1), do: Map.fetch(@unary, {module, name})
+  defp operator(_, _, _), do: :error
 
   # --- conditions ---
 
