@@ -84,11 +84,9 @@ fn worker_program(python: Option<&Path>, place: &Path) -> Result<Program> {
     let package = Support::find()?.python()?;
     Ok(Program {
         path: python.path,
-        args: vec!["-m".into(), "snakebridge.worker".into()],
-        env: vec![(
-            "PYTHONPATH".into(),
-            prepend(&package, std::env::var_os("PYTHONPATH")),
-        )],
+        // The file and not the module: a folder `snakebridge` where the user works would come before ours.
+        args: vec![package.join("snakebridge/worker.py").into()],
+        env: Vec::new(),
     })
 }
 
@@ -119,13 +117,4 @@ fn beam_program(elixir: Option<&Path>, mix: bool, place: &Path) -> Result<Progra
         args,
         env: Vec::new(),
     })
-}
-
-fn prepend(first: &Path, rest: Option<OsString>) -> OsString {
-    let mut list = first.as_os_str().to_owned();
-    if let Some(rest) = rest.filter(|rest| !rest.is_empty()) {
-        list.push(":");
-        list.push(rest);
-    }
-    list
 }

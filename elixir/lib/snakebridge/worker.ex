@@ -217,8 +217,8 @@ defmodule SnakeBridge.Worker do
 
   defp spawn_python(python, package, opts, state) do
     args = [
-      "-m",
-      "snakebridge.worker",
+      # The file and not the module: a folder `snakebridge` where the user works would come before ours.
+      Path.join(package, "snakebridge/worker.py"),
       "--host",
       Path.join(state.folder, "host.sock"),
       "--listen",
@@ -233,7 +233,7 @@ defmodule SnakeBridge.Worker do
       :stderr_to_stdout,
       :hide,
       args: args,
-      env: environment(package, opts[:env] || [])
+      env: environment(opts[:env] || [])
     ]
 
     options = if opts[:cd], do: [{:cd, opts[:cd]} | options], else: options
@@ -247,13 +247,9 @@ defmodule SnakeBridge.Worker do
        )}
   end
 
-  defp environment(package, env) do
-    env = Map.new(env, fn {key, value} -> {to_string(key), value && to_string(value)} end)
-    path = Map.get(env, "PYTHONPATH", System.get_env("PYTHONPATH"))
-    path = if path in [nil, ""], do: package, else: package <> ":" <> path
-
-    for {key, value} <- Map.put(env, "PYTHONPATH", path) do
-      {String.to_charlist(key), if(value, do: String.to_charlist(value), else: false)}
+  defp environment(env) do
+    for {key, value} <- env do
+      {to_charlist(to_string(key)), if(value, do: to_charlist(to_string(value)), else: false)}
     end
   end
 
