@@ -87,11 +87,11 @@ fn an_interrupt_stops_elixir_and_keeps_its_names() {
 
 #[test]
 fn python_blocked_in_c_is_restarted_and_what_was_lost_is_told() {
-    let script = "kept = 1\n%%python\nlost = 2\nfrom collections import deque\nfrom itertools import repeat\nprint('go')\ndeque(repeat(0), maxlen=0)\n";
+    let script = "kept = 1\n%%python\nlost = 2\n%%python\nfrom collections import deque\nfrom itertools import repeat\nprint('go')\ndeque(repeat(0), maxlen=0)\n";
     let mut run = Snakebridge::script(script, []).start();
-    run.until(2, "stream");
+    run.until(3, "stream");
     run.signal(libc::SIGINT);
-    let seen = collect(&mut run, 2);
+    let seen = collect(&mut run, 3);
     assert!(
         seen.iter()
             .any(|e| e["event"] == "notice" && e["text"].to_string().contains("lost")),

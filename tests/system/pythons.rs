@@ -57,7 +57,7 @@ print("%d.%d" % sys.version_info[:2], ex.Enum.sum([1, 2, 3]))
         let path = python.to_str().expect("a path in UTF-8");
         let run = Snakebridge::script(script, ["--python", path]).run().code(1);
         assert_eq!(
-            run.result(2),
+            run.result(2).replace("\n ", " "),
             "{~D[2024-02-29], 10000000000000000000000000000000000000000, 2, <<255, 0>>, \"abc\", 45}",
             "{path}"
         );

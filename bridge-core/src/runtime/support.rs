@@ -1,6 +1,7 @@
 //! Our own files that the children load: the Python package and the compiled Elixir library.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use crate::error::{Error, Result};
 
@@ -38,7 +39,7 @@ impl Support {
             None => Err(Error::Support {
                 reason: format!(
                     "neither ../share/snakebridge nor a source tree belongs to {}",
-                    program.unwrap_or_else(|| "this program".into()).display()
+                    program.unwrap_or(Path::new("this program")).display()
                 ),
                 hint: "`make install` puts them there; $SNAKEBRIDGE_HOME may name their directory".into(),
             }),
@@ -89,8 +90,10 @@ impl Support {
     }
 }
 
-fn program() -> Option<PathBuf> {
-    std::env::current_exe().and_then(|path| path.canonicalize()).ok()
+/// Asked once: a program that is replaced while it runs has no path any more.
+fn program() -> Option<&'static Path> {
+    static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
+    PROGRAM.get_or_init(|| std::env::current_exe().and_then(|path| path.canonicalize()).ok()).as_deref()
 }
 
 fn has_package(root: &Path) -> bool {
