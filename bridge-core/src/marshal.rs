@@ -6,6 +6,7 @@
 
 mod describe;
 mod from_python;
+mod numpy;
 mod opaque;
 mod plain;
 mod structs;

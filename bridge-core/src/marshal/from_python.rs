@@ -12,6 +12,7 @@ use pyo3::types::{
 use pyo3::{PyTypeInfo, ffi, intern};
 
 use super::describe::type_name;
+use super::numpy::{self, Scalar};
 use super::opaque::{ElixirFunction, ElixirTerm};
 use super::types::Types;
 use super::{Failure, MAX_DEPTH, MAX_INTEGER_BYTES, Result};
@@ -70,7 +71,7 @@ fn encode_with(
         deep: HashSet::new(),
         held: Vec::new(),
         tagged: false,
-        ambiguous: 0,
+        ambiguous: Ambiguous::default(),
     };
     let outcome = match encoding {
         Encoding::Ref => encoder.reference(object),
@@ -128,6 +129,9 @@ enum Parts<'py> {
     Set {
         items: Bound<'py, PyIterator>,
         left: usize,
+        length: usize,
+        /// The encoder's count when the set began.
+        before: Ambiguous,
     },
 }
 
@@ -138,10 +142,28 @@ struct DictParts<'py> {
     length: usize,
     /// The value of the key that is being written.
     value: Option<Bound<'py, PyAny>>,
-    /// The encoder's count of ambiguous leaves when the current key began.
-    before_key: u64,
-    /// Whether two keys may have become the same.
-    suspect: bool,
+    /// The encoder's count when the current key began.
+    before_key: Ambiguous,
+    /// What was ambiguous in keys.
+    in_keys: Ambiguous,
+}
+
+/// How much was written that can make different keys, or items of a set, the same on the other side.
+#[derive(Debug, Clone, Copy, Default)]
+struct Ambiguous {
+    /// Bytes (like text) and NaN.
+    leaves: u64,
+    /// Sets with such leaves: their bytes differ by their order too.
+    sets: u64,
+}
+
+impl Ambiguous {
+    fn since(self, before: Ambiguous) -> Ambiguous {
+        Ambiguous {
+            leaves: self.leaves - before.leaves,
+            sets: self.sets - before.sets,
+        }
+    }
 }
 
 struct Encoder<'a, 'py> {
@@ -157,8 +179,7 @@ struct Encoder<'a, 'py> {
     /// Refs made for this value, and where each stands.
     held: Vec<(usize, u64)>,
     tagged: bool,
-    /// How many leaves were written that different keys can share: bytes (like text) and NaN.
-    ambiguous: u64,
+    ambiguous: Ambiguous,
 }
 
 impl<'py> Encoder<'_, 'py> {
@@ -244,7 +265,7 @@ impl<'py> Encoder<'_, 'py> {
                     }
                 }
             }
-            Parts::Set { items, left } => {
+            Parts::Set { items, left, .. } => {
                 for item in items.by_ref() {
                     *left = left.checked_sub(1).ok_or_else(changed)?;
                     if let Some(child) = self.item(&item.map_err(|_| changed())?)? {
@@ -263,7 +284,9 @@ impl<'py> Encoder<'_, 'py> {
     fn advance_dict(&mut self, parts: &mut DictParts<'py>) -> Result<Option<Frame<'py>>> {
         loop {
             if let Some(value) = parts.value.take() {
-                parts.suspect |= self.ambiguous != parts.before_key;
+                let in_key = self.ambiguous.since(parts.before_key);
+                parts.in_keys.leaves += in_key.leaves;
+                parts.in_keys.sets += in_key.sets;
                 if let Some(child) = self.item(&value)? {
                     return Ok(Some(child));
                 }
@@ -288,10 +311,20 @@ impl<'py> Encoder<'_, 'py> {
             self.deep.remove(&(frame.object.as_ptr() as usize));
         }
         match frame.parts {
-            Parts::List { .. } | Parts::Set { .. } => self.out.nil(),
+            Parts::List { .. } => self.out.nil(),
             Parts::Tuple { .. } => {}
+            Parts::Set { length, before, .. } => {
+                self.out.nil();
+                let inside = self.ambiguous.since(before);
+                if !self.differ(frame.start, length, inside, true)? {
+                    self.rewind(frame.start);
+                    self.reference(&frame.object)?;
+                } else if inside.leaves > 0 {
+                    self.ambiguous.sets += 1;
+                }
+            }
             Parts::Dict(parts) => {
-                if parts.suspect && !self.keys_differ(frame.start, parts.length)? {
+                if !self.differ(frame.start, parts.length, parts.in_keys, false)? {
                     self.rewind(frame.start);
                     self.reference(&frame.object)?;
                 }
@@ -300,16 +333,29 @@ impl<'py> Encoder<'_, 'py> {
         Ok(())
     }
 
-    /// Whether the keys of the map written at `start` are all different, as BEAM demands.
-    fn keys_differ(&self, start: usize, length: usize) -> Result<bool> {
+    /// Whether the keys of the map, or the items of the set, written at `start` are all different on the other side.
+    fn differ(&self, start: usize, length: usize, inside: Ambiguous, set: bool) -> Result<bool> {
+        if inside.leaves == 0 || length < 2 {
+            return Ok(true);
+        }
+        if inside.sets > 0 {
+            return Ok(false);
+        }
         let mut reader = Reader::fragment(&self.out.as_bytes()[start..]);
         let mut keys = HashSet::with_capacity(length);
         reader.token()?;
+        if set {
+            // The tag, and the list's head.
+            reader.skip()?;
+            reader.token()?;
+        }
         for _ in 0..length {
             if !keys.insert(reader.skip()?) {
                 return Ok(false);
             }
-            reader.skip()?;
+            if !set {
+                reader.skip()?;
+            }
         }
         Ok(true)
     }
@@ -365,16 +411,18 @@ impl<'py> Encoder<'_, 'py> {
                 left: length,
                 length,
                 value,
-                before_key: 0,
-                suspect: false,
+                before_key: Ambiguous::default(),
+                in_keys: Ambiguous::default(),
             })
         } else if class == PySet::type_object_raw(py) || class == PyFrozenSet::type_object_raw(py) {
-            let left = object.len()?;
+            let length = object.len()?;
             self.tag("$set", 1)?;
-            self.out.list_header(left)?;
+            self.out.list_header(length)?;
             Parts::Set {
                 items: object.try_iter()?,
-                left,
+                left: length,
+                length,
+                before: self.ambiguous,
             }
         } else {
             return self.leaf(object, class);
@@ -394,14 +442,12 @@ impl<'py> Encoder<'_, 'py> {
         let py = object.py();
         let is = |known: &Py<PyType>| known.as_ptr() == class.cast();
         if class == PyBytes::type_object_raw(py) {
-            self.ambiguous += 1;
-            self.out
-                .binary(object.cast::<PyBytes>().map_err(PyErr::from)?.as_bytes())?;
+            self.bytes(object)?;
         } else if class == PyByteArray::type_object_raw(py) {
             self.out
                 .binary(&object.cast::<PyByteArray>().map_err(PyErr::from)?.to_vec())?;
         } else if is(&self.types.memoryview) {
-            self.ambiguous += 1;
+            self.ambiguous.leaves += 1;
             // Also gathers a view that is not contiguous.
             match object.call_method0(intern!(py, "tobytes")) {
                 Ok(bytes) => self
@@ -410,11 +456,7 @@ impl<'py> Encoder<'_, 'py> {
                 Err(_released) => self.reference(object)?,
             }
         } else if class == PyComplex::type_object_raw(py) {
-            let attribute = |name| object.getattr(name)?.extract::<f64>();
-            let (re, im) = (attribute(intern!(py, "real"))?, attribute(intern!(py, "imag"))?);
-            self.tag("$complex", 2)?;
-            self.float(re)?;
-            self.float(im)?;
+            self.complex(object)?;
         } else if is(&self.types.range) {
             return self.range(object).map(|()| None);
         } else if is(&self.types.date) {
@@ -434,6 +476,8 @@ impl<'py> Encoder<'_, 'py> {
         } else if let Ok(function) = object.cast_exact::<ElixirFunction>() {
             self.tag("$term", 1)?;
             self.out.raw(function.get().term());
+        } else if let Some(scalar) = numpy::scalar(py, class) {
+            self.scalar(object, scalar)?;
         } else if self.encoding == Encoding::Value {
             return self.forced(object);
         } else {
@@ -454,7 +498,7 @@ impl<'py> Encoder<'_, 'py> {
     }
 
     fn float(&mut self, value: f64) -> Result<()> {
-        self.ambiguous += u64::from(value.is_nan());
+        self.ambiguous.leaves += u64::from(value.is_nan());
         float(value, self.out)
     }
 
@@ -466,6 +510,33 @@ impl<'py> Encoder<'_, 'py> {
             Err(error) if error.is_instance_of::<PyUnicodeEncodeError>(object.py()) => self.reference(object),
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn bytes(&mut self, object: &Bound<'py, PyAny>) -> Result<()> {
+        self.ambiguous.leaves += 1;
+        let bytes = object.cast::<PyBytes>().map_err(PyErr::from)?;
+        Ok(self.out.binary(bytes.as_bytes())?)
+    }
+
+    fn complex(&mut self, object: &Bound<'py, PyAny>) -> Result<()> {
+        let py = object.py();
+        let attribute = |name| object.getattr(name)?.extract::<f64>();
+        let (re, im) = (attribute(intern!(py, "real"))?, attribute(intern!(py, "imag"))?);
+        self.tag("$complex", 2)?;
+        self.float(re)?;
+        self.float(im)
+    }
+
+    fn scalar(&mut self, object: &Bound<'py, PyAny>, scalar: Scalar) -> Result<()> {
+        match scalar {
+            Scalar::Bool => self.out.bool(object.is_truthy()?),
+            Scalar::Int => self.int(&exactly::<PyInt>(object)?)?,
+            Scalar::Float => self.float(object.extract()?)?,
+            Scalar::Complex => self.complex(object)?,
+            Scalar::Text => self.text(object)?,
+            Scalar::Bytes => self.bytes(object)?,
+        }
+        Ok(())
     }
 
     fn range(&mut self, object: &Bound<'py, PyAny>) -> Result<()> {

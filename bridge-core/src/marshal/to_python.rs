@@ -43,6 +43,7 @@ enum Frame<'a, 'py> {
     /// Items are the keys of an inner map; `outer` reads on behind the set.
     Set {
         set: Bound<'py, PySet>,
+        length: usize,
         left: usize,
         outer: Reader<'a>,
     },
@@ -162,10 +163,15 @@ impl<'a, 'py> Decoder<'a, 'py> {
                 }
                 match dict.len() == *length {
                     true => Ok(Some(dict.clone().into_any())),
-                    false => Err(collision()),
+                    false => Err(collision("two keys of a map")),
                 }
             }
-            Frame::Set { set, left, outer } => {
+            Frame::Set {
+                set,
+                length,
+                left,
+                outer,
+            } => {
                 // The value of the inner map means nothing.
                 reader.skip()?;
                 set.add(&part).map_err(|error| unhashable(error, &part))?;
@@ -174,7 +180,10 @@ impl<'a, 'py> Decoder<'a, 'py> {
                     return Ok(None);
                 }
                 *reader = outer.clone();
-                Ok(Some(set.clone().into_any()))
+                match set.len() == *length {
+                    true => Ok(Some(set.clone().into_any())),
+                    false => Err(collision("two items of a set")),
+                }
             }
         }
     }
@@ -279,9 +288,15 @@ impl<'a, 'py> Decoder<'a, 'py> {
                 let set = PySet::empty(py)?;
                 match inner.token()? {
                     Token::Map(0) => Ok(Step::Value(set.into_any())),
-                    Token::Map(left) => {
+                    Token::Map(length) => {
                         let outer = std::mem::replace(reader, inner);
-                        Ok(Step::Open(Frame::Set { set, left, outer }))
+                        let left = length;
+                        Ok(Step::Open(Frame::Set {
+                            set,
+                            length,
+                            left,
+                            outer,
+                        }))
                     }
                     other => Err(Failure::not_convertible(format!(
                         "a MapSet holds {} instead of a map",
@@ -341,9 +356,11 @@ fn unhashable(error: PyErr, key: &Bound<'_, PyAny>) -> Failure {
     }
 }
 
-fn collision() -> Failure {
-    Failure::not_convertible("two keys of a map become the same in Python (as :a and \"a\", or 1 and 1.0)")
-        .with_hint("rename one of them")
+fn collision(what: &str) -> Failure {
+    Failure::not_convertible(format!(
+        "{what} become the same in Python (as :a and \"a\", or 1 and 1.0)"
+    ))
+    .with_hint("rename one of them")
 }
 
 /// A list whose items are still to be set.

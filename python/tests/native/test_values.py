@@ -125,6 +125,72 @@ def test_everything_else_is_a_ref(lane, source, type_name):
     assert type_name is None or found == type_name
 
 
+@pytest.fixture
+def np(lane):
+    """The source that imports numpy, where the worker has it."""
+    source = "__import__('numpy')"
+    try:
+        evaluate(lane, source)
+    except ProtocolError:
+        pytest.skip("the worker has no numpy")
+    return source
+
+
+@pytest.mark.parametrize(
+    ("source", "term"),
+    [
+        ("np.isnan(1.0)", False),
+        ("np.bool_(True)", True),
+        ("np.int8(-3)", -3),
+        ("np.uint16(7)", 7),
+        ("np.int64(-2**63)", -(2**63)),
+        ("np.uint64(2**64 - 1)", 2**64 - 1),
+        ("np.longlong(5)", 5),
+        ("np.float16(0.5)", 0.5),
+        ("np.float32(0.1)", 0.10000000149011612),
+        ("np.float64(0.1)", 0.1),
+        ("np.float64('nan')", Atom("nan")),
+        ("np.float32('-inf')", Atom("neg_infinity")),
+        ("np.str_('aé')", "aé".encode()),
+        ("np.bytes_(b'\\xff')", b"\xff"),
+        ("[np.int32(1), (np.float64(2.5), {np.str_('k'): np.bool_(False)})]", [1, (2.5, {b"k": False})]),
+        ("{np.int64(1): 'a', np.float32(0.5): 'b'}", {1: b"a", 0.5: b"b"}),
+        ("np.array([1, 2]).sum()", 3),
+    ],
+)
+def test_scalars_of_numpy(lane, np, source, term):
+    found = evaluate(lane, f"(lambda np: {source})({np})")
+    assert found == term
+    assert type(found) is type(term)
+
+
+def test_scalars_of_numpy_that_are_tagged(lane, np):
+    for name in ("complex64", "complex128"):
+        assert evaluate(lane, f"{np}.{name}(1-2j)") == ("$tagged", ("$complex", 1.0, -2.0))
+    assert evaluate(lane, f"{{{np}.int64(3)}}") == ("$tagged", ("$set", [3]))
+    assert evaluate(lane, f"{{{np}.bytes_(b'x'): 1, 'x': 2}}")[1][0] == "$ref"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "longdouble(1)",
+        "datetime64('2024-01-01')",
+        "timedelta64(1)",
+        "void(b'x')",
+        "array(1)",
+        "int64",
+    ],
+)
+def test_what_stays_with_numpy(lane, np, source):
+    assert evaluate(lane, f"{np}.{source}")[1][0] == "$ref"
+
+
+def test_subclasses_of_numpys_scalars_are_refs(lane, np):
+    assert evaluate(lane, f"type('Metres', ({np}.float64,), {{}})(1.5)")[1][0] == "$ref"
+    assert evaluate(lane, f"{np}.float64(1.5)", **{"as": "ref"})[1][0] == "$ref"
+
+
 def test_a_ref_comes_back_as_the_same_object(lane):
     tagged = evaluate(lane, "[object()] * 2")
     first, second = tagged[1]
@@ -184,6 +250,41 @@ def test_keys_that_would_become_one(lane):
     assert evaluate(lane, "{'a': 1, b'b': 2}") == {b"a": 1, b"b": 2}
     assert evaluate(lane, "{float('nan'): 1, float('nan'): 2}")[1][0] == "$ref"
     assert evaluate(lane, "{('a', b'x'): 1, (b'a', 'x'): 2}")[1][0] == "$ref"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{b'x', 'x'}",
+        "frozenset({b'x', 'x'})",
+        "{float('nan'), float('nan')}",
+        "{('a', b'x'), (b'a', 'x')}",
+        "{frozenset({'a', b'b'}), frozenset({b'a', 'b'})}",
+        "{frozenset({'a', b'b'}): 1, frozenset({b'a', 'b'}): 2}",
+    ],
+)
+def test_items_that_would_become_one(lane, source):
+    assert evaluate(lane, source)[1][0] == "$ref"
+    # Only that one stays in Python.
+    assert evaluate(lane, f"[{source}, 1]")[1][0][0] == "$ref"
+
+
+def test_items_that_stay_apart(lane):
+    _, (tag, items) = evaluate(lane, "{b'x', 'y', float('nan')}")
+    assert tag == "$set"
+    assert len(items) == 3
+    assert evaluate(lane, "{frozenset({b'x'})}") == ("$tagged", ("$set", [("$set", [b"x"])]))
+
+
+def test_items_of_elixir_that_would_become_one(lane):
+    # Written by hand: 1 and 1.0 are one key to Python's dict.
+    mixed = Raw(etf.encode(struct_map("MapSet", map=Raw(b"t\0\0\0\2a\1jF?\xf0\0\0\0\0\0\0j")))[1:])
+    with pytest.raises(ProtocolError) as error:
+        repr_of(lane, mixed)
+    assert error.value.reason == "not_convertible"
+    assert b"set" in error.value.error[2]
+    # And the lane goes on.
+    assert repr_of(lane, struct_map("MapSet", map={1: [], "a": []})) in ("{1, 'a'}", "{'a', 1}")
 
 
 def test_limits(lane):
