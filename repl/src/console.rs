@@ -98,14 +98,15 @@ impl Console {
     }
 
     fn greet(&self) -> io::Result<()> {
-        let switch = match self.editor {
-            Editor::Full(_) => format!("{} switches", keys::SWITCH),
-            Editor::Plain(_) => ":ex and :py switch".to_owned(),
+        let greeting = |switch: &str| {
+            let version = env!("CARGO_PKG_VERSION");
+            let what = "Elixir and Python in one session";
+            format!("SnakeBridge {version}: {what}\n{switch} the language, :help tells more, Ctrl-D leaves")
         };
-        let version = env!("CARGO_PKG_VERSION");
-        self.stage.renderer().block(&format!(
-            "SnakeBridge {version}: Elixir and Python in one session\n{switch} the language, :help tells more, Ctrl-D leaves"
-        ))
+        match &self.editor {
+            Editor::Full(_) => self.say(&greeting(&format!("{} switches", keys::SWITCH))),
+            Editor::Plain(reader) => reader.show(&(greeting(":ex and :py switch") + "\n")),
+        }
     }
 
     /// Runs recorded cells as if they were typed again.
@@ -142,8 +143,10 @@ impl Console {
                     }
                 }
                 Reading::End => {
-                    self.stage.renderer().block("")?;
-                    return Ok(());
+                    return match &self.editor {
+                        Editor::Full(_) => self.say(""),
+                        Editor::Plain(reader) => reader.show("\n"),
+                    };
                 }
                 Reading::Entry(text) => {
                     let language = self.line.language();

@@ -1,6 +1,6 @@
 //! Reading entries from a terminal that knows no escape sequences: line by line, edited by the terminal itself.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use bridge_core::session::Session;
@@ -74,11 +74,20 @@ impl PlainReader {
         }
     }
 
+    /// Shows text to who types: not in the file that results may go to.
+    pub(crate) fn show(&self, text: &str) -> io::Result<()> {
+        let mut out: Box<dyn Write> = if io::stdout().is_terminal() {
+            Box::new(io::stdout())
+        } else {
+            Box::new(io::stderr())
+        };
+        out.write_all(text.as_bytes())?;
+        out.flush()
+    }
+
     /// Shows a prompt and waits for a line.
     pub(crate) fn line(&mut self, prompt: &str) -> Message {
-        let mut out = io::stdout();
-        let shown = out.write_all(prompt.as_bytes()).and_then(|()| out.flush());
-        if shown.is_err() {
+        if self.show(prompt).is_err() {
             return Message::Line(None);
         }
         if !self.asked {
@@ -87,7 +96,7 @@ impl PlainReader {
         let message = self.messages.recv().unwrap_or(Message::Line(None));
         match &message {
             Message::Line(_) => self.asked = false,
-            Message::Interrupt => drop(out.write_all(b"\n")),
+            Message::Interrupt => drop(self.show("\n")),
         }
         message
     }

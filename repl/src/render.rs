@@ -36,7 +36,7 @@ impl Look {
 
     /// What standard output and standard error allow, and the user wants (`NO_COLOR`, `TERM=dumb`).
     pub fn detect() -> Look {
-        let terminal = io::stdout().is_terminal() && io::stderr().is_terminal() && !is_dumb();
+        let terminal = can_edit();
         let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         Look {
             colours: terminal && wanted,
@@ -61,9 +61,9 @@ impl Look {
     }
 }
 
-/// Whether a line can be edited on the screen: the editor draws on standard error.
+/// Whether a line can be edited on the screen: the editor draws on standard error and asks through standard output.
 pub(crate) fn can_edit() -> bool {
-    io::stderr().is_terminal() && !is_dumb()
+    io::stdout().is_terminal() && io::stderr().is_terminal() && !is_dumb()
 }
 
 /// Whether the terminal says that it knows no escape sequences.
