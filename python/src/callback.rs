@@ -452,7 +452,7 @@ pub(crate) fn input(py: Python<'_>, prompt: &str, password: bool) -> PyResult<St
             }
         },
     };
-    crate::capture::drain(py, true);
+    crate::capture::drain(py, true)?;
     let id = lane.next_id();
     let mut out = frame(64 + prompt.len());
     out.raw(&[104, 4, 119, 3, b'r', b'e', b'q']);

@@ -2,7 +2,8 @@
 //! output of what runs then goes.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use pyo3::prelude::*;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -72,41 +73,39 @@ pub(crate) fn pipes() -> &'static [Pipe] {
 }
 
 /// Sends all that has been written to the descriptors, before something else is sent. `flush`: also what stays in
-/// C's buffer until a line ends.
-pub(crate) fn drain(py: Python<'_>, flush: bool) {
-    if pipes().is_empty() || forked() {
-        return;
-    }
+/// C's buffer until a line ends. Fails only when a signal's handler raises while the peer takes nothing.
+pub(crate) fn drain(py: Python<'_>, flush: bool) -> PyResult<()> {
+    let Some(pipes) = CAPTURE.get().filter(|_| !forked()) else {
+        return Ok(());
+    };
     if flush {
         py.detach(flush_c);
     }
-    let mut fds: Vec<PollFd<'_>> = pipes()
-        .iter()
-        .map(|pipe| PollFd::new(pipe, PollFlags::IN))
-        .collect();
+    let mut fds = pipes.each_ref().map(|pipe| PollFd::new(pipe, PollFlags::IN));
     let now = Timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
     if !matches!(poll(&mut fds, Some(&now)), Ok(1..)) {
-        return;
+        // What the I/O thread has read already may not be where it belongs yet.
+        pipes.iter().for_each(|pipe| drop(pipe.tail()));
+        return Ok(());
     }
-    py.detach(|| {
-        for pipe in pipes() {
-            let mut left = DRAIN_BYTES;
-            while left > 0 {
-                match pipe.pump() {
-                    0 => break,
-                    count => left = left.saturating_sub(count),
-                }
-                while let Some((conn, _)) =
-                    destination().filter(|(conn, _)| conn.is_full() && !conn.is_closed())
-                {
-                    conn.wait_to_send(std::time::Duration::from_millis(200));
-                }
+    for pipe in pipes {
+        let mut left = DRAIN_BYTES;
+        while left > 0 {
+            match py.detach(|| pipe.pump()) {
+                0 => break,
+                count => left = left.saturating_sub(count),
+            }
+            while let Some((conn, _)) = destination().filter(|(conn, _)| conn.is_full() && !conn.is_closed())
+            {
+                py.detach(|| conn.wait_to_send(Duration::from_millis(50)));
+                py.check_signals()?;
             }
         }
-    });
+    }
+    Ok(())
 }
 
 impl Pipe {
@@ -115,9 +114,13 @@ impl Pipe {
         destination().is_some_and(|(conn, _)| conn.is_full())
     }
 
+    fn tail(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Reads once, and sends it on; returns how many bytes it was.
     pub(crate) fn pump(&self) -> usize {
-        let mut tail = self.tail.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tail = self.tail();
         // Not on the stack: this is reached from within calls that nest.
         let mut buffer = vec![0_u8; 64 << 10];
         let Ok(count @ 1..) = rustix::io::read(&self.read, &mut buffer) else {

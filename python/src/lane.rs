@@ -415,7 +415,7 @@ fn run_steps(
             }
             encode_value_as(&value, call.encoding, &worker.refs, out)
         });
-    capture::drain(py, false);
     *failed = Some(step);
+    capture::drain(py, false)?;
     outcome
 }

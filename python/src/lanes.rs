@@ -58,7 +58,11 @@ pub(crate) fn watched() -> Vec<Arc<Lane>> {
 
 /// How many lanes of Elixir processes there are.
 pub(crate) fn count() -> usize {
-    lanes().iter().filter_map(Weak::upgrade).filter(|lane| lane.kind != Kind::Cells).count()
+    lanes()
+        .iter()
+        .filter_map(Weak::upgrade)
+        .filter(|lane| lane.kind != Kind::Cells)
+        .count()
 }
 
 /// A lane's peer is gone: what still runs for it is stopped. Without the interpreter.

@@ -75,18 +75,19 @@ fn set_cell(py: Python<'_>, cell: Option<u64>) -> PyResult<()> {
 
 /// Sends all output so far, C's and that of child processes too.
 #[pyfunction]
-fn drain(py: Python<'_>) {
-    capture::drain(py, true);
+fn drain(py: Python<'_>) -> PyResult<()> {
+    capture::drain(py, true)?;
     if let Some((conn, _)) = threads::destination(py) {
         conn.flush();
     }
+    Ok(())
 }
 
 /// Sends an event to where the output of the calling thread goes, behind that output. A dict gets its `cell`, a tuple
 /// its first part.
 #[pyfunction]
 fn emit(py: Python<'_>, op: &str, body: &Bound<'_, PyAny>) -> PyResult<()> {
-    capture::drain(py, true);
+    capture::drain(py, true)?;
     let Some((conn, cell)) = threads::destination(py) else {
         return Ok(());
     };

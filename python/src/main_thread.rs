@@ -370,7 +370,8 @@ struct Done {
 impl Done {
     fn __call__(&self, py: Python<'_>, answer: &Bound<'_, PyAny>) -> PyResult<()> {
         lanes::end_forked_child(py);
-        capture::drain(py, true);
+        // The cell is over: what an interrupt would raise here has nobody to hit.
+        let _ = capture::drain(py, true);
         // From here on an interrupt of this cell hits nothing, and what is still printed is late.
         let Some(activity) = self
             .activity

@@ -1,21 +1,25 @@
 //! `sys.stdout` and `sys.stderr`: text goes into the buffer of the connection that it belongs to, and no further; the
 //! I/O thread sends it soon, or the next message takes it along.
 
+use std::cell::Cell;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bridge_core::marshal::lossy_text;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-use crate::capture::whole_characters;
+use crate::capture::{self, whole_characters};
 use crate::conn::{Stream, Waiting};
 use crate::descriptors::forked;
 use crate::threads;
 
 /// One long text goes in pieces, between which the writer can be held back.
 const PIECE: usize = 64 << 10;
+
+/// In less time between two writes nothing has written to a descriptor: the system call alone takes about that long.
+const BUSY: Duration = Duration::from_nanos(700);
 
 /// A text stream, as `sys.stdout` is one. It takes attributes, because what copies output sets `write` on it.
 #[pyclass(dict, frozen, module = "snakebridge._native")]
@@ -163,11 +167,10 @@ impl TextStream {
 impl TextStream {
     fn put(&self, py: Python<'_>, text: &str) -> PyResult<()> {
         if forked() {
-            return {
-                self.put_in_child(text.as_bytes());
-                Ok(())
-            };
+            self.put_in_child(text.as_bytes());
+            return Ok(());
         }
+        catch_up(py)?;
         let Some((conn, cell)) = threads::destination(py) else {
             return Ok(());
         };
@@ -221,6 +224,26 @@ impl TextStream {
     fn tail(&self) -> std::sync::MutexGuard<'_, Vec<u8>> {
         self.tail.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Has what C code and child processes have written since this thread's last write stand before what it writes now.
+///
+/// Looking costs several times what a write costs, so a loop that does nothing but print does not look.
+fn catch_up(py: Python<'_>) -> PyResult<()> {
+    thread_local! {
+        static WRITTEN: Cell<Option<Instant>> = const { Cell::new(None) };
+    }
+    let now = Instant::now();
+    let before = WRITTEN
+        .try_with(|written| written.replace(Some(now)))
+        .ok()
+        .flatten();
+    if before.is_some_and(|before| now.duration_since(before) < BUSY) {
+        return Ok(());
+    }
+    let caught_up = capture::drain(py, false);
+    let _ = WRITTEN.try_with(|written| written.set(Some(Instant::now())));
+    caught_up
 }
 
 /// `sys.stdout.buffer`.

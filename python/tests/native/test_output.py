@@ -33,7 +33,7 @@ libc.printf(b' 7 c too');
 """
     _, events = session.run(source)
     assert text_of(events, "stderr") == "error\n"
-    assert sorted(text_of(events).splitlines()) == [
+    assert text_of(events).splitlines() == [
         "1 python",
         "2 c 42",
         "3 os",
@@ -42,6 +42,21 @@ libc.printf(b' 7 c too');
         "6 no newline 7 c too",
     ]
     assert {body[0] for _, body in events} == {1}
+
+
+def test_order_of_python_c_and_child_processes(session):
+    source = """
+import ctypes, os
+libc = ctypes.CDLL(None)
+for i in range(30):
+    print('python', i)
+    os.system(f'echo child {i}')
+    print('python again', i)
+    libc.printf(b'c %d\\n', i)
+"""
+    _, events = session.run(source)
+    lines = [line for i in range(30) for line in (f"python {i}", f"child {i}", f"python again {i}", f"c {i}")]
+    assert text_of(events).splitlines() == lines
 
 
 def test_characters_are_never_cut(session):
@@ -69,7 +84,7 @@ def test_order_of_output_and_displays(session):
     ops = [str(op) for op, _ in events]
     assert ops.index("display") > 0
     before = text_of(events[: ops.index("display")])
-    assert sorted(before) == sorted("a\nb\n")
+    assert before == "a\nb\n"
     assert text_of(events[ops.index("display") :]) == "c\n"
     assert ops[-1] == "result"
 

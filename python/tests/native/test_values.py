@@ -486,10 +486,8 @@ keys = (
     | st.text(st.characters(exclude_categories=["Cs"]))
     | st.tuples(st.integers(), st.integers())
 )
-terms = st.recursive(
-    leaves,
-    lambda inner: st.lists(inner) | st.lists(inner).map(tuple) | st.dictionaries(keys, inner),
-    max_leaves=40,
+terms = st.deferred(
+    lambda: leaves | st.lists(terms) | st.lists(terms).map(tuple) | st.dictionaries(keys, terms)
 )
 
 
