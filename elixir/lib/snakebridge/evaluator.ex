@@ -8,7 +8,13 @@ defmodule SnakeBridge.Evaluator do
   """
 
   alias SnakeBridge.{CellParser, Diagnostics, Ebin, Expand, Helpers, IOServer, Keeper, Lane}
-  alias SnakeBridge.{Memory, Natural, Py, Render, Session}
+  alias SnakeBridge.{Memory, Natural, Py, Ref, Render, Session}
+
+  # Python sends no larger container by its name.
+  @value_items 100_000
+  @containers Map.new(~w(list tuple dict set frozenset), &{"builtins." <> &1, &1})
+
+  @reserved "py is reserved: what this cell has bound to it ends with the cell, then py has the names of Python again"
 
   # After so long without a cell there is time to collect garbage.
   @idle_ms 20
@@ -29,8 +35,9 @@ defmodule SnakeBridge.Evaluator do
   @type outcome :: %{status: :ok | :error, reads: [String.t()], writes: [String.t()], calls: [map()]}
 
   # `borrowed`: names in the binding that are Python's, for as long as this cell runs.
+  # `told`: what is said once in a session, of which names.
   @enforce_keys [:owner, :tag]
-  defstruct [:owner, :tag, :env, binding: [], borrowed: MapSet.new()]
+  defstruct [:owner, :tag, :env, binding: [], borrowed: MapSet.new(), told: MapSet.new()]
 
   @doc "Starts an evaluator, linked to nothing. It sends `{tag, :done, outcome}` to the caller after each cell."
   @spec start(reference()) :: pid()
@@ -50,7 +57,7 @@ defmodule SnakeBridge.Evaluator do
     limit_memory()
     {binding, env} = Keeper.session()
     Lane.put_thread(Session, :main)
-    state = %{state | binding: put(binding, :py, %Py{}), env: env || first_env()}
+    state = %{state | binding: binding, env: env || first_env()}
     # Completion asks the keeper what is in scope.
     if env == nil, do: begin(state.env)
     load_code(state)
@@ -77,16 +84,7 @@ defmodule SnakeBridge.Evaluator do
   end
 
   defp first_env do
-    imports =
-      quote do
-        import IEx.Helpers, except: [v: 0, v: 1, i: 0]
-        import SnakeBridge.Helpers, only: [v: 0, v: 1, i: 0]
-        import SnakeBridge, only: [py: 1]
-        # Natural syntax gives these to refs.
-        import Bitwise, only: [&&&: 2, |||: 2, "^^^": 2, "~~~": 1, <<<: 2, >>>: 2]
-      end
-
-    {_, _, env} = Code.eval_quoted_with_env(imports, [], Code.env_for_eval(file: "cell"))
+    {_, _, env} = Code.eval_quoted_with_env(Helpers.imports(), [], Code.env_for_eval(file: "cell"))
     %{env | tracers: [Ebin]}
   end
 
@@ -117,8 +115,10 @@ defmodule SnakeBridge.Evaluator do
 
   # --- a cell ---
 
+  # A cell that binds `py` has it so until its end.
   defp run_cell(job, state) do
-    state = %{state | env: %{state.env | file: CellParser.file(job.cell), line: 1}}
+    env = %{state.env | file: CellParser.file(job.cell), line: 1}
+    state = %{state | env: env, binding: put(state.binding, :py, %Py{})}
     cell = %{job: job, reads: MapSet.new(), writes: MapSet.new()}
 
     {status, cell, state} =
@@ -192,6 +192,7 @@ defmodule SnakeBridge.Evaluator do
     before = length(state.binding)
     versions = env.versioned_vars
     changes = for {key, _} = change <- binding, Map.get(versions, pair(key), 0) >= before, do: change
+    {reserved, changes} = Enum.split_with(changes, &match?({:py, _}, &1))
     written = for {name, _} <- changes, is_atom(name), into: MapSet.new(), do: name
     read = MapSet.difference(MapSet.new(read), cell.writes)
 
@@ -200,7 +201,9 @@ defmodule SnakeBridge.Evaluator do
 
     cell = %{cell | reads: MapSet.union(cell.reads, read), writes: MapSet.union(cell.writes, written)}
     borrowed = MapSet.difference(state.borrowed, written)
-    {:ok, value, cell, %{state | binding: binding, env: env, borrowed: borrowed}}
+    state = %{state | binding: binding, env: env, borrowed: borrowed}
+    state = if reserved == [], do: state, else: tell(state, job, :py, @reserved)
+    {:ok, value, cell, state}
   catch
     kind, reason ->
       report(kind, reason, __STACKTRACE__, job, line: line(expression))
@@ -216,7 +219,7 @@ defmodule SnakeBridge.Evaluator do
   # Modules are checked, and their diagnostics collected, as a whole; of anything else only the expansion, because its
   # evaluation may take long and print.
   defp eval(expression, job, state) do
-    expression = expression |> Natural.spelling() |> Helpers.prepare(state.env)
+    expression = expression |> Natural.spelling() |> Helpers.prepare(state.env, state.borrowed)
 
     if module?(expression) do
       Diagnostics.show(job, fn -> verify(fn -> expand_and_run(expression, state, & &1.()) end) end)
@@ -266,12 +269,12 @@ defmodule SnakeBridge.Evaluator do
   # --- names of Python ---
 
   # Asks for the names that the cell mentions: those that Python owns are in the binding for this cell only.
-  defp borrow(expressions, %{read: true}, state) do
+  defp borrow(expressions, %{read: true} = job, state) do
     with [_ | _] = names <- expressions |> CellParser.names() |> Enum.filter(&Keeper.shared?/1),
          {:ok, answers} <- Lane.read(Session, Enum.map(names, &Atom.to_string/1)) do
       Enum.reduce(names, state, fn name, state ->
         case answers[Atom.to_string(name)] do
-          {:value, value} -> lend(state, name, value)
+          {:value, value} -> state |> lend(name, value) |> tell_of_size(job, name, value)
           :unbound -> forget(state, name)
           _ -> state
         end
@@ -288,6 +291,27 @@ defmodule SnakeBridge.Evaluator do
     %{state | binding: put(state.binding, name, value), borrowed: MapSet.put(state.borrowed, name)}
   end
 
+  defp tell_of_size(state, job, name, %Ref{type: type} = ref) when is_map_key(@containers, type) do
+    with false <- {:size, name} in state.told,
+         {:ok, count} when is_integer(count) and count > @value_items <-
+           Lane.request(Session, :do, {{:value, ref}, [{:fun, :len}], %{}}) do
+      # This call is not one of the cell's.
+      calls(job.cell)
+
+      text =
+        "#{name} is a Python #{@containers[type]} of #{grouped(count)} items: a ref here. " <>
+          "hint: SnakeBridge.value!(#{name}) fetches it whole"
+
+      tell(state, job, {:size, name}, text)
+    else
+      _ -> state
+    end
+  end
+
+  defp tell_of_size(state, _, _, _), do: state
+
+  defp grouped(count), do: count |> Integer.to_string() |> String.replace(~r/\B(?=(\d{3})+$)/, ",")
+
   # Python has bound, or deleted, a name that was Elixir's.
   defp forget(state, name) do
     if List.keymember?(state.binding, name, 0) do
@@ -301,6 +325,11 @@ defmodule SnakeBridge.Evaluator do
   defp give_back(state) do
     binding = Enum.reject(state.binding, fn {key, _} -> key in state.borrowed end)
     %{state | binding: binding, borrowed: MapSet.new()}
+  end
+
+  defp tell(%{told: told} = state, job, what, text) do
+    unless what in told, do: IOServer.print(job.device, :stderr, text <> "\n")
+    %{state | told: MapSet.put(told, what)}
   end
 
   defp put(binding, name, value), do: List.keystore(binding, name, 0, {name, value})

@@ -25,24 +25,81 @@ defmodule SnakeBridge.Helpers do
   def i, do: IEx.Helpers.i(v())
 
   @doc false
+  # What cells import without being asked.
+  def imports do
+    quote do
+      import IEx.Helpers, except: [v: 0, v: 1, i: 0]
+      import SnakeBridge.Helpers, only: [v: 0, v: 1, i: 0]
+      import SnakeBridge, only: [py: 1]
+      # Natural syntax gives these to refs.
+      import Bitwise, only: [&&&: 2, |||: 2, "^^^": 2, "~~~": 1, <<<: 2, >>>: 2]
+    end
+  end
+
+  @doc false
   # How cells differ from files:
   # - A helper without arguments may be written without parentheses, as in IEx; variables of that name come first.
+  # - The helpers are not there in modules, whose functions may have their names.
   # - Later cells may implement protocols, so `Mix.install/2` must not consolidate them, unless it is told to.
-  def prepare(expression, env) do
-    Macro.prewalk(expression, fn
-      {name, meta, context} = variable when is_atom(name) and is_atom(context) ->
-        if Macro.Env.lookup_import(env, {name, 0}) == [],
-          do: variable,
-          else: {name, Keyword.put_new(meta, :if_undefined, :apply), context}
+  # - A name that is lent, Python's, may begin with an underscore: no warning.
+  def prepare(expression, env, lent),
+    do: walk(expression, %{env: env, lent: lent})
 
-      {{:., _, [{:__aliases__, _, [:Mix]}, :install]} = function, meta, [deps | rest]}
-      when length(rest) < 2 ->
-        options = quote(do: Keyword.put_new(unquote(List.first(rest, [])), :consolidate_protocols, false))
-        {function, meta, [deps, options]}
+  defp walk({:quote, _, args} = quoted, _) when is_list(args), do: quoted
 
-      other ->
-        other
-    end)
+  defp walk({name, meta, args}, %{env: env})
+       when name in [:defmodule, :defprotocol, :defimpl] and is_list(args),
+       do: {name, meta, hide(args, hiding(env))}
+
+  defp walk({name, meta, context}, %{env: env, lent: lent}) when is_atom(name) and is_atom(context) do
+    meta = if name in lent, do: Keyword.put(meta, :generated, true), else: meta
+
+    if Macro.Env.lookup_import(env, {name, 0}) == [],
+      do: {name, meta, context},
+      else: {name, Keyword.put_new(meta, :if_undefined, :apply), context}
+  end
+
+  defp walk({{:., _, [{:__aliases__, _, [:Mix]}, :install]} = function, meta, [deps | rest]}, _)
+       when length(rest) < 2 do
+    options = quote(do: Keyword.put_new(unquote(List.first(rest, [])), :consolidate_protocols, false))
+    {function, meta, [deps, options]}
+  end
+
+  defp walk({form, meta, args}, cell), do: {walk(form, cell), meta, walk(args, cell)}
+  defp walk({left, right}, cell), do: {walk(left, cell), walk(right, cell)}
+  defp walk([head | tail], cell), do: [walk(head, cell) | walk(tail, cell)]
+  defp walk(other, _), do: other
+
+  defp hide(args, hiding) do
+    with [_ | _] <- args,
+         {arguments, [options]} <- Enum.split(args, -1),
+         true <- Keyword.keyword?(options),
+         {:ok, body} <- Keyword.fetch(options, :do) do
+      arguments ++ [Keyword.replace(options, :do, {:__block__, [], hiding ++ statements(body)})]
+    else
+      _ -> args
+    end
+  end
+
+  defp statements({:__block__, _, []}), do: [nil]
+  defp statements({:__block__, _, statements}), do: statements
+  defp statements(statement), do: [statement]
+
+  # Code that takes our imports away, but none that the user has asked for: `import Bitwise` imports other names.
+  defp hiding(env) do
+    {:__block__, _, imports} = imports()
+
+    for {:import, _, [module, options]} <- imports,
+        module = Macro.expand(module, env),
+        ours?(module, options, env),
+        do: {:import, [], [module, [only: [], warn: false]]}
+  end
+
+  defp ours?(module, options, env) do
+    there = Keyword.get(env.functions, module, []) ++ Keyword.get(env.macros, module, [])
+    ours = options[:only] || (module.__info__(:functions) ++ module.__info__(:macros)) -- options[:except]
+    # Of the helpers some may have given way.
+    there -- ours == [] and (helpers?(module) or ours -- there == [])
   end
 
   @doc false

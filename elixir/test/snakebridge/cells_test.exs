@@ -305,6 +305,41 @@ defmodule SnakeBridge.CellsTest do
       assert value(host, "{c(2), i(2), h(2)}") == "{4, 6, 2}"
       assert value(host, "pwd = 5\npwd") == "5"
     end
+
+    test "and operators are not imported into modules", %{host: host} do
+      run(
+        host,
+        "defmodule Geo do\n  def run, do: t(5)\n  def t(x), do: x * 10\n  def a &&& b, do: {a, b}\nend"
+      )
+
+      assert value(host, "Geo.run()") == "50"
+      run(host, "if true do\n  defmodule(Inner, do: def(pwd, do: :mine))\nend")
+      assert value(host, "Inner.pwd()") == ":mine"
+      assert value(host, "defmodule Empty do\nend") =~ ~r/^{:module, Empty, .*, nil}$/
+
+      for {source, name} <- [
+            {"defmodule Wrong do\n  def go(x), do: h(x)\nend", "h/1"},
+            {"defmodule Wrong do\n  def go(x), do: x ||| 1\nend", "|||/2"}
+          ] do
+        assert run(host, source).error.message =~ "undefined function #{name}"
+      end
+
+      run(
+        host,
+        "defprotocol Area do\n  def t(shape)\nend\ndefimpl Area, for: Map do\n  def t(x), do: b(x)\n  defp b(x), do: map_size(x)\nend"
+      )
+
+      assert value(host, "Area.t(%{a: 1})") == "1"
+      assert value(host, "{is_list(h(Geo) && []), 6 ||| 1}") == "{true, 7}"
+    end
+
+    test "leave modules what the user imports" do
+      host = start()
+      own(host)
+      run(host, "import Bitwise\nimport Enum, only: [sum: 1]")
+      run(host, "defmodule Uses do\n  def go(x), do: {x ||| 1, sum([x])}\nend")
+      assert value(host, "Uses.go(2)") == "{3, 2}"
+    end
   end
 
   test "without the compiler's help cells run all the same, without natural syntax" do

@@ -62,6 +62,28 @@ defmodule SnakeBridge.NamespaceTest do
       py(host, "del self, node")
     end
 
+    test "too large to be sent come as refs, and say so once", %{host: host} do
+      py(host, "huge = list(range(100_001))\nlarge = list(range(100_000))")
+      cell = ex(host, "huge |> SnakeBridge.value!() |> length()")
+      assert plain(cell.result) == "100001"
+
+      assert cell.stderr ==
+               "huge is a Python list of 100,001 items: a ref here. " <>
+                 "hint: SnakeBridge.value!(huge) fetches it whole\n"
+
+      assert [%{returns: "list"}] = cell.calls
+      assert %{stderr: ""} = cell = ex(host, "{SnakeBridge.ref?(huge), length(large)}")
+      assert plain(cell.result) == "{true, 100000}"
+      py(host, "large.append(1)")
+      assert %{status: :error, stderr: "large is a Python list" <> _} = ex(host, "length(large)")
+    end
+
+    test "may begin with an underscore", %{host: host} do
+      py(host, "_private = 2")
+      assert %{stderr: "", error: nil} = cell = ex(host, "_private + 1")
+      assert plain(cell.result) == "3"
+    end
+
     test "are not asked for when there are none", %{host: host} do
       py(host, "hidden = 1")
       assert run(host, "hidden", read: false).status == :error
@@ -124,6 +146,21 @@ defmodule SnakeBridge.NamespaceTest do
     test "with ? and ! are Elixir's alone", %{host: host} do
       run(host, "valid? = true")
       assert ex_value(host, "valid?") == "true"
+    end
+  end
+
+  describe "the name py" do
+    test "is what a cell makes of it until that cell ends", %{host: host} do
+      py(host, "py = 'of Python'\nX = 1")
+      cell = ex(host, "py = 2\npy + 1")
+      assert plain(cell.result) == "3"
+      assert cell.writes == []
+      assert cell.stderr =~ ~r/^py is reserved.*\n$/
+      assert ex_value(host, "{py.X, py.py}") == ~s|{1, "of Python"}|
+      assert py_value(host, "py") == "'of Python'"
+      assert %{stderr: "", status: :error} = ex(host, "py = 3\nraise \"no\"")
+      assert ex_value(host, "py.X") == "1"
+      assert ex_value(host, "Enum.map([1], fn py -> py end)") == "[1]"
     end
   end
 
