@@ -30,7 +30,12 @@ defmodule SnakeBridge.Diagnostics do
         end
       end)
 
-    {errors, others} = diagnostics |> Enum.uniq() |> Enum.split_with(&(&1.severity == :error))
+    {errors, others} =
+      diagnostics
+      |> Enum.uniq()
+      |> Enum.map(&locate(&1, job.cell))
+      |> Enum.split_with(&(&1.severity == :error))
+
     if others != [], do: IOServer.print(job.device, :stderr, Enum.map(others, &[text(&1, job.source), "\n"]))
 
     case outcome do
@@ -51,6 +56,22 @@ defmodule SnakeBridge.Diagnostics do
         :erlang.raise(kind, reason, stack)
     end
   end
+
+  # What a macro warns of has a place only in its stack trace, or none.
+  defp locate(%{file: nil} = diagnostic, cell) do
+    case Enum.find(diagnostic.stacktrace, &in_cell?/1) do
+      {_, _, _, place} ->
+        %{diagnostic | file: CellParser.file(cell), position: place[:line] || 0, stacktrace: []}
+
+      nil ->
+        %{diagnostic | file: CellParser.file(cell), stacktrace: []}
+    end
+  end
+
+  defp locate(diagnostic, _), do: diagnostic
+
+  defp in_cell?({_, _, _, place}), do: CellParser.cell(place[:file] || ~c"") != nil
+  defp in_cell?(_), do: false
 
   @doc "A diagnostic as text: what, the line with a mark, where. `source` is that of the cell it may be about."
   @spec text(map(), String.t()) :: String.t()
@@ -77,7 +98,7 @@ defmodule SnakeBridge.Diagnostics do
   defp label(severity), do: Render.color(:yellow, Atom.to_string(severity))
 
   defp snippet(diagnostic, line, column, source) do
-    with cell when cell != nil <- CellParser.cell(diagnostic.file || ""),
+    with cell when cell != nil and line > 0 <- CellParser.cell(diagnostic.file || ""),
          text when is_binary(text) <- source |> String.split("\n") |> Enum.at(line - 1) do
       margin = String.duplicate(" ", String.length(Integer.to_string(line)))
       ["#{margin} │\n#{line} │ #{text}\n#{margin} │ ", mark(diagnostic, text, line, column), "\n"]

@@ -140,6 +140,16 @@ defmodule SnakeBridge.Evaluator do
 
   defp syntax_hint(_, _), do: nil
 
+  # A call does not tell that it means a variable, so a name of Python in one has not been asked for yet.
+  defp compile_hint(%Diagnostics.Failed{diagnostics: [first | _]}, job, state) do
+    Natural.compile_hint(to_string(first.message), fn name ->
+      Enum.any?(state.binding, fn {key, _} -> is_atom(key) and Atom.to_string(key) == name end) or
+        (job.read and match?({:ok, %{^name => {:value, _}}}, Lane.read(Session, [name])))
+    end)
+  end
+
+  defp compile_hint(_, _, _), do: nil
+
   # What was called in Python, if anything ever was.
   defp calls(cell) do
     with generation when generation != nil <- Lane.generation(Session),
@@ -206,7 +216,11 @@ defmodule SnakeBridge.Evaluator do
     {:ok, value, cell, state}
   catch
     kind, reason ->
-      report(kind, reason, __STACKTRACE__, job, line: line(expression))
+      report(kind, reason, __STACKTRACE__, job,
+        line: line(expression),
+        hint: compile_hint(reason, job, state)
+      )
+
       :error
   end
 

@@ -5,7 +5,7 @@ defmodule SnakeBridge.Fault do
   It decides neither when an error is sent nor how one is shown.
   """
 
-  alias SnakeBridge.{BridgeError, CallbackError, PythonError}
+  alias SnakeBridge.{BridgeError, CallbackError, PythonError, Ref}
 
   @doc "The exception that an `Error` of the protocol stands for."
   @spec exception(term()) :: Exception.t()
@@ -55,5 +55,15 @@ defmodule SnakeBridge.Fault do
   @doc "What to do about an exception, where the bridge knows."
   @spec hint(Exception.t()) :: String.t() | nil
   def hint(%BridgeError{hint: hint}), do: hint
+
+  def hint(%KeyError{term: %Ref{}, key: name}) when is_atom(name) do
+    "SnakeBridge.put_attr(ref, #{inspect(Atom.to_string(name))}, value) assigns an attribute; " <>
+      "`use SnakeBridge` lets a module read it as ref.#{name}"
+  end
+
+  def hint(%ArgumentError{message: "you attempted to apply a function" <> rest}) do
+    if rest =~ ~r/ on #Python</, do: "`use SnakeBridge` lets a module call methods of a ref"
+  end
+
   def hint(_), do: nil
 end

@@ -117,6 +117,34 @@ defmodule SnakeBridge.Natural do
     end)
   end
 
+  @doc """
+  How to write what Elixir parses and the compiler refuses, from the compiler's message; nil if there is no saying.
+  `variable?` says whether a name is one of the session's.
+
+      iex> SnakeBridge.Natural.compile_hint("undefined function model/1 (there is no such import)", &(&1 == "model"))
+      "model is a variable: model.(...) calls what it holds"
+
+      iex> SnakeBridge.Natural.compile_hint("cannot invoke remote function df.a/0 inside a match", &(&1 == "df"))
+      "SnakeBridge.put_attr(df, \"a\", value) assigns an attribute of an object of Python"
+  """
+  @spec compile_hint(String.t(), (String.t() -> boolean())) :: String.t() | nil
+  def compile_hint(message, variable?) do
+    case Regex.run(~r/^undefined function ([^\s\/]+)\/\d+/u, message) do
+      [_, name] -> if variable?.(name), do: "#{name} is a variable: #{name}.(...) calls what it holds"
+      nil -> assignment_hint(message)
+    end
+  end
+
+  defp assignment_hint("cannot invoke remote function Access.get/2 inside a match" <> _),
+    do: "SnakeBridge.put_item(ref, key, value) assigns an item of an object of Python"
+
+  defp assignment_hint(message) do
+    with [_, target, name] <-
+           Regex.run(~r/^cannot invoke remote function ([a-z_].*)\.(\w+)\/0 inside a match/u, message) do
+      "SnakeBridge.put_attr(#{target}, #{inspect(name)}, value) assigns an attribute of an object of Python"
+    end
+  end
+
   defp hints do
     [
       {~r/((?:\b[a-z_]\w*[?!]?\.)(?:\w+\.)*[A-Z]\w*)\(/u,

@@ -151,12 +151,25 @@ defmodule SnakeBridge.Ref do
 
     def reduce(ref, acc, function), do: Iteration.reduce(ref, acc, function)
 
-    def count(ref) do
+    # Of these `len` is the number of items that iteration gives; of a data frame it is the number of rows, while
+    # iteration gives columns. What is not known is counted by iteration.
+    @sized Enum.map(~w(list tuple dict set frozenset str range bytes bytearray), &"builtins.#{&1}") ++
+             [
+               "collections.deque",
+               "collections.OrderedDict",
+               "collections.defaultdict",
+               "collections.Counter"
+             ] ++
+             ["numpy.ndarray"]
+
+    def count(%{type: type} = ref) when type in @sized do
       case SnakeBridge.steps(ref, [{:fun, :len}]) do
         {:ok, count} -> {:ok, count}
         {:error, _} -> {:error, __MODULE__}
       end
     end
+
+    def count(_), do: {:error, __MODULE__}
 
     def member?(ref, value) do
       case SnakeBridge.operator(ref, :contains, value) do

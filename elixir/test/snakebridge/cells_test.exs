@@ -165,6 +165,14 @@ defmodule SnakeBridge.CellsTest do
       assert text =~ "3 │   undefined_name + defined\n  │   ^^^^^^^^^^^^^^\n└─ cell #{cell.error.cell}:3:3"
     end
 
+    test "of macros show the line", %{host: host} do
+      cell = run(host, "first = 1\nlist = Enum.to_list(10..1)")
+      assert cell.error == nil
+
+      assert plain(cell.stderr) =~
+               ~r/^warning: 10..1 has a default step of -1.*\n  │\n2 │ list = .*\n  │ ~+\n└─ cell \d+:2\n$/u
+    end
+
     test "of a module show all that is wrong with it", %{host: host} do
       cell =
         run(

@@ -281,6 +281,41 @@ defmodule SnakeBridge.NamespaceTest do
     end
   end
 
+  describe "what Elixir cannot spell" do
+    test "is an error that says how to write it", %{host: host} do
+      py(host, "def area(x): return x\nimport types\nobj = types.SimpleNamespace(x=1)")
+      run(host, "half = &(&1 / 2)")
+
+      run(host, """
+      defmodule Plain do
+        def read(obj), do: obj.x
+        def call(obj), do: obj.method(1)
+        def call_none(obj), do: obj.method()
+      end
+      """)
+
+      for {source, hint} <- [
+            {"half(1)", "half.(...)"},
+            {"1 + area(2)", "area.(...)"},
+            {"put_in(obj.x, 7)", ~s|SnakeBridge.put_attr(ref, "x", value)|},
+            {"%{obj | x: 7}", ~s|SnakeBridge.put_attr(ref, "x", value)|},
+            {"obj.x = 7", ~s|SnakeBridge.put_attr(obj, "x", value)|},
+            {~s|obj["a"] = 7|, "SnakeBridge.put_item(ref, key, value)"},
+            {"Plain.read(obj)", "`use SnakeBridge`"},
+            {"Plain.call(obj)", "`use SnakeBridge`"},
+            {"Plain.call_none(obj)", "`use SnakeBridge`"}
+          ] do
+        %{error: %{hint: said}} = ex(host, source)
+        assert {source, said} == {source, said || "nothing"}
+        assert said =~ hint
+      end
+
+      for source <- ["nowhere(1)", "%{a: 1}.b", "String.foo = 1", "apply(1, :f, [])"] do
+        assert {source, nil} == {source, ex(host, source).error.hint}
+      end
+    end
+  end
+
   test "Python calls functions of Elixir between cells of Elixir", %{host: host} do
     run(
       host,

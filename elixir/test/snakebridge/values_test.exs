@@ -96,6 +96,25 @@ defmodule SnakeBridge.ValuesTest do
     assert SnakeBridge.attr!({:value, SnakeBridge.Complex.new(1.0, 2.0)}, "imag") == 2.0
   end
 
+  test "count is the number of items that iteration gives" do
+    frame =
+      Probe.run("""
+      class Frame:
+          def __len__(self): return 100
+          def __iter__(self): return iter(["a", "b"])
+      """)
+
+    frame = frame |> SnakeBridge.item!("Frame") |> SnakeBridge.apply!([])
+    assert {Enum.count(frame), Enum.to_list(frame)} == {2, ["a", "b"]}
+    deque = SnakeBridge.call!("collections", "deque", [1..5])
+    assert {Enumerable.count(deque), Enum.count(deque)} == {{:ok, 5}, 5}
+
+    with {:ok, pd} <- SnakeBridge.import("pandas") do
+      df = SnakeBridge.method!(pd, "DataFrame", [%{"a" => [1, 2, 3], "b" => [4, 5, 6]}])
+      assert {Enum.count(df), Enum.to_list(df)} == {2, ["a", "b"]}
+    end
+  end
+
   test "refs enumerate lazily, in order" do
     range = SnakeBridge.call!("builtins", "iter", [1..2000])
     assert Enum.sum(range) == 2_001_000
