@@ -125,7 +125,7 @@ defmodule SnakeBridge.Natural do
       "model is a variable: model.(...) calls what it holds"
 
       iex> SnakeBridge.Natural.compile_hint("cannot invoke remote function df.a/0 inside a match", &(&1 == "df"))
-      "SnakeBridge.put_attr(df, \"a\", value) assigns an attribute of an object of Python"
+      "SnakeBridge.put_attr(df, \\"a\\", value) assigns an attribute of an object of Python"
   """
   @spec compile_hint(String.t(), (String.t() -> boolean())) :: String.t() | nil
   def compile_hint(message, variable?) do
