@@ -259,9 +259,14 @@ defmodule SnakeBridge.IOServer do
 
   defp put_chars(encoding, chars, stream, state) do
     case to_text(encoding, chars) do
-      {:ok, text} when stream == :stderr -> {:reply, :ok, put(state, stream, Render.without_own_frames(text))}
-      {:ok, text} -> {:reply, :ok, put(state, stream, text)}
-      :error -> {:reply, {:error, :put_chars}, state}
+      {:ok, text} when stream == :stderr ->
+        {:reply, :ok, put(state, stream, Render.without_own_frames(text, state.cell))}
+
+      {:ok, text} ->
+        {:reply, :ok, put(state, stream, text)}
+
+      :error ->
+        {:reply, {:error, :put_chars}, state}
     end
   end
 

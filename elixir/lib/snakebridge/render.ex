@@ -128,18 +128,26 @@ defmodule SnakeBridge.Render do
     kept <> color_end() <> "\n... (#{byte_size(text) - byte_size(kept)} more bytes)"
   end
 
-  @doc "A text that may hold a stack trace, as `IO.warn/1` prints them, without the lines about what runs cells."
-  @spec without_own_frames(String.t()) :: String.t()
-  def without_own_frames(text) do
-    if String.contains?(text, "SnakeBridge.Evaluator."),
-      do:
-        String.replace(
-          text,
-          ~r/^\s+(\([\w ]+[\d.]*\) )?\S+:\d+: (SnakeBridge\.|:elixir\.|:erl_eval\.|Module\.ParallelChecker\.).*\n/m,
-          ""
-        ),
-      else: text
+  @doc """
+  A text that may hold a stack trace, as `IO.warn/1` prints them, without the lines about what runs cells; where none is
+  left that says which cell it is, with one that does.
+  """
+  @spec without_own_frames(String.t(), pos_integer() | nil) :: String.t()
+  def without_own_frames(text, cell) do
+    if text =~ ~r/(:erl_eval|SnakeBridge\.Evaluator|SnakeBridge\.Expand)\./ do
+      frames =
+        ~r/^\s+(\([\w ]+[\d.]*\) )?\S+:\d+: (SnakeBridge\.|:elixir\.|:erl_eval\.|Module\.ParallelChecker\.).*\n/m
+
+      case String.replace(text, frames, "") do
+        ^text -> text
+        rest -> if cell == nil or rest =~ ~r/^\s+cell \d/m, do: rest, else: name_cell(rest, cell)
+      end
+    else
+      text
+    end
   end
+
+  defp name_cell(text, cell), do: "#{String.trim_trailing(text)}\n  #{CellParser.file(cell)}\n\n"
 
   defp color_end, do: if(colors?(), do: IO.ANSI.reset(), else: "")
 

@@ -149,6 +149,15 @@ defmodule SnakeBridge.OutputTest do
     refute text =~ "erl_eval"
   end
 
+  test "warnings of the cell itself name the cell", %{host: host} do
+    cell = run(host, "last = 1\n10..last")
+    assert plain(cell.stderr) =~ ~r/^warning: Range.new.*\n  cell #{number(cell)}\n\n$/
+    cell = run(host, "Enum.map([1], fn _ -> IO.warn(\"careful\") end)")
+    text = plain(cell.stderr)
+    assert text =~ ~r/^warning: careful\n(  .*\n)*  cell #{number(cell)}\n\n$/
+    refute text =~ ~r/erl_eval|SnakeBridge/
+  end
+
   test "defining a module again makes no noise", %{host: host} do
     assert %{stderr: ""} = run(host, "defmodule Again do\n  def f, do: 1\nend")
     assert %{stderr: ""} = run(host, "defmodule Again do\n  def f, do: 2\nend")
