@@ -34,10 +34,21 @@ pub struct Shape {
     pub args: Vec<String>,
 }
 
-/// Where `{name, _}` targets are found.
-pub trait Names {
-    /// The value of a name of the session, or of a builtin.
+/// The session that a call is made in.
+pub trait Scope {
+    /// Comes before the first step of a request.
+    fn enter(&self, py: Python<'_>) -> PyResult<()>;
+
+    /// The value of a name of the session, or of a builtin: where `{name, _}` targets are found.
     fn find<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>>;
+
+    /// Calls a function as code of the session does.
+    fn call<'py>(
+        &self,
+        function: Bound<'py, PyAny>,
+        args: Bound<'py, PyTuple>,
+        kwargs: Option<Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>>;
 }
 
 impl<'a> Do<'a> {
@@ -80,15 +91,16 @@ impl<'a> Do<'a> {
         &self,
         py: Python<'py>,
         refs: &Refs,
-        names: &dyn Names,
+        scope: &dyn Scope,
         step: &mut usize,
         mut shape: Option<&mut Shape>,
     ) -> Result<Bound<'py, PyAny>> {
+        scope.enter(py)?;
         let decoder = Decoder::new(py, refs);
         let mut value = find(
             py,
             decoder,
-            names,
+            scope,
             &mut Reader::fragment(self.target),
             shape.as_deref_mut(),
         )?;
@@ -100,7 +112,7 @@ impl<'a> Do<'a> {
         };
         for index in 0..count {
             *step = index;
-            value = take(py, decoder, &mut reader, value, shape.as_deref_mut())?;
+            value = take(decoder, scope, &mut reader, value, shape.as_deref_mut())?;
         }
         match count == 0 || reader.end_list() {
             true => Ok(value),
@@ -113,10 +125,10 @@ impl<'a> Do<'a> {
 pub fn target<'py>(
     py: Python<'py>,
     refs: &Refs,
-    names: &dyn Names,
+    scope: &dyn Scope,
     reader: &mut Reader<'_>,
 ) -> Result<Bound<'py, PyAny>> {
-    find(py, Decoder::new(py, refs), names, reader, None)
+    find(py, Decoder::new(py, refs), scope, reader, None)
 }
 
 fn bad(message: impl Into<std::borrow::Cow<'static, str>>) -> Failure {
@@ -126,7 +138,7 @@ fn bad(message: impl Into<std::borrow::Cow<'static, str>>) -> Failure {
 fn find<'py>(
     py: Python<'py>,
     decoder: Decoder<'_, 'py>,
-    names: &dyn Names,
+    scope: &dyn Scope,
     reader: &mut Reader<'_>,
     shape: Option<&mut Shape>,
 ) -> Result<Bound<'py, PyAny>> {
@@ -144,7 +156,7 @@ fn find<'py>(
             if let Some(shape) = shape {
                 name.clone_into(&mut shape.name);
             }
-            match names.find(py, name)? {
+            match scope.find(py, name)? {
                 Some(value) => Ok(value),
                 None => Err(
                     pyo3::exceptions::PyNameError::new_err(format!("name '{name}' is not defined")).into(),
@@ -180,12 +192,13 @@ fn module<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
 }
 
 fn take<'py>(
-    py: Python<'py>,
     decoder: Decoder<'_, 'py>,
+    scope: &dyn Scope,
     reader: &mut Reader<'_>,
     value: Bound<'py, PyAny>,
     mut shape: Option<&mut Shape>,
 ) -> Result<Bound<'py, PyAny>> {
+    let py = value.py();
     let Token::Tuple(size) = reader.token()? else {
         return Err(bad("a step of a call is no tuple"));
     };
@@ -200,7 +213,7 @@ fn take<'py>(
             let args = decoder.arguments(reader)?;
             let kwargs = keywords(py, decoder, reader)?;
             note_args(&mut shape, &args);
-            value.call(args, kwargs.as_ref())?
+            scope.call(value, args, kwargs)?
         }
         ("method", 4) => {
             let name = name(py, reader)?;
@@ -208,7 +221,7 @@ fn take<'py>(
             let kwargs = keywords(py, decoder, reader)?;
             note(&mut shape, &value, &name);
             note_args(&mut shape, &args);
-            attribute(&value, &name)?.call(args, kwargs.as_ref())?
+            scope.call(attribute(&value, &name)?, args, kwargs)?
         }
         ("item", 2) => value.get_item(decoder.value(reader)?)?,
         ("slice", 4) => {

@@ -10,6 +10,9 @@ import types
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
+# The frame that calls of Elixir are made from.
+_CALLER = "<elixir>"
+
 # More lines than this say nothing more; the middle is left out.
 _MOST_LINES = 400
 _FIRST_LINES = 120
@@ -29,7 +32,7 @@ def remember(number, source):
 
 def is_ours(filename):
     """Whether a frame is the bridge's own."""
-    return filename.startswith(_PACKAGE)
+    return filename == _CALLER or filename.startswith(_PACKAGE)
 
 
 def without_ours(trace):

@@ -1,31 +1,36 @@
 //! Names of the session, seen from Python: which of its globals are copies of Elixir's, and which are Python's own.
 //!
-//! Elixir says what it has written (`bind`); that waits here until the next cell of Python starts. A copy stays
+//! Elixir says what it has written (`bind`); that waits here until the main thread next runs something. A copy stays
 //! Elixir's until Python has put another object in its place, or has changed what is in it.
 
+mod caller;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bridge_core::marshal::{
     ElixirTerm, Encoding, Failure, decode_value, digest, encode_value, encode_value_as,
 };
-use bridge_core::steps::Names;
+use bridge_core::steps::Scope;
 use bridge_core::term::{Error, Reader, Token, Writer};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFrozenSet, PyList, PySet, PyString, PyTuple};
 
-use crate::callback;
 use crate::worker::Worker;
+use crate::{callback, main_thread};
 
 /// A container of more items goes to Elixir as a ref.
 const VALUE_ITEMS: usize = 100_000;
 
 static TABLE: Mutex<Option<Table>> = Mutex::new(None);
+/// Whether Elixir may have written something since it was last taken in.
+static WRITTEN: AtomicBool = AtomicBool::new(false);
 
 #[derive(Default)]
 struct Table {
-    /// What Elixir has written since the last cell of Python. A later write replaces an earlier one.
+    /// What Elixir has written, and is not in the globals yet. A later write replaces an earlier one.
     written: BTreeMap<String, Written>,
     /// The names that Elixir owns.
     owned: HashMap<String, Owned>,
@@ -45,8 +50,20 @@ enum Written {
 enum Owned {
     /// The object that was put into the globals, and what was in it, if that can change.
     Copy(Py<PyAny>, Option<u64>),
-    /// No cell of Python has mentioned it yet.
-    Lazy,
+    /// It has not been fetched.
+    Lazy(Fetching),
+}
+
+/// How it went with a value that is fetched when its name occurs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fetching {
+    /// No source has mentioned it yet.
+    Ahead,
+    /// It could not be read; from now on only a source that mentions it has it tried again.
+    Failed {
+        /// The user knows.
+        told: bool,
+    },
 }
 
 fn table() -> MutexGuard<'static, Option<Table>> {
@@ -74,7 +91,9 @@ pub(crate) fn bind(reader: &mut Reader<'_>) -> Result<(), Error> {
         }
     }
     end_list(reader, count)?;
-    table().get_or_insert_default().written.extend(written);
+    let mut table = table();
+    table.get_or_insert_default().written.extend(written);
+    WRITTEN.store(true, Ordering::Release);
     Ok(())
 }
 
@@ -103,20 +122,29 @@ fn unexpected(reader: &Reader<'_>, expected: &'static str, found: &Token<'_>) ->
 /// Puts into the globals what Elixir has written, before a cell of Python runs: small values always, large ones when
 /// some source of the session mentions them.
 pub(crate) fn apply(py: Python<'_>, worker: &Worker, source: &str) -> PyResult<()> {
+    let mentioned: HashSet<&str> = words(source).collect();
     let (written, wanted) = {
         let mut table = table();
+        WRITTEN.store(false, Ordering::Release);
         let table = table.get_or_insert_default();
-        table.words.extend(words(source).map(str::to_owned));
+        table
+            .words
+            .extend(mentioned.iter().map(|word| (*word).to_owned()));
         let written = std::mem::take(&mut table.written);
         for (name, what) in &written {
             if matches!(what, Written::Lazy) {
-                table.owned.insert(name.clone(), Owned::Lazy);
+                table.owned.insert(name.clone(), Owned::Lazy(Fetching::Ahead));
             }
         }
+        let is_wanted = |name: &str, owned: &Owned| match owned {
+            Owned::Copy(..) => false,
+            Owned::Lazy(Fetching::Ahead) => table.words.contains(name),
+            Owned::Lazy(Fetching::Failed { .. }) => mentioned.contains(name),
+        };
         let wanted: Vec<String> = table
             .owned
             .iter()
-            .filter(|(name, owned)| matches!(owned, Owned::Lazy) && table.words.contains(name.as_str()))
+            .filter(|(name, owned)| is_wanted(name, owned))
             .map(|(name, _)| name.clone())
             .collect();
         (written, wanted)
@@ -135,10 +163,7 @@ pub(crate) fn apply(py: Python<'_>, worker: &Worker, source: &str) -> PyResult<(
             }
         }
     }
-    if !wanted.is_empty() {
-        fetch(py, globals, &wanted)?;
-    }
-    Ok(())
+    fetch(py, globals, &wanted, &|name| mentioned.contains(name))
 }
 
 /// A value of Elixir. What Python cannot hold is there all the same, as a term that can be handed back.
@@ -149,26 +174,53 @@ fn held<'py>(py: Python<'py>, worker: &Worker, term: &[u8]) -> PyResult<Bound<'p
     }
 }
 
-fn fetch(py: Python<'_>, globals: &Bound<'_, PyDict>, names: &[String]) -> PyResult<()> {
-    let values = match callback::read_names(py, names) {
-        Ok(values) => values,
-        Err(error) if error.is_instance_of::<pyo3::exceptions::PyKeyboardInterrupt>(py) => return Err(error),
-        Err(error) => {
-            let text = format!(
-                "Elixir's {} could not be read: {}\n",
-                names.join(", "),
-                error.value(py)
-            );
-            py.import(intern!(py, "sys"))?
-                .getattr(intern!(py, "stderr"))?
-                .call_method1(intern!(py, "write"), (text,))?;
+/// Fetches values. Of one that cannot be read the user hears once, where `mentioned` says that it matters.
+fn fetch(
+    py: Python<'_>,
+    globals: &Bound<'_, PyDict>,
+    names: &[String],
+    mentioned: &dyn Fn(&str) -> bool,
+) -> PyResult<()> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let error = match callback::read_names(py, names) {
+        Ok(values) => {
+            for (name, value) in values.cast::<PyDict>()?.iter() {
+                put(globals, name.cast::<PyString>()?.to_str()?, value)?;
+            }
             return Ok(());
         }
+        Err(error) if error.is_instance_of::<pyo3::exceptions::PyKeyboardInterrupt>(py) => return Err(error),
+        Err(error) => error,
     };
-    for (name, value) in values.cast::<PyDict>()?.iter() {
-        put(globals, name.cast::<PyString>()?.to_str()?, value)?;
+    let [name] = names else {
+        // One that cannot be read must not hide the others.
+        return names
+            .iter()
+            .try_for_each(|name| fetch(py, globals, std::slice::from_ref(name), mentioned));
+    };
+    if failed(name, mentioned(name)) {
+        let text = format!("Elixir's {name} could not be read: {}\n", error.value(py));
+        py.import(intern!(py, "sys"))?
+            .getattr(intern!(py, "stderr"))?
+            .call_method1(intern!(py, "write"), (text,))?;
     }
     Ok(())
+}
+
+/// Notes that a value could not be fetched; returns whether the user is to hear of it.
+fn failed(name: &str, mentioned: bool) -> bool {
+    match table().get_or_insert_default().owned.get_mut(name) {
+        Some(Owned::Lazy(fetching)) => {
+            let told = *fetching == Fetching::Failed { told: true };
+            *fetching = Fetching::Failed {
+                told: told || mentioned,
+            };
+            mentioned && !told
+        }
+        _ => false,
+    }
 }
 
 fn put(globals: &Bound<'_, PyDict>, name: &str, value: Bound<'_, PyAny>) -> PyResult<()> {
@@ -256,7 +308,7 @@ fn owner<'py>(py: Python<'py>, worker: &Worker, name: &str) -> PyResult<Owner<'p
             return Ok(Owner::Elixir);
         }
         match (table.owned.get(name), &value) {
-            (Some(Owned::Lazy), None) => return Ok(Owner::Elixir),
+            (Some(Owned::Lazy(_)), None) => return Ok(Owner::Elixir),
             (Some(Owned::Copy(object, content)), Some(value)) if object.is(value) => Some(*content),
             _ => None,
         }
@@ -287,7 +339,7 @@ fn is_large(value: &Bound<'_, PyAny>) -> bool {
 fn words(source: &str) -> impl Iterator<Item = &str> {
     source
         .split(|c: char| !(c == '_' || c.is_alphanumeric()))
-        .filter(|word| !word.is_empty())
+        .filter(|word| !word.is_empty() && !word.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// The names that Elixir owns in Python's globals: they are not Python's to list.
@@ -305,10 +357,21 @@ pub(crate) fn owned_by_elixir(py: Python<'_>, worker: &Worker) -> PyResult<Vec<S
     Ok(elixir)
 }
 
-/// The globals of the session, then the builtins: where a call's `{name, _}` is found.
+/// The session, as calls see it: its globals, then the builtins.
 pub(crate) struct Globals<'a>(pub(crate) &'a Worker);
 
-impl Names for Globals<'_> {
+impl Scope for Globals<'_> {
+    fn enter(&self, py: Python<'_>) -> PyResult<()> {
+        // A cell of Elixir has begun since: what it calls sees Elixir's names as they are now.
+        match WRITTEN.load(Ordering::Acquire)
+            && main_thread::is_this()
+            && main_thread::running_cell().is_none()
+        {
+            true => apply(py, self.0, ""),
+            false => Ok(()),
+        }
+    }
+
     fn find<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
         take_in(py, self.0, name)?;
         let key = PyString::intern(py, name);
@@ -317,9 +380,18 @@ impl Names for Globals<'_> {
         }
         py.import(intern!(py, "builtins"))?.getattr_opt(key)
     }
+
+    fn call<'py>(
+        &self,
+        function: Bound<'py, PyAny>,
+        args: Bound<'py, PyTuple>,
+        kwargs: Option<Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        caller::call(self.0, function, args, kwargs)
+    }
 }
 
-/// Puts one name into the globals if Elixir has written it and no cell of Python has run since.
+/// Puts one name into the globals if Elixir has written it and nothing has taken it in since.
 fn take_in(py: Python<'_>, worker: &Worker, name: &str) -> PyResult<()> {
     let written = {
         let mut table = table();
@@ -328,17 +400,17 @@ fn take_in(py: Python<'_>, worker: &Worker, name: &str) -> PyResult<()> {
         };
         match table.written.remove(name) {
             Some(Written::Lazy) => {
-                table.owned.insert(name.to_owned(), Owned::Lazy);
+                table.owned.insert(name.to_owned(), Owned::Lazy(Fetching::Ahead));
                 Some(Written::Lazy)
             }
-            None if matches!(table.owned.get(name), Some(Owned::Lazy)) => Some(Written::Lazy),
+            None if matches!(table.owned.get(name), Some(Owned::Lazy(_))) => Some(Written::Lazy),
             other => other,
         }
     };
     let globals = worker.globals.bind(py);
     match written {
         Some(Written::Value(term)) => put(globals, name, held(py, worker, &term)?),
-        Some(Written::Lazy) => fetch(py, globals, &[name.to_owned()]),
+        Some(Written::Lazy) => fetch(py, globals, &[name.to_owned()], &|_| true),
         None => Ok(()),
     }
 }

@@ -128,6 +128,70 @@ def test_elixir_that_is_gone_when_a_name_is_fetched(session):
     assert text_of(events) == "on\n"
 
 
+DEEP = etf.Raw(b"l\0\0\0\1" * 12_000 + b"a\1" + b"j" * 12_000)
+
+
+def test_a_name_that_cannot_be_read_is_told_once(session):
+    beam = session.beam()
+    beam.request("bind", [("deep", LAZY), ("big", LAZY)])
+    values = {"deep": DEEP, "big": [1, 2]}
+    lane = []
+
+    def serve(count):
+        if not lane:
+            lane.append(session.callback_lane(beam))
+        for _ in range(count):
+            _, ident, op, names = lane[0].recv()
+            assert op == "read"
+            values_of = {name.decode(): values[name.decode()] for name in names}
+            lane[0].send((Atom("ok"), ident, values_of))
+
+    def cell(source, reads):
+        request = session.start_cell(source)
+        if reads:
+            serve(reads)
+        events = []
+        session.main.answer(request, events)
+        return text_of(events), text_of(events, "stderr")
+
+    # Both at once, then one by one: the other can be read.
+    out, err = cell("print(big)\ndef f(): return deep", 3)
+    assert out == "[1, 2]\n"
+    assert err.count("deep could not be read") == 1
+    assert cell("print('on')", 0) == ("on\n", "")
+    # Tried again where it is mentioned, in silence.
+    assert cell("print('deep' in globals())", 1) == ("False\n", "")
+    # Written again it is another value.
+    beam.request("bind", [("deep", LAZY)])
+    assert cell("print('on')", 1) == ("on\n", "")
+    assert "deep could not be read" in cell("print('deep' in globals())", 1)[1]
+    values["deep"] = [3]
+    assert cell("print(deep)", 1) == ("[3]\n", "")
+
+
+def test_names_of_elixir_in_calls_of_later_cells(session):
+    beam = session.beam()
+    lane = session.lane("main")
+    beam.request("bind", [("x", bound(1)), ("big", LAZY)])
+    request = session.start_cell("def f(): return x, big")
+    fetching = session.callback_lane(beam)
+    fetching.send((Atom("ok"), fetching.recv()[1], {"big": 10}))
+    session.main.answer(request, [])
+    assert lane.do(name("f"), call()) == (1, 10)
+    # A cell of Elixir writes; the next one calls.
+    beam.request("bind", [("x", bound(2)), ("big", LAZY), ("unused", LAZY)])
+
+    def serve(op, body):
+        assert (op, body) == ("read", [b"big"])
+        return {"big": 20}
+
+    assert lane.do(name("f"), call(), serve=serve) == (2, 20)
+    assert lane.do(name("f"), call()) == (2, 20)
+    assert lane.request("read", ["x", "big", "unused"]) == dict.fromkeys((b"x", b"big", b"unused"), "elixir")
+    # Its own thread too: there is one set of globals.
+    assert session.lane().do(name("f"), call()) == (2, 20)
+
+
 def test_what_python_cannot_hold_is_there_all_the_same(session):
     beam = session.beam()
     improper = etf.Raw(b"l\0\0\0\1a\1a\2")

@@ -1,8 +1,9 @@
 """Calls: every step, targets, errors, and the shape in which they are counted."""
 
+import etf
 import pytest
 from etf import Atom, struct_map
-from session import ProtocolError, call, method, module, name, ref, step, value
+from session import ProtocolError, call, method, module, name, ref, step, text_of, value
 
 
 def test_targets(shared, lane):
@@ -283,3 +284,57 @@ def test_a_term_that_is_compressed(lane):
 def test_structs_as_arguments(lane):
     bytes_ = struct_map("SnakeBridge.Bytes", data="abc")
     assert lane.do(value(bytes_), method("hex")) == b"616263"
+
+
+CALLERS = """
+import inspect, sys, warnings
+thr = 3
+def caller(): return inspect.currentframe().f_back
+def of_caller(): return caller().f_back.f_globals is globals(), caller().f_back.f_locals is globals()
+def name(): return sys._getframe(1).f_globals['thr'], sys._getframe(1).f_code.co_name
+def warn(): warnings.warn("old", stacklevel=2)
+class Thing:
+    def method(self, k): return sys._getframe(1).f_globals['thr'] + k
+def fail(): raise ValueError("no")
+"""
+
+
+@pytest.mark.parametrize("thread", ["main", "own"])
+def test_the_caller_is_of_the_session(session, thread):
+    lane = session.lane(thread)
+    session.run(CALLERS)
+    assert lane.do(name("of_caller"), call()) == (True, True)
+    assert lane.do(name("name"), call()) == (3, b"<module>")
+    assert lane.do(name("Thing"), call(), method("method", k=4)) == 7
+    # What reads its caller's names, and writes them.
+    assert lane.do(module("builtins"), method("eval", "thr + 1")) == 4
+    lane.do(module("builtins"), method("exec", "written = 5"))
+    assert lane.do(name("written")) == 5
+    events = []
+    lane.do(name("warn"), call(), events=events)
+    assert "UserWarning: old" in text_of(events, "stderr")
+    assert "snakebridge" not in text_of(events, "stderr")
+    with pytest.raises(ProtocolError) as error:
+        lane.do(name("fail"), call())
+    frames = error.value.python[Atom("traceback")]
+    assert [frame[Atom("name")] for frame in frames] == [b"fail"]
+    assert b"<elixir>" not in error.value.python[Atom("text")]
+
+
+def test_a_call_within_a_call(session):
+    session.run(CALLERS + "def outer(f): return name(), f(1), name()")
+    lane = session.lane()
+    fun = etf.export("Elixir.Enum", "map", 2)
+    assert lane.do(name("outer"), call(fun), serve=lambda op, body: lane.do(name("name"), call())) == (
+        (3, b"outer"),
+        (3, b"<module>"),
+        (3, b"outer"),
+    )
+
+
+def test_query_of_pandas(session):
+    answer, _ = session.run("import pandas\ndf = pandas.DataFrame({'a': [1, 5]})\nthr = 3")
+    if answer[Atom("status")] != "ok":
+        pytest.skip("the worker has no pandas")
+    lane = session.lane()
+    assert lane.do(name("df"), method("query", "a >= @thr"), step("fun", "len")) == 1
