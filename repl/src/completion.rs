@@ -1,8 +1,8 @@
 //! Completion: what the languages know of the name at the cursor, for reedline's menus.
 //!
-//! The question goes to the session's thread, so no key ever waits for a language: [`LineCompleter`] says `Pending`,
-//! and the engine asks again when the answer is there. An answer that comes within a blink is given at once, which
-//! saves a paint of a menu without entries.
+//! The question goes to the session's thread: [`LineCompleter`] says `Pending`, and the engine asks again when the
+//! answer is there. Only an answer that comes within a few milliseconds is waited for, so that the menu mostly opens
+//! with the paint of its key; no key waits for a language longer than that, nor at all for one that is starting.
 
 use std::time::{Duration, Instant};
 

@@ -61,9 +61,9 @@ pub(crate) fn run(
         Next::Leave => Ok(()),
     });
     console.stage.set(Now::Busy);
-    console.stage.renderer().fresh_line()?;
+    let tidied = console.stage.renderer().fresh_line();
     let ended = console.session.shutdown().wait();
-    left?;
+    left.and(tidied)?;
     Ok(ended?)
 }
 

@@ -1,8 +1,8 @@
 //! The terminal front end: a prompt per language over one session.
 //!
-//! It renders the events of a [`Session`] and evaluates nothing. What is typed is edited by reedline ([`editor`]);
-//! [`line`] says how its parts share what they know. Nothing here knows Python or Elixir beyond a quick look at a
-//! source ([`scan`]): completeness, completion and names are asked of the languages, through the session.
+//! It renders the events of a [`Session`] and evaluates nothing. What is typed is edited by reedline (`editor`);
+//! `line` says how its parts share what they know. Nothing here knows Python or Elixir beyond a quick look at a
+//! source (`scan`): completeness, completion and names are asked of the languages, through the session.
 
 mod command;
 mod completion;

@@ -1,6 +1,6 @@
 //! What a cell's events look like in a terminal or a pipe.
 //!
-//! [`render`] turns an event into text and knows no stream; [`Renderer`] writes it, and knows whether the cursor is
+//! `render` turns an event into text and knows no stream; [`Renderer`] writes it, and knows whether the cursor is
 //! at the start of a line. What a program prints passes through untouched and at once.
 
 mod ansi;
