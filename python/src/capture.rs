@@ -108,6 +108,16 @@ pub(crate) fn drain(py: Python<'_>, flush: bool) -> PyResult<()> {
     Ok(())
 }
 
+/// Sends the beginnings of characters whose rest has not come: the cell that began them is over.
+pub(crate) fn finish() {
+    for pipe in CAPTURE.get().filter(|_| !forked()).into_iter().flatten() {
+        let rest = std::mem::take(&mut *pipe.tail());
+        if !rest.is_empty() {
+            pipe.pass_on(&String::from_utf8_lossy(&rest));
+        }
+    }
+}
+
 impl Pipe {
     /// Whether what could be read would have nowhere to go.
     pub(crate) fn is_held_back(&self) -> bool {
@@ -135,13 +145,17 @@ impl Pipe {
         };
         let (text, rest) = whole_characters(bytes);
         let rest = rest.to_vec();
+        self.pass_on(&text);
+        *tail = rest;
+        count
+    }
+
+    fn pass_on(&self, text: &str) {
         if let Some((conn, cell)) = destination()
-            && conn.write(cell, self.stream, &text) == Waiting::New
+            && conn.write(cell, self.stream, text) == Waiting::New
         {
             crate::io::wake_for_text();
         }
-        *tail = rest;
-        count
     }
 }
 

@@ -20,7 +20,7 @@ use crate::lane::{self, Lane, Received, Wait};
 use crate::message::{self, Head};
 use crate::wake::Wake;
 use crate::worker::{Worker, plain_dict, protocol_key, render, worker};
-use crate::{calls, capture, lanes, names, threads};
+use crate::{calls, capture, lanes, names, output, threads};
 
 static WAKE: OnceLock<Wake> = OnceLock::new();
 static THREAD: OnceLock<libc::pthread_t> = OnceLock::new();
@@ -371,7 +371,8 @@ impl Done {
     fn __call__(&self, py: Python<'_>, answer: &Bound<'_, PyAny>) -> PyResult<()> {
         lanes::end_forked_child(py);
         // The cell is over: what an interrupt would raise here has nobody to hit.
-        let _ = capture::drain(py, true);
+        let _ = capture::drain(py, true).and_then(|()| output::finish(py));
+        capture::finish();
         // From here on an interrupt of this cell hits nothing, and what is still printed is late.
         let Some(activity) = self
             .activity

@@ -2,7 +2,7 @@
 //! I/O thread sends it soon, or the next message takes it along.
 
 use std::cell::Cell;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bridge_core::marshal::lossy_text;
@@ -25,8 +25,29 @@ const BUSY: Duration = Duration::from_nanos(700);
 #[pyclass(dict, frozen, module = "snakebridge._native")]
 pub(crate) struct TextStream {
     stream: Stream,
-    /// The beginning of a character that was written as bytes; in a forked child, of a line.
-    tail: Mutex<Vec<u8>>,
+}
+
+/// The beginning of a character that was written to a stream as bytes.
+static CHARACTERS: [Mutex<Vec<u8>>; 2] = [const { Mutex::new(Vec::new()) }; 2];
+
+/// The beginning of a line that a forked child has written.
+static LINES: [Mutex<Vec<u8>>; 2] = [const { Mutex::new(Vec::new()) }; 2];
+
+fn tail(tails: &[Mutex<Vec<u8>>; 2], stream: Stream) -> MutexGuard<'_, Vec<u8>> {
+    tails[stream as usize]
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Writes the beginnings of characters whose rest has not come: the cell that began them is over.
+pub(crate) fn finish(py: Python<'_>) -> PyResult<()> {
+    for stream in [Stream::Stdout, Stream::Stderr] {
+        let rest = std::mem::take(&mut *tail(&CHARACTERS, stream));
+        if !rest.is_empty() {
+            TextStream { stream }.put(py, &String::from_utf8_lossy(&rest))?;
+        }
+    }
+    Ok(())
 }
 
 #[pymethods]
@@ -42,10 +63,7 @@ impl TextStream {
                 )));
             }
         };
-        Ok(TextStream {
-            stream,
-            tail: Mutex::default(),
-        })
+        Ok(TextStream { stream })
     }
 
     /// Writes text; returns its length.
@@ -73,7 +91,7 @@ impl TextStream {
 
     fn flush(&self, py: Python<'_>) {
         if forked() {
-            self.write_all(&mut self.tail());
+            self.write_all(&mut tail(&LINES, self.stream));
         } else if let Some((conn, _)) = threads::destination(py) {
             conn.flush();
         }
@@ -198,7 +216,7 @@ impl TextStream {
 
     /// A forked child writes to the plain descriptor, by lines.
     fn put_in_child(&self, bytes: &[u8]) {
-        let mut tail = self.tail();
+        let mut tail = tail(&LINES, self.stream);
         tail.extend_from_slice(bytes);
         if bytes.contains(&b'\n') || tail.len() > PIECE {
             self.write_all(&mut tail);
@@ -219,10 +237,6 @@ impl TextStream {
             }
         }
         tail.clear();
-    }
-
-    fn tail(&self) -> std::sync::MutexGuard<'_, Vec<u8>> {
-        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -264,7 +278,7 @@ impl ByteStream {
             return Ok(bytes.len());
         }
         let text = {
-            let mut tail = stream.tail();
+            let mut tail = tail(&CHARACTERS, stream.stream);
             tail.extend_from_slice(bytes);
             let (text, rest) = whole_characters(&tail);
             let (text, rest) = (text.into_owned(), rest.to_vec());

@@ -267,3 +267,28 @@ import warnings; warnings.warn('warned')
     assert answer[Atom("status")] == "ok", events
     assert text_of(events) == "é\nab\n123\nwrite() argument must be str, not bytes\n"
     assert "logged" in text_of(events, "stderr") and "warned" in text_of(events, "stderr")
+
+
+@pytest.mark.parametrize("write", ["sys.stdout.buffer.write", "(lambda data: os.write(1, data))"])
+def test_half_a_character_belongs_to_its_cell(session, write):
+    _, events = session.run(f"import os, sys\nprint('a', end='')\n{write}(b'\\xe2\\x82')")
+    assert text_of(events) == "a\ufffd"
+    _, events = session.run("print('b')")
+    assert text_of(events) == "b\n"
+    # Halves that come one after the other are one character still.
+    _, events = session.run(f"for half in (b'\\xe2', b'\\x82\\xac'): {write}(half)")
+    assert text_of(events) == "€"
+
+
+def test_half_a_character_is_not_a_forked_childs(session):
+    source = """
+import os, sys
+sys.stdout.buffer.write(b'\\xc3')
+if os.fork() == 0:
+    print('child', flush=True)
+    os._exit(0)
+os.wait()
+sys.stdout.buffer.write(b'\\xa9')
+"""
+    _, events = session.run(source)
+    assert sorted(text_of(events)) == sorted("child\né")
