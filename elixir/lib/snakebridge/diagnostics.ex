@@ -140,7 +140,9 @@ defmodule SnakeBridge.Diagnostics do
     ["└─ ", place, frames(diagnostic.stacktrace), "\n"]
   end
 
-  # The function that it is in.
+  # The function that it is in, if it is in one.
+  defp frames([{_, :__FILE__, _, _} | _]), do: []
+
   defp frames([{_, _, _, _} = frame | _]) do
     case frame |> Exception.format_stacktrace_entry() |> String.split(": ", parts: 2) do
       [_, name] -> [": ", name]

@@ -166,11 +166,21 @@ defmodule SnakeBridge.CellsTest do
     end
 
     test "of macros show the line", %{host: host} do
-      cell = run(host, "first = 1\nlist = Enum.to_list(10..1)")
-      assert cell.error == nil
+      run(host, """
+      defmodule Careful do
+        defmacro warn(x) do
+          IO.warn("careful", Macro.Env.stacktrace(__CALLER__))
+          x
+        end
+      end
+      """)
 
-      assert plain(cell.stderr) =~
-               ~r/^warning: 10..1 has a default step of -1.*\n  │\n2 │ list = .*\n  │ ~+\n└─ cell \d+:2\n$/u
+      cell = run(host, "require Careful\nlist = [Careful.warn(1)]")
+      assert plain(cell.result) == "[1]"
+      {:result, %{cell: number}} = List.keyfind(cell.events, :result, 0)
+      line = "list = [Careful.warn(1)]"
+      marked = "warning: careful\n  │\n2 │ #{line}\n  │ #{String.duplicate("~", 24)}\n└─ cell #{number}:2\n\n"
+      assert plain(cell.stderr) == marked
     end
 
     test "of a module show all that is wrong with it", %{host: host} do
