@@ -54,8 +54,8 @@ pub(crate) fn run(
     replay: &[RecordedCell],
 ) -> anyhow::Result<()> {
     let mut console = Console::new(session, language)?;
-    late::watch(late, &console.session, Arc::clone(&console.stage));
     console.greet()?;
+    late::watch(late, &console.session, Arc::clone(&console.stage));
     let left = console.replay(replay).and_then(|next| match next {
         Next::Read => console.converse(),
         Next::Leave => Ok(()),

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bridge_core::language::Language;
-use bridge_core::session::{ChildState, Children, Event, LateEvents, NotYet, Session};
+use bridge_core::session::{ChildState, Children, LateEvents, NotYet, Session, StreamName};
 
-use crate::render::failure;
-use crate::stage::{Lines, Stage};
+use crate::render::{Piece, failure};
+use crate::stage::{Lines, Now, Stage};
 
 /// How long a line that was begun waits for its end before it is shown without.
 const PATIENCE: Duration = Duration::from_millis(400);
@@ -22,11 +22,23 @@ pub(crate) fn watch(mut late: LateEvents, session: &Session, stage: Arc<Stage>) 
         let mut lines = Lines::default();
         let mut starting = vec![Language::Python, Language::Elixir];
         loop {
-            let told = starting_children(&mut starting, &children.borrow());
-            let shown = told.into_iter().try_for_each(|error| {
-                let text = failure(&error, stage.renderer().look());
-                stage.aside(&Event::Notice { text }, &mut lines)
-            });
+            let failures = failed_children(&mut starting, &children.borrow());
+            // A cell that waits for its language says by itself why it does not come.
+            let told = failures
+                .into_iter()
+                .filter(|_| !matches!(stage.now(), Now::Running(_)));
+            let shown = told
+                .map(|error| failure(&error, stage.renderer().look()))
+                .try_for_each(|text| {
+                    stage.piece_aside(
+                        &Piece {
+                            to: StreamName::Stderr,
+                            text: text.into(),
+                            block: true,
+                        },
+                        &mut lines,
+                    )
+                });
             let next = match (starting.is_empty(), lines.is_begun()) {
                 (false, _) => late.wait_for(STARTING),
                 (true, true) => late.wait_for(PATIENCE),
@@ -45,7 +57,7 @@ pub(crate) fn watch(mut late: LateEvents, session: &Session, stage: Arc<Stage>) 
 }
 
 /// Takes out of the list the children that have started or failed, and gives the failures.
-fn starting_children(starting: &mut Vec<Language>, children: &Children) -> Vec<bridge_core::error::Error> {
+fn failed_children(starting: &mut Vec<Language>, children: &Children) -> Vec<bridge_core::error::Error> {
     let mut failures = Vec::new();
     starting.retain(|language| match children.of(*language) {
         ChildState::Starting | ChildState::Down { .. } => true,

@@ -12,7 +12,7 @@ use std::time::Duration;
 use bridge_core::error::Result;
 use bridge_core::session::{Event, Reply};
 
-use crate::render::{Look, Renderer, render, without_escapes};
+use crate::render::{Look, Piece, Renderer, render, without_escapes};
 
 /// How many lines the editor is given at once: between pieces it looks at the keys.
 const PIECE: usize = 50;
@@ -112,9 +112,16 @@ impl Stage {
             return self.renderer().event(event);
         }
         let look = self.renderer().look();
-        if let Some(piece) = render(event, look) {
-            lines.add(&piece.text, piece.block);
+        render(event, look).map_or(Ok(()), |piece| self.piece_aside(&piece, lines))
+    }
+
+    /// The same of a piece of output.
+    pub(crate) fn piece_aside(&self, piece: &Piece<'_>, lines: &mut Lines) -> io::Result<()> {
+        if self.printer().is_none() {
+            self.flush(lines)?;
+            return self.renderer().piece(piece);
         }
+        lines.add(&piece.text, piece.block);
         self.print(&lines.take_whole())
     }
 

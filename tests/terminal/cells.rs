@@ -363,8 +363,12 @@ fn a_missing_interpreter_is_said_with_its_mend_and_the_other_language_works() {
         .argument("--python")
         .argument("/nowhere/python3")
         .start();
-    terminal.text("/nowhere/python3").text("hint: ");
-    terminal.enter("1 + 1").line("2").prompt("elixir> ");
+    terminal.text("error: python was not found").text("hint: ");
+    terminal
+        .prompt("elixir> ")
+        .enter("1 + 1")
+        .line("2")
+        .prompt("elixir> ");
     terminal.enter(":py 1").prompt("elixir> ");
 }
 
