@@ -156,7 +156,8 @@ defmodule SnakeBridge.QuestionsTest do
     end
 
     test "while a cell runs, of either language", %{host: host} do
-      cell = begin_cell(host, "f = fn f -> f.(f) end; f.(f)")
+      cell = begin_cell(host, "IO.puts(\"ready\"); f = fn f -> f.(f) end; f.(f)")
+      assert_receive {:frame, :main, {:ev, :stream, {^cell, :stdout, "ready\n"}}}, 5_000
       assert item(host, "Enum.ma‸", "map")
       {:ok, true} = request(host, :control, :interrupt, cell)
       end_cell(cell)
