@@ -4,6 +4,7 @@
 //! becomes a ref. Both directions keep their own stack on the heap, so nesting cannot overflow a thread's. Nothing
 //! here knows sockets or threads; a callable from Elixir reaches them through [`Elixir`].
 
+mod callable;
 mod describe;
 mod from_python;
 mod numpy;
@@ -17,6 +18,7 @@ use std::borrow::Cow;
 
 use pyo3::PyErr;
 
+pub use callable::encode_argument;
 pub use describe::{kind, lossy_text, type_name};
 pub use from_python::{Encoding, digest, encode_value, encode_value_as};
 pub use opaque::{Elixir, ElixirFunction, ElixirTerm, set_elixir};

@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bridge_core::exception::{bridge_error, elixir_error};
-use bridge_core::marshal::{self, ElixirFunction, Failure, decode_value, encode_value};
+use bridge_core::marshal::{self, ElixirFunction, Failure, decode_value, encode_argument, encode_value};
 use bridge_core::term::{Reader, Term, Writer};
 use bridge_core::wire::op;
 use pyo3::exceptions::PyEOFError;
@@ -137,7 +137,7 @@ pub(crate) fn arguments(
 ) -> marshal::Result<()> {
     out.list_header(args.len())?;
     for arg in args.iter() {
-        encode_value(&arg, &worker.refs, out)?;
+        encode_argument(&arg, &worker.refs, out)?;
     }
     out.nil();
     let items = kwargs.map(|kwargs| kwargs.items());

@@ -20,7 +20,7 @@ use crate::refs::Refs;
 use crate::term::{Reader, Writer};
 
 /// `{'$tagged', _}`, up to its second element.
-const TAGGED: &[u8] = &[104, 2, 119, 7, b'$', b't', b'a', b'g', b'g', b'e', b'd'];
+pub(super) const TAGGED: &[u8] = &[104, 2, 119, 7, b'$', b't', b'a', b'g', b'g', b'e', b'd'];
 
 /// Up to this depth a cycle is looked for among the open containers one by one; below, in a set.
 const SHALLOW: usize = 24;

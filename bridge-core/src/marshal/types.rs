@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
-/// What conversion takes from `builtins`, `datetime` and `zoneinfo`.
+/// What conversion takes from the standard library.
 pub(crate) struct Types {
     pub(crate) date: Py<PyType>,
     pub(crate) time: Py<PyType>,
@@ -14,6 +14,8 @@ pub(crate) struct Types {
     pub(crate) utc: Py<PyAny>,
     pub(crate) range: Py<PyType>,
     pub(crate) memoryview: Py<PyType>,
+    /// The classes of what is a function and nothing else.
+    pub(crate) functions: [Py<PyType>; 4],
 }
 
 impl Types {
@@ -25,6 +27,7 @@ impl Types {
             let class = |module: &Bound<'_, PyModule>, name: &str| -> PyResult<Py<PyType>> {
                 Ok(module.getattr(name)?.cast_into::<PyType>()?.unbind())
             };
+            let types = py.import("types")?;
             let timezone = class(&datetime, "timezone")?;
             Ok(Types {
                 date: class(&datetime, "date")?,
@@ -35,6 +38,12 @@ impl Types {
                 timezone,
                 range: class(&builtins, "range")?,
                 memoryview: class(&builtins, "memoryview")?,
+                functions: [
+                    class(&types, "FunctionType")?,
+                    class(&types, "BuiltinFunctionType")?,
+                    class(&types, "MethodType")?,
+                    class(&py.import("functools")?, "partial")?,
+                ],
             })
         })
     }

@@ -29,6 +29,7 @@ defmodule SnakeBridge.Marshal do
   defp walk({:"$ref", id, type}, {session, worker}),
     do: %Ref{session: session, worker: worker, id: id, type: type}
 
+  defp walk({:"$function", id, type, arity}, home), do: function(walk({:"$ref", id, type}, home), arity)
   defp walk({:"$term", term}, _), do: term
   defp walk({:"$set", items}, home), do: items |> walk(home) |> MapSet.new()
   defp walk({:"$range", first, last, step}, _), do: Range.new(first, last, step)
@@ -78,6 +79,13 @@ defmodule SnakeBridge.Marshal do
 
   defp walk_map(map, home) do
     for {key, value} <- map, into: %{}, do: {walk(key, home), walk(value, home)}
+  end
+
+  for arity <- 0..10 do
+    args = Macro.generate_arguments(arity, __MODULE__)
+
+    defp function(ref, unquote(arity)),
+      do: fn unquote_splicing(args) -> SnakeBridge.apply!(ref, unquote(args)) end
   end
 
   defp microsecond(0), do: {0, 0}

@@ -82,6 +82,27 @@ defmodule SnakeBridge.SessionTest do
       assert SnakeBridge.apply!(f, [fn a, b, opts -> {a, b, opts[:cut]} end]) == {1, 2, 3}
     end
 
+    test "take functions of Python as functions" do
+      source = """
+      import functools
+      class Scale:
+          def times(self, x): return 10 * x
+      def f(g):
+          seen = []
+          return (g([1, 2], lambda x: x + 1), g([1, 2], Scale().times), g(['a', 'bc'], len),
+                  g([1, 2], functools.partial(max, 2)), g([3], seen.append), seen)
+      def reduce(g): return g([1, 2, 3], 0, lambda x, sum: x + sum)
+      def fails(g): return g([0], lambda x: 1 / x)
+      def same(g, h=len): return g(h)('abc')
+      """
+
+      f = &SnakeBridge.apply!(function(source, &1), [&2])
+      assert f.("f", &Enum.map/2) == {[2, 3], [10, 20], [1, 2], [2, 2], [nil], [3]}
+      assert f.("reduce", &Enum.reduce/3) == 6
+      assert_raise PythonError, ~r/ZeroDivisionError/, fn -> f.("fails", &Enum.map/2) end
+      assert f.("same", fn h when is_function(h, 1) -> h end) == 3
+    end
+
     test "bring an Elixir exception back as it was" do
       f = function("def f(g):\n    return g()\n", "f")
       error = %ArgumentError{message: "mine"}

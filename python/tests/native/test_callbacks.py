@@ -1,6 +1,7 @@
 """Calls from Python to Elixir, nested calls, and what is printed and asked on the way."""
 
 import contextlib
+import time
 
 import etf
 import pytest
@@ -41,6 +42,48 @@ def test_values_in_callbacks(session):
     assert args[1][1][0] == "$ref"
     assert args[2] == ("$tagged", ("$term", FUN))
     assert kwargs == [(b"k", (1,))]
+
+
+def test_functions_as_arguments(session):
+    lane = session.lane()
+    session.run("""
+import functools
+class Thing:
+    def method(self, a, b): return a + b
+    def __call__(self): return 0
+def two(a, b, c=1, *, d=2): return a * b
+functions = [
+    lambda: 5, lambda x: x, two, Thing().method, functools.partial(two, 3), lambda *a: a, lambda x=1: x, len, print,
+    max, eval('lambda ' + ', '.join(f'a{i}' for i in range(12)) + ': 0'),
+]
+others = [Thing(), int, str.upper, type('F', (functools.partial,), {})(len), [len], 1]
+def give(f, values, **kwargs): return f(*values, **kwargs)
+""")
+    seen = []
+
+    def serve(op, body):
+        seen.append(body)
+
+    lane.do(module("builtins"), method("eval", "lambda f: give(f, functions, k=len)"), call(FUN), serve=serve)
+    _, args, kwargs = seen.pop()
+    assert [(tag, kind) for tag, (kind, *_) in args] == [("$tagged", "$function")] * len(args)
+    assert [arity for _, (_, _, _, arity) in args] == [0, 1, 2, 2, 1, 1, 1, 1, 1, 1, 10]
+    assert [name for _, (_, _, name, _) in args[2:5]] == [
+        b"builtins.function",
+        b"builtins.method",
+        b"functools.partial",
+    ]
+    assert kwargs[0][1][1][0] == "$ref"
+    # They are called as refs are.
+    kept = [("$tagged", ("$ref", *parts[1:3])) for _, parts in args]
+    assert lane.do(value(ref(kept[2])), call(6, 7)) == 42
+    assert lane.do(value(ref(kept[4])), call(5)) == 15
+    # All else goes as ever, and so do functions in something.
+    lane.do(module("builtins"), method("eval", "lambda f: give(f, others)"), call(FUN), serve=serve)
+    _, args, _ = seen.pop()
+    assert [arg[1][0] for arg in args[:4]] == ["$ref"] * 4
+    assert args[4][1][0][0] == "$ref"
+    assert args[5] == 1
 
 
 def test_nested_to_a_depth_of_fifty(session):
@@ -200,6 +243,33 @@ def test_calls_of_python_within_a_callback_of_a_cell(session):
     events = []
     session.main.answer(request, events)
     assert text_of(events) == "in back 1\n5\n"
+
+
+def test_the_end_of_a_callback_stops_what_python_does_for_it(session):
+    beam = session.beam()
+    source = "import time\ndef nap():\n    try: time.sleep(60)\n    finally: print('woken')\nex.Mine.run(nap)"
+    request = session.start_cell(source)
+    lane = session.callback_lane(beam)
+    _, _, _, (_, _, [function], _) = lane.recv()
+    lane.start("do", (value(ref(function)), [call()], {}))
+    time.sleep(0.3)
+    lane.close()
+    events = []
+    assert session.main.answer(request, events)[Atom("status")] == "error"
+    assert text_of(events) == "woken\n"
+    assert "went away" in next(body for op, body in events if op == "error")[Atom("message")].decode()
+
+
+def test_output_of_c_code_in_a_callback_is_the_cells(session):
+    beam = session.beam()
+    request = session.start_cell("import os\nex.Mine.run(os.system)")
+    lane = session.callback_lane(beam)
+    _, ident, _, (_, _, [function], _) = lane.recv()
+    assert lane.do(value(ref(function)), call("echo shell")) == 0
+    lane.send((Atom("ok"), ident, None))
+    events = []
+    session.main.answer(request, events)
+    assert text_of(events) == "shell\n"
 
 
 def test_elixir_asks_for_input_during_a_callback(session):

@@ -361,6 +361,8 @@ messages = [
    {:error, 1, {:elixir, :error, %{__struct__: ArgumentError, __exception__: true, message: "no"}, "no"}}},
   {"apply_throw", :elixir_lane, :beam, {:error, 1, {:elixir, :throw, {:done, 1}, "throw {:done, 1}"}}},
   {"mfa", :elixir_lane, :worker, request.(2, :mfa, {"Enum", "map", [[1, 2], "f"], []})},
+  {"mfa_function", :elixir_lane, :worker,
+   request.(3, :mfa, {"Enum", "map", [[1, 2], {:"$tagged", {:"$function", 9, "builtins.function", 1}}], []})},
   {"exports", :elixir_lane, :worker, request.(3, :exports, "Enum")},
   {"exports_top", :elixir_lane, :worker, request.(4, :exports, nil)},
   {"exports_ok", :elixir_lane, :beam, {:ok, 3, ["all?", "map"]}},
