@@ -2,7 +2,6 @@
 
 mod cli;
 mod doctor;
-mod plain;
 mod run;
 mod sessions;
 mod start;

@@ -12,9 +12,9 @@ use bridge_core::notebook::{CellKind, CellOutputs, Format, Notebook, Output};
 use bridge_core::record::Record;
 use bridge_core::session::{CellRequest, Event, LateEvent, LateEvents, Session, Status, StreamName};
 use serde_json::{Map, Value};
+use snakebridge_repl::render::{Look, Renderer};
 
 use crate::cli::{RunArgs, SessionArgs};
-use crate::plain::Plain;
 use crate::start::{self, Leave};
 
 /// Runs a file's cells; status 1 at the first that fails, unless told to go on.
@@ -30,6 +30,13 @@ pub(crate) fn file(args: &RunArgs, session: &SessionArgs) -> anyhow::Result<Exit
             "`-o {}`: an executed notebook is written as .ipynb",
             output.display()
         );
+    }
+    // Found out now, not after an hour of cells.
+    if let Some(folder) = args.output.as_deref().and_then(Path::parent)
+        && !folder.as_os_str().is_empty()
+        && !folder.is_dir()
+    {
+        anyhow::bail!("`-o`: there is no folder {}", folder.display());
     }
     let notebook = if stdin { piped()? } else { read(&args.file)? };
     let options = Options {
@@ -113,7 +120,7 @@ impl Run {
         let (session, late) = Session::start(start::config(args)?).map_err(start::with_hint)?;
         let sink = Arc::new(Mutex::new(Sink {
             json: options.json,
-            plain: Plain::default(),
+            text: Renderer::new(Look::detect()),
         }));
         Ok(Run {
             leave: Leave::on_signals(&session)?,
@@ -259,13 +266,13 @@ fn print_late(mut late: LateEvents, sink: Arc<Mutex<Sink>>) -> JoinHandle<()> {
 /// Where events go.
 struct Sink {
     json: bool,
-    plain: Plain,
+    text: Renderer,
 }
 
 impl Sink {
     fn event(&mut self, cell: Option<u64>, language: &str, event: &Event) -> io::Result<()> {
         if !self.json {
-            return self.plain.event(event);
+            return self.text.event(event);
         }
         let mut line = Map::new();
         if let Some(cell) = cell {

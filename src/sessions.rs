@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use anyhow::bail;
 use bridge_core::record::{Listed, Record, Records};
-use bridge_core::session::{Event, Status};
+use bridge_core::session::Status;
+use snakebridge_repl::render::{Look, Renderer};
 
 use crate::cli::{SessionArgs, SessionsAction};
-use crate::plain::Plain;
 use crate::run::{self, Options, Run};
 use crate::start;
 
@@ -82,7 +82,7 @@ fn table(sessions: &[Listed]) -> String {
 }
 
 fn show(record: &Record) -> anyhow::Result<()> {
-    let mut plain = Plain::default();
+    let mut text = Renderer::new(Look::detect());
     write_line(&format!(
         "{}, started {} in {}",
         record.name, record.started, record.directory
@@ -99,12 +99,8 @@ fn show(record: &Record) -> anyhow::Result<()> {
             write_line(&format!("  {line}"))?;
         }
         for event in &cell.events {
-            plain.event(event)?;
+            text.event(event)?;
         }
-        plain.event(&Event::Finished {
-            status: Status::Ok,
-            duration_us: 0,
-        })?;
     }
     if record.damaged_lines > 0 {
         write_line(&format!(

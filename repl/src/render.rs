@@ -113,7 +113,12 @@ pub(crate) fn render(event: &Event, look: Look) -> Option<Piece<'_>> {
             text: "\r\x1b[2K".into(),
             block: false,
         }),
-        Event::Clear { .. } | Event::Started { .. } | Event::Input { .. } | Event::Finished { .. } => None,
+        Event::Input { prompt, .. } => Some(Piece {
+            to: StreamName::Stdout,
+            text: prompt.as_str().into(),
+            block: false,
+        }),
+        Event::Clear { .. } | Event::Started { .. } | Event::Finished { .. } => None,
     }
 }
 

@@ -108,7 +108,7 @@ fn questions_are_answered_from_standard_input() {
     let source = "%%python\nname = input('who? ')\n%%elixir\nIO.gets(\"and? \") |> String.trim() |> IO.puts()\nname\n%%elixir\nIO.gets(\"more? \")\n";
     let path = write(dir.path(), "ask.cells", source);
     let run = Snakebridge::new(["run", &path]).stdin("ada\ngrace\n").run().ok();
-    assert_eq!(run.stdout, "who? and? grace\n\"ada\"\nmore? :eof");
+    assert_eq!(run.stdout, "who? and? grace\n\"ada\"\nmore? \n:eof");
 }
 
 #[test]

@@ -28,7 +28,6 @@ impl Support {
         }
         let program = program();
         let installed = program
-            .as_deref()
             .and_then(Path::parent)
             .map(|bin| bin.join("../share/snakebridge"));
         match installed
@@ -93,7 +92,9 @@ impl Support {
 /// Asked once: a program that is replaced while it runs has no path any more.
 fn program() -> Option<&'static Path> {
     static PROGRAM: OnceLock<Option<PathBuf>> = OnceLock::new();
-    PROGRAM.get_or_init(|| std::env::current_exe().and_then(|path| path.canonicalize()).ok()).as_deref()
+    PROGRAM
+        .get_or_init(|| std::env::current_exe().and_then(|path| path.canonicalize()).ok())
+        .as_deref()
 }
 
 fn has_package(root: &Path) -> bool {
