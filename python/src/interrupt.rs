@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 
 use crate::conn::Conn;
 use crate::lane::{Kind, Lane};
-use crate::threads;
+use crate::{main_thread, threads};
 
 /// What runs, in the order in which it began.
 static RUNNING: Mutex<Vec<Running>> = Mutex::new(Vec::new());
@@ -23,7 +23,11 @@ static MEANT: Mutex<Vec<u64>> = Mutex::new(Vec::new());
 #[derive(Debug)]
 struct Running {
     serial: u64,
+    /// On the main thread.
     main: bool,
+    /// The connection of the lane that asked for it.
+    lane: Option<u64>,
+    /// Where its output goes.
     conn: Arc<Conn>,
     cell: Option<u64>,
     /// A cell of Python, rather than a request.
@@ -48,26 +52,32 @@ fn meant() -> MutexGuard<'static, Vec<u64>> {
 impl Activity {
     /// A request on a lane.
     pub(crate) fn lane(py: Python<'_>, lane: &Arc<Lane>, cell: Option<u64>) -> Self {
-        let main = lane.kind == Kind::BeamMain;
+        let main = main_thread::is_this();
         if !main {
             lane.busy.store(threads::ident(py), Ordering::SeqCst);
         }
-        let mut activity = Activity::begin(main, lane.conn.clone(), cell, false);
+        // The lane that was opened for a thread's own calls is not where that thread's output goes.
+        let (conn, cell) = match lane.kind {
+            Kind::Callback => threads::destination(py).unwrap_or_else(|| (lane.conn.clone(), cell)),
+            _ => (lane.conn.clone(), cell),
+        };
+        let mut activity = Activity::begin(main, Some(lane.conn.id), conn, cell, false);
         activity.lane = Some(lane.clone());
         activity
     }
 
     /// A cell of Python.
     pub(crate) fn cell(conn: Arc<Conn>, cell: u64) -> Self {
-        Activity::begin(true, conn, Some(cell), true)
+        Activity::begin(true, None, conn, Some(cell), true)
     }
 
-    fn begin(main: bool, conn: Arc<Conn>, cell: Option<u64>, is_cell: bool) -> Self {
+    fn begin(main: bool, lane: Option<u64>, conn: Arc<Conn>, cell: Option<u64>, is_cell: bool) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let serial = NEXT.fetch_add(1, Ordering::Relaxed);
         running().push(Running {
             serial,
             main,
+            lane,
             conn,
             cell,
             is_cell,
@@ -110,11 +120,12 @@ pub(crate) fn interrupt_cell(cell: u64) -> bool {
     serial.inspect(|&serial| signal_main(serial)).is_some()
 }
 
-/// Interrupts what the main thread does for a connection whose peer is gone. Called without the interpreter.
-pub(crate) fn interrupt_main_lane(conn: u64) -> bool {
+/// Interrupts what the main thread does for a lane whose peer is gone; whether there is such a thing. Called without
+/// the interpreter.
+pub(crate) fn interrupt_main_lane(lane: u64) -> bool {
     let serial = running()
         .iter()
-        .find(|running| running.main && running.conn.id == conn)
+        .find(|running| running.main && running.lane == Some(lane))
         .map(|r| r.serial);
     serial.inspect(|&serial| signal_main(serial)).is_some()
 }
@@ -131,7 +142,7 @@ pub(crate) fn interrupt_all() {
 
 fn signal_main(serial: u64) {
     meant().push(serial);
-    crate::main_thread::signal();
+    main_thread::signal();
 }
 
 /// Stops a thread that serves a lane whose peer is gone.

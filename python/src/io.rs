@@ -116,6 +116,10 @@ pub(crate) fn start(
             let round = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| io.round()));
             if round.is_err() {
                 fault("the worker's I/O thread failed inside and goes on");
+                // Without the host's connection nobody would notice the host's end.
+                if !io.controls.iter().any(|control| control.is_host) {
+                    end_process();
+                }
             }
         }
     };

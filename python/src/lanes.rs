@@ -68,12 +68,10 @@ pub(crate) fn count() -> usize {
 /// A lane's peer is gone: what still runs for it is stopped. Without the interpreter.
 pub(crate) fn hung_up(lane: &Arc<Lane>) {
     lane.hung.store(true, std::sync::atomic::Ordering::SeqCst);
-    match lane.kind {
-        Kind::BeamMain | Kind::Cells => {
-            interrupt::interrupt_main_lane(lane.conn.id);
-            main_thread::wake();
-        }
-        _ => send(Errand::Interrupt(lane.clone())),
+    if interrupt::interrupt_main_lane(lane.conn.id) || matches!(lane.kind, Kind::BeamMain | Kind::Cells) {
+        main_thread::wake();
+    } else {
+        send(Errand::Interrupt(lane.clone()));
     }
 }
 

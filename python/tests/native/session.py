@@ -175,8 +175,8 @@ def step(kind, *parts):
 
 def ref(tagged, worker=1):
     """The struct that Elixir makes of a ref."""
-    tag, (kind, ident, type_name) = tagged
-    assert (tag, kind) == ("$tagged", "$ref"), tagged
+    tag, (kind, ident, type_name, *_arity) = tagged
+    assert tag == "$tagged" and kind in ("$ref", "$function"), tagged
     return etf.struct_map("SnakeBridge.Ref", session=None, worker=worker, id=ident, type=type_name)
 
 
