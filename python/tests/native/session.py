@@ -254,8 +254,10 @@ class Session:
         return self.connect(thread=thread, **info)
 
     def beam(self):
-        """The BEAM's control connection."""
-        return self.connect(role="control")
+        """The BEAM's control connection, once the worker uses it."""
+        beam = self.connect(role="control")
+        beam.request("ping", None)
+        return beam
 
     def callback_lane(self, beam):
         """The lane that the worker asks for next."""
