@@ -15,6 +15,7 @@ pub(super) struct Events {
     events: Vec<Event>,
     stream_bytes: usize,
     data_bytes: usize,
+    data_is_full: bool,
     clear_at_next: bool,
     /// Bytes of streams, and events, that were left out.
     omitted: (usize, usize),
@@ -134,11 +135,40 @@ impl Events {
             self.data_bytes += size;
             return data.clone();
         }
+        self.data_is_full = true;
         let types: Vec<&str> = data.0.keys().map(String::as_str).collect();
         Bundle::plain(format!(
             "[{} of {size} bytes, not in the record]",
             types.join(", ")
         ))
+    }
+}
+
+/// What the output of a cell after its end may still fill: as much as before it, in all.
+#[derive(Debug, Default)]
+pub(super) struct Late {
+    events: Events,
+    count: usize,
+    full: bool,
+}
+
+impl Late {
+    /// What the record gets of an event. It is written at once, so nothing is merged or cleared, and what is left out
+    /// is told where that begins.
+    pub(super) fn take(&mut self, event: &Event) -> Vec<Event> {
+        if self.full || matches!(event, Event::Clear { .. }) {
+            return Vec::new();
+        }
+        self.events.take(event);
+        let mut kept = std::mem::take(&mut self.events.events);
+        self.count += kept.len();
+        self.full = self.events.omitted.0 > 0 || self.events.data_is_full || self.count >= EVENTS;
+        if self.full {
+            kept.push(Event::Notice {
+                text: "[what the cell put out from here on is not in the record]".into(),
+            });
+        }
+        kept
     }
 }
 

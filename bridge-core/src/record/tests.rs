@@ -327,3 +327,31 @@ fn generated_names_differ_and_are_names() {
     assert_ne!(one.name(), other.name());
     assert!(place.records().load(one.name().unwrap()).is_ok());
 }
+
+#[test]
+fn late_output_is_kept_up_to_a_bound() {
+    let place = Place::new();
+    let mut recorder = place.recorder("s");
+    run(&mut recorder, 1, &[]);
+    run(&mut recorder, 2, &[]);
+    for _ in 0..400 {
+        recorder.late(Some(1), &stream(&"x".repeat(1024)));
+    }
+    recorder.late(Some(2), &stream("another cell's"));
+    for _ in 0..20_000 {
+        recorder.late(Some(2), &stream("y"));
+    }
+    let cells = place.records().load("s").unwrap().cells;
+    let text = |events: &[Event]| -> usize {
+        let length = |event: &Event| match event {
+            Event::Stream { text, .. } => text.len(),
+            _ => 0,
+        };
+        events.iter().map(length).sum()
+    };
+    assert_eq!(text(&cells[0].events), 256 * 1024);
+    assert!(matches!(cells[0].events.last(), Some(Event::Notice { text }) if text.contains("not in the record")));
+    assert_eq!(text(&cells[1].events), "another cell's".len() + 9_999);
+    let size = fs::metadata(place.path().join("s.jsonl")).unwrap().len();
+    assert!(size < 2 << 20, "{size} bytes");
+}

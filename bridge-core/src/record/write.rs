@@ -1,5 +1,6 @@
 //! Adding to a record while its session runs.
 
+use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
 use std::fs::File;
 use std::hash::{BuildHasher, Hasher};
@@ -9,7 +10,7 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
-use super::bounded::Events;
+use super::bounded::{Events, Late};
 use super::packages::packages;
 use super::time::timestamp;
 use super::{Records, VERSION, read};
@@ -24,6 +25,7 @@ pub(crate) struct Recorder {
     name: Option<String>,
     file: Option<File>,
     cell: Option<Running>,
+    late: BTreeMap<u64, Late>,
     last_cell: u64,
     problem: Option<String>,
 }
@@ -81,6 +83,7 @@ impl Recorder {
             name,
             file,
             cell: None,
+            late: BTreeMap::new(),
             last_cell,
             problem: None,
         }
@@ -184,10 +187,11 @@ impl Recorder {
 
     /// Something happened outside the running cell.
     pub(crate) fn late(&mut self, cell: Option<u64>, event: &Event) {
-        if cell.is_some() {
-            let mut events = Events::default();
-            events.take(event);
-            for event in events.finish() {
+        if self.file.is_none() {
+            return;
+        }
+        if let Some(number) = cell {
+            for event in self.late.entry(number).or_default().take(event) {
                 self.line(&json!({"type": "late", "cell": cell, "event": event}));
             }
         }
