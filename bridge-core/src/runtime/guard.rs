@@ -1,15 +1,21 @@
 //! What outlives this program by a moment, to end what it leaves behind.
 //!
 //! When a front end is killed, the system ends its children, but not what those have started. So a small process
-//! holds the other end of a pipe, knows the children's groups, and kills them when the pipe ends.
+//! holds the other end of a pipe, knows the children's groups, and kills them when the pipe ends. What has left its
+//! child's group (a daemon, what the BEAM has started in a group of its own) it does not see; the end of its standard
+//! input is all that such a process is told.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
+
+/// How long the process may take to end.
+const END_TIME: Duration = Duration::from_secs(1);
 
 /// Each whole line names all groups that there are. Signals of the terminal are not for this process. `kill` is the
 /// shell's own, and in this form every shell reads the negative number as a group.
@@ -72,8 +78,16 @@ impl Drop for State {
     fn drop(&mut self) {
         if let Some(shell) = &mut self.shell {
             drop(shell.stdin.take());
-            // It ends as soon as the pipe does.
-            let _ = shell.wait();
+            // It ends as soon as the pipe does, unless somebody has stopped it.
+            let deadline = Instant::now() + END_TIME;
+            while matches!(shell.try_wait(), Ok(None)) {
+                if Instant::now() > deadline {
+                    let _ = shell.kill();
+                    let _ = shell.wait();
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
         }
     }
 }

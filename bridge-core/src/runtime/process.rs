@@ -5,10 +5,11 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::rc::Rc;
 
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, waitid};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
+use tokio::signal::unix::{Signal as Signals, SignalKind, signal};
 
 use super::{Guard, Launch};
 
@@ -18,6 +19,8 @@ pub(crate) struct Process {
     child: Child,
     group: Pid,
     guard: Rc<Guard>,
+    /// Says that some child may have ended.
+    ends: Signals,
 }
 
 /// What a child prints past all capture: before it has connected, and as it crashes.
@@ -56,6 +59,8 @@ impl Process {
                 Ok(())
             });
         }
+        // From before the start, so that no end is missed.
+        let ends = signal(SignalKind::child())?;
         let child = command.spawn()?;
         let group = child
             .id()
@@ -68,6 +73,7 @@ impl Process {
                 child,
                 group,
                 guard: guard.clone(),
+                ends,
             },
             Output {
                 pipe: receiver,
@@ -76,17 +82,44 @@ impl Process {
         ))
     }
 
-    /// Waits for its end, reaps it, and kills what is left of its group. May be dropped and called again.
+    /// Waits for its end, kills what is left of its group, and reaps it. May be dropped and called again.
     pub(crate) async fn wait(&mut self) -> Death {
+        while !self.has_ended() && self.ends.recv().await.is_some() {}
+        self.end_group();
         let status = self.child.wait().await;
-        let _ = kill_process_group(self.group, Signal::KILL);
-        self.guard.remove(self.group);
         // Waiting for a child of ours fails only if somebody else has reaped it.
         Death(status.unwrap_or_else(|_| ExitStatus::from_raw(libc::SIGKILL)))
     }
 
+    /// Whether it has ended, reaped or not.
+    fn has_ended(&self) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        loop {
+            match waitid(WaitId::Pid(self.group), options) {
+                Err(rustix::io::Errno::INTR) => {}
+                // An error: there is no such child any more.
+                status => return !matches!(status, Ok(None)),
+            }
+        }
+    }
+
+    /// Until its leader is reaped the group's id is no other's.
+    fn is_ours(&self) -> bool {
+        self.child.id().is_some()
+    }
+
+    fn end_group(&self) {
+        if self.is_ours() {
+            let _ = kill_process_group(self.group, Signal::KILL);
+            self.guard.remove(self.group);
+        }
+    }
+
     /// Kills it at once, with its group and all that it has started: what the BEAM starts has groups of its own.
     pub(crate) fn kill(&self) {
+        if !self.is_ours() {
+            return;
+        }
         let below = descendants(self.group);
         let _ = kill_process_group(self.group, Signal::KILL);
         for process in below {
@@ -97,9 +130,8 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(None)) {
-            self.kill();
-        }
+        self.kill();
+        self.end_group();
     }
 }
 
