@@ -65,14 +65,16 @@ pub(crate) fn beam(
     mix: bool,
     place: &Path,
     sockets: &Directory,
+    generation: u64,
 ) -> Result<Launch> {
     let mut program = match program {
         Some(program) => program.clone(),
         None => beam_program(elixir, mix, place)?,
     };
-    program
-        .env
-        .push(("SNAKEBRIDGE_HOST".into(), sockets.host_socket().into()));
+    program.env.extend([
+        ("SNAKEBRIDGE_HOST".into(), sockets.host_socket().into()),
+        ("SNAKEBRIDGE_GENERATION".into(), generation.to_string().into()),
+    ]);
     Ok(Launch {
         program,
         directory: place.to_owned(),

@@ -24,9 +24,9 @@ const SETTLED: Duration = Duration::from_secs(5);
 /// How long an orderly end may take.
 const SHUTDOWN_TIME: Duration = Duration::from_secs(1);
 /// After its connection broke, a dying process gets so long to be seen dead.
-const DYING_TIME: Duration = Duration::from_millis(300);
-/// What a dead child had still printed is waited for so long.
-const LAST_WORDS: Duration = Duration::from_millis(20);
+pub(super) const DYING_TIME: Duration = Duration::from_millis(300);
+/// What a dead child had still sent or printed is waited for so long: it is there already.
+pub(super) const LAST_WORDS: Duration = Duration::from_millis(50);
 
 /// The place of one child.
 pub(super) struct Slot {

@@ -2,14 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::caller::{Caller, Questions};
-use super::child::{Live, Order};
+use super::child::{DYING_TIME, LAST_WORDS, Live, Order};
 use super::control::{Kind, Serving, serve};
 use super::shared::Shared;
 use crate::error::{Error, Result};
@@ -20,8 +19,6 @@ use crate::wire::{Hello, Role, ThreadKind};
 /// How much of what a starting child prints is kept, and how many lines of it an error shows.
 const LOG_BYTES: usize = 64 * 1024;
 const LOG_LINES: usize = 15;
-/// What a dead child had still printed is waited for so long.
-const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// What came of it.
 pub(super) enum Started {
@@ -121,9 +118,8 @@ pub(super) async fn start(
             text = output.next(), if printing => printing = log.take(text),
             connection = connections.recv() => {
                 let Some(connection) = connection else { return Started::Failed(Error::Ended) };
-                // An old generation may still have been about to connect.
-                let theirs = connection.hello.generation;
-                if theirs.is_none() || theirs == Some(generation) {
+                // An old generation may have been about to connect when it ended.
+                if connection.hello.generation == Some(generation) {
                     parts.take(shared, language, generation, connection);
                 }
                 if parts.are_complete() {
@@ -136,7 +132,7 @@ pub(super) async fn start(
                     Some(Order::Broken { generation: broken, .. }) if broken != generation => continue,
                     Some(Order::Broken { because, .. }) => {
                         // How it died says more than that its connection ended.
-                        let death = timeout(LAST_WORDS, process.wait()).await.map(|death| death.to_string());
+                        let death = timeout(DYING_TIME, process.wait()).await.map(|death| death.to_string());
                         Started::Failed(log.error(language, compiling, &death.unwrap_or(because)))
                     }
                     Some(Order::Restart(done)) => Started::Again(Some(done)),
@@ -174,6 +170,7 @@ fn launch(shared: &Shared, language: Language, generation: u64) -> Result<Launch
             config.mix,
             place,
             sockets,
+            generation,
         ),
     }
 }

@@ -50,7 +50,7 @@ pub struct Hello {
     pub token: Option<u64>,
     /// The cell that the lane belongs to at its start.
     pub cell: Option<u64>,
-    /// The worker's generation.
+    /// The generation of the worker or BEAM.
     pub generation: Option<u64>,
     /// Where the worker listens.
     pub socket: Option<String>,

@@ -403,7 +403,8 @@ def main():
         print("I am thinking", flush=True)
         time.sleep(60)
     worker = options.generation is not None
-    info = {"peer": Atom("worker" if worker else "beam"), "generation": options.generation}
+    generation = options.generation or int(os.environ["SNAKEBRIDGE_GENERATION"])
+    info = {"peer": Atom("worker" if worker else "beam"), "generation": generation}
     versions = {"python": "3.11.7"} if worker else {"elixir": "1.18.3", "otp": "27"}
     CONTROL = Connection(
         options.host,
@@ -419,6 +420,10 @@ def main():
     if START == "nolanes":
         time.sleep(60)
     MAIN = Connection(options.host, role=Atom("lane"), thread=Atom("main"), **info)
+    if START == "stale":
+        # As of a child that has died: nobody serves it.
+        for stale in (generation + 1, None):
+            Connection(options.host, role=Atom("lane"), thread=Atom("main"), **{**info, "generation": stale})
     OWN = Connection(options.host, role=Atom("lane"), thread=Atom("own"), **info)
     for target in (serve_control, serve_own):
         threading.Thread(target=target, daemon=True).start()

@@ -254,6 +254,16 @@ fn a_child_of_another_version_is_refused() {
 }
 
 #[test]
+fn a_connection_of_another_generation_is_not_taken() {
+    let rig = Rig::with(|config| {
+        config.worker = Some(echo("stale"));
+        config.beam = Some(echo("stale"));
+    });
+    assert_eq!(rig.python("out one").out(), "one\n");
+    assert_eq!(rig.elixir("out two").out(), "two\n");
+}
+
+#[test]
 fn an_interpreter_that_is_missing_is_named() {
     let rig = Rig::with(|config| {
         config.worker = None;

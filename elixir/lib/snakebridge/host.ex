@@ -12,6 +12,7 @@ defmodule SnakeBridge.Host do
   alias SnakeBridge.{BridgeError, Device, Ebin, Host, IOServer, Keeper, LogHandler, Render, Session, Socket}
 
   @variable "SNAKEBRIDGE_HOST"
+  @generation "SNAKEBRIDGE_GENERATION"
   @stop_ms 1_000
   @own_applications [:kernel, :stdlib, :compiler, :elixir, :logger, :iex, :mix, :eex, :snakebridge]
 
@@ -60,7 +61,7 @@ defmodule SnakeBridge.Host do
   @spec open(Path.t(), map()) :: {Socket.t(), map()}
   def open(path, info) do
     with {:ok, socket} <- Socket.connect(path),
-         {:ok, answer, socket} <- Socket.hello(socket, Map.merge(%{peer: :beam, pid: os_pid()}, info)) do
+         {:ok, answer, socket} <- Socket.hello(socket, Map.merge(myself(), info)) do
       {socket, answer}
     else
       {:error, reason} -> stop("cannot reach the front end at #{path}: #{Socket.describe(reason)}")
@@ -285,6 +286,18 @@ defmodule SnakeBridge.Host do
   defp path! do
     System.get_env(@variable) ||
       stop("#{@variable} is not set\nhint: this entry point is for the `snakebridge` command, which sets it")
+  end
+
+  # The generation tells the host apart from what an earlier BEAM may have left in the socket's queue.
+  defp myself, do: %{peer: :beam, pid: os_pid(), generation: generation()}
+
+  defp generation do
+    with text when text != nil <- System.get_env(@generation),
+         {number, ""} <- Integer.parse(text) do
+      number
+    else
+      _ -> nil
+    end
   end
 
   defp versions, do: %{elixir: System.version(), otp: System.otp_release()}

@@ -22,12 +22,15 @@ defmodule SnakeBridge.HostTest do
   test "the hellos say who it is" do
     host = started()
     hello = host.control.hello
-    assert %{peer: :beam, role: :control, pid: pid, versions: %{elixir: elixir, otp: otp}} = hello
+
+    assert %{peer: :beam, role: :control, generation: 3, pid: pid, versions: %{elixir: elixir, otp: otp}} =
+             hello
+
     assert is_integer(pid) and is_binary(otp)
     assert elixir == System.version()
     assert File.exists?(hello.executable)
-    assert %{peer: :beam, role: :lane, thread: :main, pid: ^pid} = host.main.hello
-    assert %{peer: :beam, role: :lane, thread: :own, pid: ^pid} = host.own.hello
+    assert %{peer: :beam, role: :lane, thread: :main, pid: ^pid, generation: 3} = host.main.hello
+    assert %{peer: :beam, role: :lane, thread: :own, pid: ^pid, generation: 3} = host.own.hello
   end
 
   test "a front end that refuses, or is not there, ends the VM with the reason" do

@@ -31,7 +31,9 @@ defmodule SnakeBridge.HostDouble do
         :stderr_to_stdout,
         args: arguments,
         cd: options[:cd] || directory,
-        env: [{~c"SNAKEBRIDGE_HOST", String.to_charlist(path)} | Keyword.get(options, :env, [])]
+        env:
+          [{~c"SNAKEBRIDGE_HOST", String.to_charlist(path)}, {~c"SNAKEBRIDGE_GENERATION", ~c"3"}] ++
+            Keyword.get(options, :env, [])
       ])
 
     {:os_pid, os_pid} = Port.info(port, :os_pid)
