@@ -4,12 +4,12 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::child::{Ending, Live, Order};
-use super::control::{misunderstanding, title, unknown};
+use super::child::{Ending, LAST_WORDS, Live, Order};
+use super::control::{misunderstanding, process, title, unknown};
 use super::event::Heard;
 use super::shared::{Current, Inbox, Shared};
 use super::sink::Sink;
@@ -24,8 +24,6 @@ use crate::wire::{CellEvent, Execute, Failure, InputRequest, Message, Status, Su
 const INTERRUPT_AGAIN: Duration = Duration::from_millis(50);
 /// How long a child that is about to be killed is asked what it holds.
 const USAGE_TIME: Duration = Duration::from_millis(100);
-/// What a dead child had still sent is waited for so long.
-const LAST_WORDS: Duration = Duration::from_millis(20);
 
 /// A cell that was handed in.
 pub(super) struct Job {
@@ -34,8 +32,9 @@ pub(super) struct Job {
     pub(super) events: mpsc::Sender<Event>,
 }
 
-/// Runs a cell to its end. `interrupted` says that the user has called it off already.
-pub(super) async fn run(shared: &Rc<Shared>, job: Job, interrupted: bool) {
+/// Runs a cell to its end. `interrupted` says that the user has called it off already. Gives the events that are still
+/// to be handed over: who reads slowly holds up those, not the next cell.
+pub(super) async fn run(shared: &Rc<Shared>, job: Job, interrupted: bool) -> Sink {
     let Job {
         number,
         request,
@@ -108,9 +107,34 @@ pub(super) async fn run(shared: &Rc<Shared>, job: Job, interrupted: bool) {
         },
     );
     shared.set_current(None);
-    // Who reads slowly holds up the events, not the next cell.
-    let shared = shared.clone();
-    spawn_local(async move { sink.flush(&shared).await });
+    sink
+}
+
+/// Ends a cell of which the task has failed, which is a mistake of ours. Its child is started again: it may be in the
+/// middle of anything, and its lane is lost.
+pub(super) fn fail(shared: &Rc<Shared>, language: Language, events: mpsc::Sender<Event>) -> Sink {
+    shared.set_current(None);
+    let mut sink = Sink::new(events);
+    let error = Error::Unavailable {
+        language,
+        reason: "the session failed at this cell, and starts it again".into(),
+    };
+    sink.push(shared, error_event("BridgeError", &error));
+    let status = Status::Error;
+    let problem = shared.recorder.borrow_mut().finished(status, 0, None);
+    if let Some(text) = problem {
+        sink.push(shared, Event::Notice { text });
+    }
+    sink.push(
+        shared,
+        Event::Finished {
+            status,
+            duration_us: 0,
+        },
+    );
+    let (done, _) = oneshot::channel();
+    shared.slot(language).order(Order::Restart(done));
+    sink
 }
 
 /// Ends a cell that cannot be run any more.
@@ -493,10 +517,11 @@ impl Running<'_> {
                 summary: None,
             };
         }
-        let (class, who) = match language {
-            Language::Python => ("WorkerDied", "Python's worker"),
-            Language::Elixir => ("BeamDied", "the BEAM"),
+        let class = match language {
+            Language::Python => "WorkerDied",
+            Language::Elixir => "BeamDied",
         };
+        let who = process(language);
         let reason = ending.as_ref().map_or("unknown", |ending| ending.reason.as_str());
         let hint = match ending.as_ref().and_then(|ending| ending.death.signal()) {
             Some(libc::SIGSEGV | libc::SIGABRT | libc::SIGBUS | libc::SIGILL | libc::SIGFPE) => {

@@ -1,14 +1,13 @@
 //! Reading from a child's control connection and its own lane: answers, late output, and what the child asks.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use tokio::task::spawn_local;
 use tokio::time::sleep;
 
 use super::Event;
 use super::caller::Caller;
-use super::child::Order;
+use super::child::{DYING_TIME, Order};
 use super::event::Heard;
 use super::shared::Shared;
 use crate::error::{Error, Hint};
@@ -32,9 +31,6 @@ pub(super) enum Kind {
     Control,
     Own,
 }
-
-/// A process that dies loses its connections a little before it is seen dead.
-const DYING_TIME: Duration = Duration::from_millis(500);
 
 /// Reads until the connection ends. Output that nobody takes holds up what comes after it, and so the child.
 pub(super) async fn serve(serving: Serving, mut reader: MessageReader) {
@@ -62,7 +58,8 @@ pub(super) async fn serve(serving: Serving, mut reader: MessageReader) {
         }
         // Its cells can go on.
         Kind::Own => {
-            sleep(DYING_TIME).await;
+            // Unless they died with it: then its control connection has ended too, and it is gone by then.
+            sleep(DYING_TIME * 2).await;
             if shared
                 .slot(*language)
                 .live()
@@ -157,6 +154,14 @@ pub(super) fn title(language: Language) -> &'static str {
     match language {
         Language::Python => "Python",
         Language::Elixir => "Elixir",
+    }
+}
+
+/// The language's process, at the start of a sentence.
+pub(super) fn process(language: Language) -> &'static str {
+    match language {
+        Language::Python => "Python's worker",
+        Language::Elixir => "The BEAM",
     }
 }
 

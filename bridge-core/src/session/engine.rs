@@ -6,10 +6,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{LocalSet, spawn_local};
+use tokio::task::{JoinSet, LocalSet, spawn_local};
+use tokio::time::timeout;
 
 use super::cell::{self, Job};
 use super::child::{Order, Slot, supervise};
@@ -21,6 +23,9 @@ use crate::record::Recorder;
 use crate::runtime::{self, Connection, Directory};
 use crate::term::Term;
 use crate::wire::{self, Completeness, NameInfo, Peer, op};
+
+/// How long the end of a session waits for those who have not read all events of their cells.
+const FLUSH_TIME: Duration = Duration::from_secs(1);
 
 /// What [`super::Session::start`] has prepared.
 pub(super) struct Prepared {
@@ -98,6 +103,7 @@ async fn run(prepared: Prepared) {
             Some(command) => serve(&shared, &mut queue, command),
         }
     };
+    shared.ending.set(true);
     queue.end(&shared).await;
     stop_children(&shared).await;
     commands.close();
@@ -275,7 +281,6 @@ struct QueueState {
     waiting: Cell<usize>,
     /// The next cell was called off before it left the queue.
     call_off_next: Cell<bool>,
-    ended: Cell<bool>,
 }
 
 impl Queue {
@@ -304,7 +309,6 @@ impl Queue {
     }
 
     async fn end(self, shared: &Shared) {
-        self.state.ended.set(true);
         if let Some(current) = shared.current() {
             let _ = current.inbox.send(Inbox::End);
         }
@@ -314,23 +318,49 @@ impl Queue {
 }
 
 async fn work(shared: Rc<Shared>, state: Rc<QueueState>, mut jobs: mpsc::UnboundedReceiver<Job>) {
+    let mut flushes = JoinSet::new();
     while let Some(job) = jobs.recv().await {
         state.waiting.update(|waiting| waiting - 1);
-        if state.ended.get() {
+        if shared.ending.get() {
             cell::refuse(job);
-        } else {
-            alone(cell::run(&shared, job, state.call_off_next.take())).await;
-            shared.set_current(None);
+            continue;
         }
+        let (language, events) = (job.request.language, job.events.clone());
+        let mut sink = match alone(cell::run(&shared, job, state.call_off_next.take())).await {
+            Some(sink) => sink,
+            None => cell::fail(&shared, language, events),
+        };
+        let of = shared.clone();
+        flushes.spawn_local(async move { sink.flush(&of).await });
+        while flushes.try_join_next().is_some() {}
     }
+    let all = async { while flushes.join_next().await.is_some() {} };
+    let _ = timeout(FLUSH_TIME, all).await;
 }
 
-/// Runs a cell so that a panic, a mistake of ours, ends that cell and nothing else.
-async fn alone(cell: impl Future<Output = ()>) {
+/// Runs a cell so that a panic, a mistake of ours, ends that cell and nothing else. `None` says that there was one.
+async fn alone<T>(cell: impl Future<Output = T>) -> Option<T> {
     let mut cell = pin!(cell);
     poll_fn(|context| {
         let polled = catch_unwind(AssertUnwindSafe(|| cell.as_mut().poll(context)));
-        polled.unwrap_or(Poll::Ready(()))
+        polled.map_or(Poll::Ready(None), |polled| polled.map(Some))
     })
-    .await;
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_ends_its_task_alone() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        assert_eq!(runtime.block_on(alone(async { 1 })), Some(1));
+        let panics = async {
+            tokio::task::yield_now().await;
+            let empty: Option<u8> = None;
+            empty.unwrap()
+        };
+        assert_eq!(runtime.block_on(alone(panics)), None);
+    }
 }

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_local;
 
 use super::child::{Live, Slot};
+use super::control::process;
 use super::names::{Names, lost_text};
 use super::{ChildState, Children, Config, Event, LateEvent};
 use crate::error::Error;
@@ -26,6 +27,8 @@ pub(super) struct Shared {
     pub(super) names: RefCell<Names>,
     /// Whether names of Python may exist.
     pub(super) python_used: Cell<bool>,
+    /// Whether the session has begun to end.
+    pub(super) ending: Cell<bool>,
     current: RefCell<Option<Rc<Current>>>,
     late: mpsc::Sender<LateEvent>,
     children: watch::Sender<Children>,
@@ -77,6 +80,7 @@ impl Shared {
             recorder: RefCell::new(recorder),
             names: RefCell::default(),
             python_used: Cell::new(false),
+            ending: Cell::new(false),
             current: RefCell::default(),
             late,
             children,
@@ -123,7 +127,11 @@ impl Shared {
     }
 
     /// Says something in the engine's own words: in the cell that runs, else beside all cells. Never waits.
+    /// Once the session ends, what becomes of its children is no news.
     pub(super) fn notice(self: &Rc<Self>, text: String) {
+        if self.ending.get() {
+            return;
+        }
         if let Some(current) = self.current().filter(|current| !current.finished.get()) {
             let _ = current.inbox.send(Inbox::Notice(text));
         } else {
@@ -186,10 +194,7 @@ impl Shared {
             }
         }
         let lost = self.names.borrow_mut().lose(language);
-        let who = match language {
-            Language::Python => "Python's worker",
-            Language::Elixir => "The BEAM",
-        };
+        let who = process(language);
         self.notice(format!("{who} ended: {reason}.{}", lost_text(&lost, refs)));
     }
 

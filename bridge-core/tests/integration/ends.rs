@@ -42,6 +42,19 @@ fn a_shutdown_ends_children_sockets_and_cells() {
 }
 
 #[test]
+fn a_slow_reader_gets_the_end_of_its_cell_past_the_end_of_the_session() {
+    let rig = Rig::new();
+    // With what stands before it, as much as is held for who does not read.
+    let cell = rig.submit(Python, &"out x\n".repeat(255));
+    assert_eq!(rig.python("out next").out(), "next\n");
+    let ended = rig.session.shutdown();
+    let ran = rest(cell);
+    assert_eq!(ran.status(), Status::Ok);
+    assert_eq!(ran.out().len(), 2 * 255);
+    ended.wait().unwrap();
+}
+
+#[test]
 fn a_child_that_does_not_want_to_end_is_killed() {
     let rig = Rig::with(|config| config.worker = Some(echo("stubborn")));
     let pid = rig.up(Python);
