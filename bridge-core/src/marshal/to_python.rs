@@ -133,10 +133,7 @@ impl<'a, 'py> Decoder<'a, 'py> {
                     *at += 1;
                 }
                 if !reader.end_list() {
-                    self.tail(list, length, reader)?;
-                    if *at < *length {
-                        return Ok(None);
-                    }
+                    self.tail(list, reader)?;
                 }
                 Ok(Some(list.clone().into_any()))
             }
@@ -189,14 +186,13 @@ impl<'a, 'py> Decoder<'a, 'py> {
     }
 
     /// The rest of a list that does not end after the elements that its head promised: BEAM writes none, but reads it.
-    fn tail(self, list: &Bound<'py, PyList>, length: &mut usize, reader: &mut Reader<'_>) -> Result<()> {
+    fn tail(self, list: &Bound<'py, PyList>, reader: &mut Reader<'_>) -> Result<()> {
         match reader.token()? {
             Token::Nil => Ok(()),
             Token::String(bytes) => {
                 for byte in bytes {
                     list.append(byte)?;
                 }
-                *length += bytes.len();
                 Ok(())
             }
             Token::List(_) => Err(Failure::not_convertible(

@@ -7,7 +7,7 @@ import pytest
 from etf import PID, Atom, Raw, struct_map
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from session import ProtocolError, method, module, ref, step, value
+from session import ProtocolError, call, method, module, name, ref, step, value
 
 
 def evaluate(lane, source, **options):
@@ -165,8 +165,8 @@ def test_scalars_of_numpy(lane, np, source, term):
 
 
 def test_scalars_of_numpy_that_are_tagged(lane, np):
-    for name in ("complex64", "complex128"):
-        assert evaluate(lane, f"{np}.{name}(1-2j)") == ("$tagged", ("$complex", 1.0, -2.0))
+    for class_ in ("complex64", "complex128"):
+        assert evaluate(lane, f"{np}.{class_}(1-2j)") == ("$tagged", ("$complex", 1.0, -2.0))
     assert evaluate(lane, f"{{{np}.int64(3)}}") == ("$tagged", ("$set", [3]))
     assert evaluate(lane, f"{{{np}.bytes_(b'x'): 1, 'x': 2}}")[1][0] == "$ref"
 
@@ -514,3 +514,21 @@ def test_binaries_that_are_no_text(lane, data):
     found = lane.do(value(struct_map("SnakeBridge.Bytes", data=data)), method("__len__"))
     assert found == len(data)
     assert lane.do(value(data)) == data
+
+
+def test_what_gives_mocks_for_itself_has_no_value(shared, lane):
+    shared.run(
+        "from unittest import mock\nmocked = mock.MagicMock()\nclass Nest:\n    def tolist(self): return [Nest()]"
+    )
+    with pytest.raises(ProtocolError) as error:
+        lane.do(name("mocked"), **{"as": "value"})
+    assert error.value.reason == "not_convertible"
+    with pytest.raises(ProtocolError) as error:
+        lane.do(name("Nest"), call(), **{"as": "value"})
+    assert error.value.reason == "too_deep"
+    assert lane.do(value(1)) == 1
+
+
+def test_a_list_whose_tail_is_text(lane):
+    assert lane.do(value(Raw(b"l\0\0\0\1a\1k\0\2\2\3"))) == [1, 2, 3]
+    assert lane.do(value((Raw(b"l\0\0\0\1m\0\0\0\1xk\0\1\7"), 5))) == ([b"x", 7], 5)
