@@ -10,6 +10,9 @@ import sys
 OLDEST = (3, 10)
 NEWEST = (3, 14)
 
+# How long threads of the user may go on after the session's end.
+_THREADS_SECONDS = 1.0
+
 
 def refusal():
     """Why this interpreter cannot run the worker, or None."""
@@ -100,8 +103,40 @@ def load_native():
     return _native
 
 
+def end(native):
+    """Ends the process as Python would, but does not tear the interpreter down: threads of lanes may still run in it."""
+    import atexit
+    import signal
+    import threading
+
+    signal.signal(signal.SIGINT, lambda *_: None)
+    # Threads that compute would keep this one waiting at every step.
+    sys.setswitchinterval(0.0001)
+
+    def wait_for_threads():
+        # Pools tell their threads here that no work will come.
+        for function in reversed(getattr(threading, "_threading_atexits", [])):
+            function()
+        for thread in threading.enumerate():
+            if not thread.daemon and thread is not threading.main_thread():
+                thread.join()
+
+    waiting = threading.Thread(target=wait_for_threads, daemon=True)
+    waiting.start()
+    waiting.join(_THREADS_SECONDS)
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except Exception:
+            # User code may have put anything there.
+            continue
+    native.drain()
+    os._exit(0)
+
+
 def main(argv):
-    """Runs the worker; returns when the session has ended."""
+    """Runs the worker; does not return."""
     problem = refusal()
     if problem is not None:
         sys.exit("snakebridge: " + problem)
@@ -122,6 +157,7 @@ def main(argv):
     session.prepare()
     leave_no_trace()
     session.run(cells=arguments["cells"])
+    end(native)
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ PACKAGE = pathlib.Path(__file__).resolve().parents[2]
 # The worker's interpreter, where it is not the one that runs the tests.
 PYTHON = os.environ.get("SNAKEBRIDGE_TEST_PYTHON", sys.executable)
 
-# The number of the cell that runs before a test's own.
-WARM_UP = 1_000_000
+# The number of the cell that runs before a test's own. Not larger: at its end IPython counts up to it.
+WARM_UP = 10_000
 
 # Nothing here takes so long; a wait of that length is a hang.
 PATIENCE = 30.0
