@@ -6,11 +6,11 @@
 
 use pyo3::exceptions::{PyException, PyKeyboardInterrupt, PyRuntimeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
+use pyo3::types::{PyList, PyString, PyTuple};
 use pyo3::{create_exception, intern};
 
-use crate::marshal::{Failure, Refusal, encode_plain, lossy_text, type_name};
-use crate::term::{Error, Writer};
+use crate::marshal::{ElixirTerm, Failure, Refusal, encode_plain, lossy_text, type_name};
+use crate::term::{Error, Reader, Writer};
 
 create_exception!(
     snakebridge,
@@ -24,6 +24,20 @@ create_exception!(
     PyRuntimeError,
     "The bridge refused. `reason` is its short name; `hint` may say what to do."
 );
+
+/// Why the bridge may refuse. The protocol has no others, and Python code can set an exception's attributes: what is
+/// written as an atom must come from here.
+const REASONS: [&str; 9] = [
+    "bad_message",
+    "unknown_op",
+    "version",
+    "not_convertible",
+    "too_deep",
+    "ref_gone",
+    "interrupted",
+    "eof",
+    "unavailable",
+];
 
 /// How many exceptions of a chain of causes and contexts are told.
 const CHAIN: usize = 8;
@@ -41,7 +55,8 @@ pub fn elixir_error(py: Python<'_>, error: &[u8], kind: &str, reason: Bound<'_, 
     // An exception takes attributes; where it did not, it would still carry its message.
     let _ = value.setattr(intern!(py, "kind"), kind);
     let _ = value.setattr(intern!(py, "reason"), reason);
-    let _ = value.setattr(intern!(py, "_term"), PyBytes::new(py, error));
+    // In an object that Python code can neither make nor change: it is sent back as it is.
+    let _ = value.setattr(intern!(py, "_term"), ElixirTerm::new(error));
     exception
 }
 
@@ -95,9 +110,10 @@ pub fn write_failure(
     }
     if value.get_type().is(py.get_type::<ElixirError>())
         && let Ok(term) = value.getattr(intern!(py, "_term"))
-        && let Ok(term) = term.cast::<PyBytes>()
+        && let Ok(term) = term.cast_exact::<ElixirTerm>()
+        && is_elixir_error(term.get().term())
     {
-        out.raw(term.as_bytes());
+        out.raw(term.get().term());
         return Ok(());
     }
     if value.get_type().is(py.get_type::<BridgeError>()) {
@@ -108,7 +124,13 @@ pub fn write_failure(
                 .and_then(|text| text.extract::<String>().ok())
         };
         if let (Some(reason), Some(message)) = (text("reason"), text("message")) {
-            return write_refusal(&reason, &message, text("hint").as_deref(), out);
+            let reason = REASONS.into_iter().find(|known| *known == reason);
+            return write_refusal(
+                reason.unwrap_or("unavailable"),
+                &message,
+                text("hint").as_deref(),
+                out,
+            );
         }
     }
     out.tuple_header(2)?;
@@ -135,6 +157,12 @@ pub fn write_refusal(reason: &str, message: &str, hint: Option<&str>, out: &mut 
         Some(hint) => out.binary(hint.as_bytes()),
         None => out.atom("nil"),
     }
+}
+
+/// Whether a term is `{elixir, Kind, Reason, Text}`: code may have put another one of Elixir's into the exception.
+fn is_elixir_error(term: &[u8]) -> bool {
+    let mut reader = Reader::fragment(term);
+    reader.expect_tuple(4).is_ok() && reader.expect_atom().is_ok_and(|tag| tag == "elixir")
 }
 
 /// Whether the failure is an interrupt.
