@@ -1,5 +1,5 @@
 //! The lanes of other threads than the main one: their threads, what happens when a peer hangs up, and what the peers
-//! have released. What needs the interpreter here is done by one attendant thread.
+//! have released. What needs the interpreter here is done by attendant threads.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
@@ -13,6 +13,8 @@ use crate::{interrupt, io, main_thread};
 
 static LANES: Mutex<Vec<Weak<Lane>>> = Mutex::new(Vec::new());
 static ATTENDANT: OnceLock<Sender<Errand>> = OnceLock::new();
+/// Drops have an attendant of their own: a destructor is user code, and may take as long as it likes.
+static DROPS: OnceLock<Sender<Errand>> = OnceLock::new();
 
 /// Whether the package has prepared the process for user code, and who waits for that.
 static READY: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
@@ -85,29 +87,38 @@ pub(crate) fn release(ids: Vec<u64>) {
     if let Some(worker) = worker() {
         let objects = worker.refs.release(ids);
         if !objects.is_empty() {
-            send(Errand::Drop(objects));
+            send_to(&DROPS, Errand::Drop(objects));
         }
     }
 }
 
 fn send(errand: Errand) {
-    if let Some(attendant) = ATTENDANT.get() {
+    send_to(&ATTENDANT, errand);
+}
+
+fn send_to(attendant: &OnceLock<Sender<Errand>>, errand: Errand) {
+    if let Some(attendant) = attendant.get() {
         // The attendant lives as long as the process.
         let _ = attendant.send(errand);
     }
 }
 
-/// Starts the attendant.
-pub(crate) fn start_attendant(py: Python<'_>) -> PyResult<()> {
+/// Starts the attendants.
+pub(crate) fn start_attendants(py: Python<'_>) -> PyResult<()> {
+    start_attendant(py, "snakebridge-attendant", &ATTENDANT)?;
+    start_attendant(py, "snakebridge-drops", &DROPS)
+}
+
+fn start_attendant(py: Python<'_>, name: &str, way: &OnceLock<Sender<Errand>>) -> PyResult<()> {
     let (sender, receiver) = channel();
-    if ATTENDANT.set(sender).is_ok() {
+    if way.set(sender).is_ok() {
         let attendant = Bound::new(
             py,
             Attendant {
                 errands: Mutex::new(receiver),
             },
         )?;
-        thread(py, "snakebridge-attendant", attendant.getattr("run")?, ())?;
+        thread(py, name, attendant.getattr("run")?, ())?;
     }
     Ok(())
 }

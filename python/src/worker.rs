@@ -102,7 +102,7 @@ pub(crate) fn start(
     });
     set_elixir(Box::new(callback::Way));
     io::start(worker, listener, host_reader)?;
-    lanes::start_attendant(py)?;
+    lanes::start_attendants(py)?;
     if let Some(own) = own {
         lanes::start_thread(own);
     }
