@@ -38,7 +38,9 @@ impl Wake {
     pub(crate) fn clear(&self) {
         let mut bytes = [0_u8; 16];
         while rustix::io::read(&self.read, &mut bytes).is_ok_and(|count| count > 0) {}
-        self.set.store(false, Ordering::Release);
+        // Behind the reading, else a byte that comes between would be lost with `set` left on. A swap, because whoever
+        // finds it set writes nothing: what it has left for this thread must be seen from here on.
+        self.set.swap(false, Ordering::AcqRel);
     }
 }
 
