@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use bridge_core::marshal::lossy_text;
 use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBytes, PyMemoryView, PyString};
 
 use crate::capture::{self, whole_characters};
 use crate::conn::{Stream, Waiting};
@@ -270,7 +271,8 @@ pub(crate) struct ByteStream {
 impl ByteStream {
     /// Writes bytes, which should be UTF-8; returns their number.
     fn write(&self, py: Python<'_>, bytes: &Bound<'_, PyAny>) -> PyResult<usize> {
-        let bytes = py.get_type::<PyBytes>().call1((bytes,))?;
+        // Not `bytes(..)`: it would make five zero bytes of 5.
+        let bytes = PyMemoryView::from(bytes)?.call_method0(intern!(py, "tobytes"))?;
         let bytes = bytes.cast::<PyBytes>()?.as_bytes();
         let stream = self.text.get();
         if forked() {

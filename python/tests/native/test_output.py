@@ -292,3 +292,15 @@ sys.stdout.buffer.write(b'\\xa9')
 """
     _, events = session.run(source)
     assert sorted(text_of(events)) == sorted("child\né")
+
+
+def test_only_bytes_are_written_as_bytes(session):
+    source = """
+import sys
+for wrong in (5, 'text', [65]):
+    try: sys.stdout.buffer.write(wrong)
+    except TypeError: print('refused')
+print(sys.stdout.buffer.write(memoryview(b'ab')), sys.stdout.buffer.write(bytearray(b'c')))
+"""
+    _, events = session.run(source)
+    assert text_of(events) == "refused\nrefused\nrefused\nabc2 1\n"
