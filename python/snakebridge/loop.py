@@ -4,7 +4,13 @@ The loop does not know cells; the extension serves requests on the main lanes fr
 """
 
 import asyncio
+import os
 import selectors
+import sys
+
+from snakebridge import tracebacks
+
+_ASYNCIO = os.path.dirname(asyncio.__file__) + os.sep
 
 
 class Selector(selectors.DefaultSelector):
@@ -41,7 +47,20 @@ def run(loop, is_over):
         except (KeyboardInterrupt, SystemExit):
             # Of a task or callback of the user; its task keeps the exception. The session goes on.
             continue
+        except Exception as error:
+            # Of a handler of a signal that came between cells. What the loop itself raises would come again for ever.
+            if loop.is_closed() or _is_the_loops_own(error):
+                raise
+            sys.stderr.write("\n".join(tracebacks.lines(error)) + "\n")
     _finish(loop)
+
+
+def _is_the_loops_own(error):
+    trace = error.__traceback__
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    name = trace.tb_frame.f_code.co_filename
+    return tracebacks.is_ours(name) or name == selectors.__file__ or name.startswith(_ASYNCIO)
 
 
 def _finish(loop):
