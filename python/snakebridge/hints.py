@@ -17,7 +17,7 @@ _PACKAGES = {
 def of(error, install):
     """A hint for an error. `install`: the command that installs a package, without the package."""
     if isinstance(error, SystemExit):
-        return "the session goes on; it is ended from the prompt (:quit or Ctrl-D), or by shutting the kernel down"
+        return "the session goes on; it is ended from the prompt (:quit or Ctrl-D)"
     if isinstance(error, ModuleNotFoundError) and error.name:
         name = error.name.partition(".")[0]
         if name == error.name:

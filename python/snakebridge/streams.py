@@ -75,7 +75,7 @@ class Exit:
         raise SystemExit(code)
 
     def __repr__(self):
-        return "The session is ended from the prompt (:quit or Ctrl-D), or by shutting the kernel down."
+        return "The session is ended from the prompt (:quit or Ctrl-D)."
 
 
 def _input(native):
