@@ -60,9 +60,9 @@ class Cells:
         """Prepares for cells, and takes them from now on. A worker without cells never imports IPython."""
         self._task = self._loop.create_task(self._serve())
 
-    def execute(self, body, done):
-        """Queues a cell; `done(answer)` is called when it has run."""
-        self._queue.put_nowait((body, done))
+    def execute(self, body, done, trouble):
+        """Queues a cell; `done(answer)` is called when it has run. `trouble`: an exception that came before it, or None."""
+        self._queue.put_nowait((body, done, trouble))
 
     def close(self):
         """No cell will come any more."""
@@ -72,16 +72,16 @@ class Cells:
         self.engine = await engines.load(self._namespace, self._publisher, self._directory)
         while True:
             try:
-                body, done = await self._queue.get()
+                body, done, trouble = await self._queue.get()
             except asyncio.CancelledError:
                 if self._closing:
                     raise
                 # A cell has cancelled its own task and ended before it waited.
                 _uncancel()
                 continue
-            done(await self._run(body))
+            done(await self._run(body, trouble))
 
-    async def _run(self, body):
+    async def _run(self, body, trouble):
         started = time.perf_counter_ns()
         cell = Cell(body)
         self._native.set_cell(cell.number)
@@ -89,18 +89,20 @@ class Cells:
         # Else a warning would be shown once for a line number, not once for a line.
         self._namespace.globals.pop("__warningregistry__", None)
         observed = analysis.Observation(self._namespace, self.engine.transform, cell.source)
-        status = await self._guarded(cell)
+        status = await self._guarded(cell, trouble)
         if cell.cancelled:
             _uncancel()
         effects = observed.effects(status)
         duration = (time.perf_counter_ns() - started) // 1000
         return {"status": status, "duration_us": duration, **effects}
 
-    async def _guarded(self, cell):
+    async def _guarded(self, cell, trouble):
         """Runs the cell; whatever it raises ends here."""
         try:
             self._running = cell
             try:
+                if trouble is not None:
+                    raise trouble
                 return await self.engine.run(cell)
             except BaseException as error:
                 if self._closing:

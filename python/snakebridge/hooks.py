@@ -59,9 +59,9 @@ class Hooks:
 
     # --- called on the main thread, from inside `_native.poll` ---
 
-    def execute(self, body, done):
-        """Queues a cell; `done(answer)` is called when it has run."""
-        self._cells.execute(body, done)
+    def execute(self, body, done, trouble=None):
+        """Queues a cell; `done(answer)` is called when it has run. `trouble`: an exception that came before it."""
+        self._cells.execute(body, done, trouble)
 
     def shutdown(self):
         """Ends the session: `run` returns."""

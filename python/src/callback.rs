@@ -237,8 +237,13 @@ pub(crate) fn wait<'py>(
     }
 }
 
-/// Tells the other side that an answer is not wanted any more. The lane ends with it.
+/// Tells the other side that an answer is not wanted any more. The lane ends with it. The host serves no callbacks: what
+/// it was asked for the cell ends with the cell.
 fn cancel(lane: &Arc<Lane>, id: i64) {
+    if lane.kind == Kind::Cells {
+        lane.give_up(id);
+        return;
+    }
     if let Ok(mut event) = message::event(op::CANCEL, |out| {
         out.int(id);
         Ok(())
@@ -281,6 +286,7 @@ fn take<'py>(
                 }
             }
             Ok((Head::Event { .. }, _)) => {}
+            Ok((Head::Ok { id } | Head::Error { id }, _)) if lane.was_given_up(id) => {}
             Ok((Head::Ok { id } | Head::Error { id }, _)) => {
                 io::fault(&format!("an answer to request {id}, which is not waited for"));
             }
@@ -489,14 +495,26 @@ fn open(py: Python<'_>, worker: &Worker) -> PyResult<Arc<Lane>> {
     }) {
         conn.send(&mut event);
     }
-    let lane = wait_for_lane(py, receiver, until);
+    let lane = wait_for_lane(py, receiver, &conn, until);
     opening().get_or_insert_default().remove(&token);
     let lane = lane?;
     threads::keep_callback_lane(lane.clone());
     Ok(lane)
 }
 
-fn wait_for_lane(py: Python<'_>, receiver: Receiver<Arc<Lane>>, until: Instant) -> PyResult<Arc<Lane>> {
+fn wait_for_lane(
+    py: Python<'_>,
+    receiver: Receiver<Arc<Lane>>,
+    conn: &Conn,
+    until: Instant,
+) -> PyResult<Arc<Lane>> {
+    let gone = |py| {
+        unavailable(
+            py,
+            "Elixir went away before it could be called",
+            "run the cell again",
+        )
+    };
     // A receiver can be used by one thread at a time; the lock says so to the compiler.
     let receiver = Mutex::new(receiver);
     loop {
@@ -508,13 +526,9 @@ fn wait_for_lane(py: Python<'_>, receiver: Receiver<Arc<Lane>>, until: Instant) 
         });
         match received {
             Ok(lane) => return Ok(lane),
-            Err(RecvTimeoutError::Disconnected) => {
-                return Err(unavailable(
-                    py,
-                    "Elixir went away before it could be called",
-                    "run the cell again",
-                ));
-            }
+            Err(RecvTimeoutError::Disconnected) => return Err(gone(py)),
+            // It may have gone before it was asked, with nobody left to take the question back.
+            Err(RecvTimeoutError::Timeout) if conn.is_closed() => return Err(gone(py)),
             Err(RecvTimeoutError::Timeout) => py.check_signals()?,
         }
         if Instant::now() > until {

@@ -38,7 +38,8 @@ struct Running {
 #[derive(Debug)]
 pub(crate) struct Activity {
     serial: u64,
-    lane: Option<Arc<Lane>>,
+    /// The lane that this thread serves, and what its `busy` was before.
+    busy: Option<(Arc<Lane>, u64)>,
 }
 
 fn running() -> MutexGuard<'static, Vec<Running>> {
@@ -53,16 +54,17 @@ impl Activity {
     /// A request on a lane.
     pub(crate) fn lane(py: Python<'_>, lane: &Arc<Lane>, cell: Option<u64>) -> Self {
         let main = main_thread::is_this();
-        if !main {
-            lane.busy.store(threads::ident(py), Ordering::SeqCst);
-        }
+        let busy = (!main).then(|| {
+            let before = lane.busy.swap(threads::ident(py), Ordering::SeqCst);
+            (lane.clone(), before)
+        });
         // The lane that was opened for a thread's own calls is not where that thread's output goes.
         let (conn, cell) = match lane.kind {
             Kind::Callback => threads::destination(py).unwrap_or_else(|| (lane.conn.clone(), cell)),
             _ => (lane.conn.clone(), cell),
         };
         let mut activity = Activity::begin(main, Some(lane.conn.id), conn, cell, false);
-        activity.lane = Some(lane.clone());
+        activity.busy = busy;
         activity
     }
 
@@ -82,17 +84,19 @@ impl Activity {
             cell,
             is_cell,
         });
-        Activity { serial, lane: None }
+        Activity { serial, busy: None }
     }
 }
 
 impl Drop for Activity {
     fn drop(&mut self) {
         running().retain(|running| running.serial != self.serial);
-        if let Some(lane) = &self.lane
-            && lane.busy.swap(0, Ordering::AcqRel) != 0
-            && lane.hung.load(Ordering::Acquire)
-        {
+        if let Some((lane, before)) = &self.busy {
+            lane.busy.store(*before, Ordering::SeqCst);
+            // Around a nested call another one of the same caller runs, and is to be stopped with it.
+            if *before != 0 || !lane.hung.load(Ordering::SeqCst) {
+                return;
+            }
             // What was set for this request must not hit what this thread does next.
             Python::attach(take_back);
         }
@@ -173,7 +177,8 @@ pub(crate) fn take_interrupt() -> Option<i64> {
         .rev()
         .find(|running| running.main && (meant.is_empty() || meant.contains(&running.serial)))?;
     match (hit.is_cell, hit.cell) {
-        (true, Some(cell)) => i64::try_from(cell).ok(),
+        // One that is not with the package yet is stopped where it is.
+        (true, Some(cell)) if !main_thread::is_starting() => i64::try_from(cell).ok(),
         _ => Some(-1),
     }
 }

@@ -323,12 +323,13 @@ impl Io {
             if !ready || self.serve_control(control) {
                 return true;
             }
+            // First: who asks it for a lane from here on sees that.
+            control.conn.close();
             match control.is_host {
                 // Nobody is left to work for.
                 true => end_process(),
                 false => callback::beam_gone(&control.conn),
             }
-            control.conn.close();
             false
         });
         self.controls = controls;

@@ -53,6 +53,8 @@ pub(crate) struct Lane {
     /// The peer has hung up.
     pub(crate) hung: AtomicBool,
     waits: Mutex<Waits>,
+    /// The requests whose answers may still come, but nobody waits for.
+    given_up: Mutex<Vec<i64>>,
 }
 
 /// What a lane's thread is waiting for.
@@ -100,6 +102,7 @@ impl Lane {
             busy: AtomicU64::new(0),
             hung: AtomicBool::new(false),
             waits: Mutex::default(),
+            given_up: Mutex::default(),
         }
     }
 
@@ -198,6 +201,22 @@ impl Lane {
 
     fn waits(&self) -> std::sync::MutexGuard<'_, Waits> {
         self.waits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An answer is not waited for any more.
+    pub(crate) fn give_up(&self, id: i64) {
+        self.given_up
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(id);
+    }
+
+    /// Whether this answer was given up. It comes once at most.
+    pub(crate) fn was_given_up(&self, id: i64) -> bool {
+        let mut given_up = self.given_up.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = given_up.len();
+        given_up.retain(|other| *other != id);
+        given_up.len() < before
     }
 
     /// Gives a frame's buffer back, to receive the next one into.

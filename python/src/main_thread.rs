@@ -29,7 +29,11 @@ static CELLS: OnceLock<Arc<Lane>> = OnceLock::new();
 static LANES: Mutex<Vec<Arc<Lane>>> = Mutex::new(Vec::new());
 /// The cell that runs, or 0.
 static RUNNING: AtomicU64 = AtomicU64::new(0);
+/// Whether a cell has come that the package does not know yet.
+static STARTING: AtomicBool = AtomicBool::new(false);
 static SHUT_DOWN: AtomicBool = AtomicBool::new(false);
+/// How often this thread was woken.
+static WAKINGS: AtomicU64 = AtomicU64::new(0);
 
 /// Makes the calling thread the main one.
 pub(crate) fn set_up(cells: Option<Arc<Lane>>) -> std::io::Result<()> {
@@ -58,6 +62,7 @@ pub(crate) fn waker() -> Option<&'static Wake> {
 
 /// Wakes the main thread from waiting.
 pub(crate) fn wake() {
+    WAKINGS.fetch_add(1, Ordering::AcqRel);
     if let Some(wake) = WAKE.get() {
         wake.wake();
     }
@@ -98,12 +103,22 @@ pub(crate) fn running_cell() -> Option<u64> {
     }
 }
 
+/// Whether a cell has come that the package does not know yet.
+pub(crate) fn is_starting() -> bool {
+    STARTING.load(Ordering::Relaxed)
+}
+
 /// Waits for the event loop's descriptor, at most `timeout` seconds, and serves lanes meanwhile. Returns whether the
 /// loop has events; it returns also when the loop has a new task.
 #[pyfunction]
 #[pyo3(signature = (fd, timeout))]
 pub(crate) fn poll(py: Python<'_>, fd: i32, timeout: Option<f64>) -> PyResult<bool> {
     lanes::end_forked_child(py);
+    if fd < 0 {
+        return Err(pyo3::exceptions::PyValueError::new_err(format!(
+            "{fd} is no file descriptor"
+        )));
+    }
     let Some((worker, wake)) = worker().zip(WAKE.get()) else {
         return Err(pyo3::exceptions::PyRuntimeError::new_err(
             "the worker has not been started",
@@ -114,7 +129,8 @@ pub(crate) fn poll(py: Python<'_>, fd: i32, timeout: Option<f64>) -> PyResult<bo
     let deadline = timeout
         .and_then(|seconds| Instant::now().checked_add(Duration::try_from_secs_f64(seconds.max(0.0)).ok()?));
     let work = LoopWork::of_running_loop(py);
-    // One that comes or goes meanwhile ends this wait.
+    // One that comes or goes meanwhile ends this wait. A wait inside of a call that is served here may take the waking.
+    let wakings = WAKINGS.load(Ordering::Acquire);
     let lanes = current_lanes();
     // Frames that came together with others are not told by the sockets.
     let mut ready: Vec<usize> = (0..lanes.len())
@@ -142,6 +158,7 @@ pub(crate) fn poll(py: Python<'_>, fd: i32, timeout: Option<f64>) -> PyResult<bo
         // After a signal or a waking the loop looks whether its handler, or the end of a cell, left it something.
         if turn.event_loop
             || turn.woken
+            || WAKINGS.load(Ordering::Acquire) != wakings
             || (served && work.as_ref().is_none_or(|work| work.has_grown(py)))
             || deadline.is_some_and(|deadline| deadline <= Instant::now())
         {
@@ -309,6 +326,7 @@ fn execute(py: Python<'_>, worker: &Worker, lane: &Arc<Lane>, frame: &Frame) -> 
                 let text = format!("the lane of cells serves no operation {op:?}");
                 message::refusal(id, "unknown_op", &text, None)
             }
+            Ok((Head::Ok { id } | Head::Error { id }, _)) if lane.was_given_up(id) => Vec::new(),
             Ok(_) => {
                 crate::io::fault("something that is no request, on the lane of cells");
                 Vec::new()
@@ -342,7 +360,11 @@ fn begin(
     let activity = Activity::cell(lane.conn.clone(), cell);
     RUNNING.store(cell, Ordering::Relaxed);
     threads::LAST_CELL.store(cell, Ordering::Relaxed);
-    names::apply(py, worker, &source)?;
+    STARTING.store(true, Ordering::Relaxed);
+    let applied = names::apply(py, worker, &source);
+    STARTING.store(false, Ordering::Relaxed);
+    // The package tells it as the error of the cell, which it is.
+    let error = applied.err().map(|error| error.into_value(py));
     let done = Bound::new(
         py,
         Done {
@@ -354,7 +376,7 @@ fn begin(
     worker
         .hooks
         .bind(py)
-        .call_method1(intern!(py, "execute"), (body, done))?;
+        .call_method1(intern!(py, "execute"), (body, done, error))?;
     Ok(())
 }
 

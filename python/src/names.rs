@@ -150,20 +150,32 @@ pub(crate) fn apply(py: Python<'_>, worker: &Worker, source: &str) -> PyResult<(
         (written, wanted)
     };
     let globals = worker.globals.bind(py);
-    for (name, what) in written {
-        match what {
-            Written::Value(term) => {
-                put(globals, &name, held(py, worker, &term)?)?;
-            }
-            Written::Lazy => {
-                // Python's older value must not be taken for Elixir's.
-                if globals.contains(&name)? {
-                    globals.del_item(&name)?;
-                }
-            }
+    let mut written = written.into_iter();
+    while let Some((name, what)) = written.next() {
+        let taken_in = match &what {
+            Written::Value(term) => held(py, worker, term).and_then(|value| put(globals, &name, value)),
+            // Python's older value must not be taken for Elixir's.
+            Written::Lazy => globals.contains(&name).and_then(|there| match there {
+                true => globals.del_item(&name),
+                false => Ok(()),
+            }),
+        };
+        if let Err(error) = taken_in {
+            put_back(std::iter::once((name, what)).chain(written));
+            return Err(error);
         }
     }
     fetch(py, globals, &wanted, &|name| mentioned.contains(name))
+}
+
+/// Has names taken in another time, unless Elixir has written them again.
+fn put_back(names: impl Iterator<Item = (String, Written)>) {
+    let mut table = table();
+    let table = table.get_or_insert_default();
+    for (name, what) in names {
+        table.written.entry(name).or_insert(what);
+    }
+    WRITTEN.store(true, Ordering::Release);
 }
 
 /// A value of Elixir. What Python cannot hold is there all the same, as a term that can be handed back.

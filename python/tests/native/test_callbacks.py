@@ -390,3 +390,41 @@ def test_functions_are_values(session):
     lane = session.lane()
     assert lane.do(value({"f": FUN}), step("item", "f"), step("op", "eq", FUN)) is True
     assert b"Enum.map/2" in lane.do(value(FUN), step("fun", "repr"))
+
+
+def test_no_atoms_are_made_of_data(session):
+    session.run("""
+import snakebridge._native as native
+def refuse():
+    error = native.BridgeError('m')
+    error.reason, error.message = 'surprise', 'm'
+    raise error
+def change(f, term):
+    try: f()
+    except native.ElixirError as error:
+        error._term = term
+        raise
+""")
+    lane = session.lane()
+    with pytest.raises(ProtocolError) as error:
+        lane.do(name("refuse"), call())
+    assert error.value.error == ("bridge", "unavailable", b"m", None)
+
+    def serve(op, body):
+        raise ProtocolError((Atom("elixir"), Atom("error"), "reason", "text"))
+
+    # Neither bytes, nor another term of Elixir.
+    for term in (b"\x77\x08surprise", etf.PID):
+        with pytest.raises(ProtocolError) as error:
+            lane.do(name("change"), call(FUN, term), serve=serve)
+        assert error.value.python[Atom("class")] == b"ElixirError"
+
+
+def test_elixir_goes_away_before_it_opens_a_lane(session):
+    beam = session.beam()
+    request = session.start_cell("ex.Enum.sum([1])")
+    assert beam.recv()[1] == "open_lane"
+    beam.close()
+    events = []
+    assert session.main.answer(request, events, timeout=10)[Atom("status")] == "error"
+    assert "went away" in next(body for op, body in events if op == "error")[Atom("message")].decode()

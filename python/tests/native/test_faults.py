@@ -357,3 +357,25 @@ def test_everything_at_once():
                 _answer, events = session.run(f"print({round_})")
                 assert text_of(events) == f"{round_}\n"
         assert session.lane().do(value(1)) == 1
+
+
+def test_no_descriptor(session):
+    source = "import snakebridge._native as native\ntry: native.poll(-1, None)\nexcept ValueError as error: print(error)"
+    assert text_of(session.run(source)[1]) == "-1 is no file descriptor\n"
+
+
+def test_a_destructor_that_hangs_holds_up_no_lane(session):
+    session.run("""
+import threading
+may_go, went = threading.Event(), threading.Event()
+class Slow:
+    def __del__(self): may_go.wait(); went.set()
+""")
+    beam = session.beam()
+    lane = session.lane()
+    _, (_, ident, _) = lane.do(name("Slow"), call())
+    beam.request("release", [ident])
+    other = session.lane()
+    assert other.do(name("went"), method("is_set")) is False
+    other.do(name("may_go"), method("set"))
+    assert other.do(name("went"), method("wait", 10)) is True

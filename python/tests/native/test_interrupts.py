@@ -192,3 +192,101 @@ def test_interrupted_calls_tell_so(session):
         )
     assert error.value.python[Atom("class")] == b"KeyboardInterrupt"
     assert lane.do(value(1)) == 1
+
+
+def test_shutdown_while_a_lane_runs_python(session):
+    lanes = [session.lane() for _ in range(3)]
+    for lane in lanes:
+        lane.start("do", (name("exec"), [call("while True: abs(1)")], {}))
+    time.sleep(0.3)
+    assert session.control.request("shutdown", None) is True
+    assert session.process.wait(5) == 0
+    assert session.output() == ""
+
+
+def test_shutdown_lets_threads_finish(session):
+    path = f"{session.directory}/done"
+    session.run(f"""
+import pathlib, threading, time
+from concurrent.futures import ThreadPoolExecutor
+pool = ThreadPoolExecutor(1)
+pool.submit(abs, 1)
+def work():
+    time.sleep(0.3)
+    pathlib.Path({path!r}).write_text('done')
+threading.Thread(target=work).start()
+""")
+    assert session.control.request("shutdown", None) is True
+    assert session.process.wait(5) == 0
+    assert pathlib.Path(path).read_text() == "done"
+
+
+def test_the_end_of_a_caller_stops_a_call_that_went_on_after_a_nested_one(session):
+    session.run("""
+woke = []
+def ask(f):
+    f()
+    try:
+        while True: abs(1)
+    finally: woke.append(1)
+""")
+    lane = session.lane()
+    lane.start("do", (name("ask"), [call(etf.export("Elixir.Enum", "map", 2))], {}))
+    _, ident, _, _ = lane.recv()
+    assert lane.do(value(1)) == 1
+    lane.send((Atom("ok"), ident, None))
+    time.sleep(0.2)
+    lane.close()
+    deadline = time.monotonic() + SOON
+    other = session.lane()
+    while other.do(name("woke")) != [1]:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_an_interrupted_question_leaves_nothing_behind(session):
+    request = session.start_cell("input('? ')")
+    _, ident, op, _ = session.main.recv()
+    assert op == "input"
+    answer, events = interrupt(session, request)
+    assert answer[Atom("status")] == "interrupted"
+    assert [op for op, _ in events] == ["error"]
+    # The line comes all the same: the user had just typed it.
+    session.main.send((Atom("ok"), ident, "late"))
+    assert session.run("print(1)")[0][Atom("status")] == "ok"
+    reports = []
+    session.control.request("ping", None, reports)
+    assert reports == []
+
+
+def test_a_cell_that_fetches_names_is_stopped(session):
+    beam = session.beam()
+    beam.request("bind", [("big", Atom("lazy")), ("small", (Atom("value"), 1))])
+    request = session.start_cell("print(big)")
+    lane = session.callback_lane(beam)
+    assert lane.recv()[2:] == ("read", [b"big"])
+    answer, events = interrupt(session, request)
+    assert answer[Atom("status")] == "interrupted"
+    [error] = [body for op, body in events if op == "error"]
+    assert error[Atom("class")] == b"KeyboardInterrupt"
+    # The next cell tries again.
+    request = session.start_cell("print(big, small)")
+    lane = session.callback_lane(beam)
+    lane.send((Atom("ok"), lane.recv()[1], {"big": 2}))
+    events = []
+    assert session.main.answer(request, events)[Atom("status")] == "ok"
+    assert text_of(events) == "2 1\n"
+
+
+def test_a_signal_handler_that_raises_between_cells(session):
+    session.run("""
+import signal
+def rung(*_): raise ValueError('rung')
+signal.signal(signal.SIGALRM, rung)
+signal.setitimer(signal.ITIMER_REAL, 0.2)
+""")
+    _, op, (_, stream, text) = session.control.recv(SOON)
+    assert (op, stream) == ("stream", "stderr")
+    assert b"ValueError: rung" in text
+    _, events = session.run("print(1)")
+    assert text_of(events) == "1\n"
