@@ -350,7 +350,9 @@ fn late_output_is_kept_up_to_a_bound() {
         events.iter().map(length).sum()
     };
     assert_eq!(text(&cells[0].events), 256 * 1024);
-    assert!(matches!(cells[0].events.last(), Some(Event::Notice { text }) if text.contains("not in the record")));
+    assert!(
+        matches!(cells[0].events.last(), Some(Event::Notice { text }) if text.contains("not in the record"))
+    );
     assert_eq!(text(&cells[1].events), "another cell's".len() + 9_999);
     let size = fs::metadata(place.path().join("s.jsonl")).unwrap().len();
     assert!(size < 2 << 20, "{size} bytes");

@@ -224,7 +224,7 @@ pub(super) async fn supervise(
                 }
                 slot.set(&shared, SlotState::Up(live.clone()));
                 shared.went_up(&live);
-                watch_child(&shared, &live, process, output, &mut orders).await
+                watch_child(&shared, &live, *process, output, &mut orders).await
             }
             Started::Failed(error) => {
                 for done in restarts.drain(..) {

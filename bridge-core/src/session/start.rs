@@ -22,7 +22,7 @@ const LOG_LINES: usize = 15;
 
 /// What came of it.
 pub(super) enum Started {
-    Up(Process, Output, Box<Parts>),
+    Up(Box<Process>, Output, Box<Parts>),
     Failed(Error),
     /// It was called off, for good or to begin again.
     Stopped(oneshot::Sender<()>),
@@ -123,7 +123,7 @@ pub(super) async fn start(
                     parts.take(shared, language, generation, connection);
                 }
                 if parts.are_complete() {
-                    return Started::Up(process, output, Box::new(parts));
+                    return Started::Up(Box::new(process), output, Box::new(parts));
                 }
             }
             order = orders.recv() => {
