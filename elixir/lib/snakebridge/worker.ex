@@ -8,7 +8,7 @@ defmodule SnakeBridge.Worker do
   Options (given to the session):
 
     * `:python` - the interpreter; default: that of `$VIRTUAL_ENV`, of `$CONDA_PREFIX`, of the nearest `.venv` upward,
-      else `python3`
+      else `python3`. Where such a variable names none there is an error, and no other is taken
     * `:cd` - the folder that it starts in
     * `:env` - further environment variables, a map or list of texts
   """
@@ -37,35 +37,55 @@ defmodule SnakeBridge.Worker do
   @doc "The interpreter that a worker would use."
   @spec python() :: {:ok, Path.t()} | {:error, Exception.t()}
   def python do
-    prefixes = [System.get_env("VIRTUAL_ENV"), System.get_env("CONDA_PREFIX") | nearest_venv(File.cwd!())]
+    active = Enum.find(["VIRTUAL_ENV", "CONDA_PREFIX"], &(System.get_env(&1) not in [nil, ""]))
 
-    found =
-      for prefix <- prefixes,
-          prefix not in [nil, ""],
-          path = Path.join(prefix, "bin/python3"),
-          executable?(path),
-          do: path
+    cond do
+      # What is named is never passed over.
+      active != nil ->
+        named(active, System.get_env(active))
 
-    case found ++ List.wrap(System.find_executable("python3")) do
-      [path | _] ->
+      path = nearest_venv(File.cwd!()) || System.find_executable("python3") ->
         {:ok, path}
 
-      [] ->
+      true ->
         {:error, failed("no python3 was found", "install Python 3.10 or later, or say which: python: PATH")}
     end
   end
 
-  defp nearest_venv(folder) do
-    venv = Path.join(folder, ".venv")
+  # An environment, or its interpreter.
+  defp named(variable, name) do
+    path = Path.expand(name)
 
+    if found = (executable?(path) && path) || interpreter(path) do
+      {:ok, found}
+    else
+      problem =
+        cond do
+          File.dir?(path) -> "has no bin/python3"
+          File.exists?(path) -> "cannot be executed"
+          true -> "does not exist"
+        end
+
+      hint = "unset #{variable}, let it name an environment that is there, or say which Python: python: PATH"
+      {:error, failed("$#{variable} names #{name}, which #{problem}", hint)}
+    end
+  end
+
+  defp nearest_venv(folder) do
     cond do
-      executable?(Path.join(venv, "bin/python3")) -> [venv]
-      Path.dirname(folder) == folder -> []
+      path = interpreter(Path.join(folder, ".venv")) -> path
+      Path.dirname(folder) == folder -> nil
       true -> nearest_venv(Path.dirname(folder))
     end
   end
 
-  defp executable?(path), do: match?({:ok, %{type: :regular}}, File.stat(path))
+  defp interpreter(prefix) do
+    Enum.find([Path.join(prefix, "bin/python3"), Path.join(prefix, "bin/python")], &executable?/1)
+  end
+
+  defp executable?(path) do
+    match?({:ok, %{type: :regular, mode: mode}} when Bitwise.band(mode, 0o111) != 0, File.stat(path))
+  end
 
   # --- the process ---
 
