@@ -97,6 +97,8 @@ defmodule SnakeBridge.CallbackLane do
     {:noreply, start_runner(%{state | running: []})}
   end
 
+  # Another process has closed the socket: the session, whose worker has died, or the runner, which could not read on.
+  def handle_info({:EXIT, port, _}, %{socket: %{port: port}} = state), do: {:stop, :normal, state}
   def handle_info({:DOWN, _, :process, _, _}, state), do: {:stop, :normal, state}
   def handle_info({:EXIT, _, _}, state), do: {:noreply, state}
 

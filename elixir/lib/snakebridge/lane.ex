@@ -11,7 +11,7 @@ defmodule SnakeBridge.Lane do
   alias SnakeBridge.{BridgeError, Callback, Fault, Marshal, Output, Session, Socket}
 
   @enforce_keys [:socket, :session, :generation]
-  defstruct [:socket, :session, :generation, :names, :feeder, depth: 1]
+  defstruct [:socket, :session, :generation, :names, :feeder, depth: 1, serving: []]
 
   @typep t :: %__MODULE__{
            socket: Socket.t(),
@@ -20,7 +20,9 @@ defmodule SnakeBridge.Lane do
            names: ([String.t()] -> %{String.t() => term()}),
            # For a lane that another process reads: see `SnakeBridge.CallbackLane`.
            feeder: nil | {pid(), reference()},
-           depth: pos_integer()
+           depth: pos_integer(),
+           # Ids of the requests of Python that this process is serving, the innermost first.
+           serving: [integer()]
          }
 
   @doc """
@@ -50,7 +52,7 @@ defmodule SnakeBridge.Lane do
           await(lane, lane.depth, deadline)
 
         {:error, :emsgsize} ->
-          {:error, %BridgeError{reason: :too_deep, message: Socket.describe(:emsgsize)}}
+          {:error, %BridgeError{reason: :not_convertible, message: Socket.describe(:emsgsize)}}
 
         # The worker died since the last call, so it has seen nothing of this one: the next worker gets it.
         {:error, reason} ->
@@ -174,27 +176,39 @@ defmodule SnakeBridge.Lane do
         keep(lane, socket)
         {:error, Fault.exception(error)}
 
+      {:ok, {:ev, :cancel, cancelled}, socket} ->
+        lane = keep(lane, socket)
+
+        # Answered already, unless what asks here runs for it: then Python may have given up what this process waits for.
+        if cancelled in lane.serving,
+          do: give_up(lane, :interrupted, "Python was interrupted while this ran for it"),
+          else: await(lane, id, deadline)
+
       {:ok, message, socket} ->
         lane |> keep(socket) |> serve(message) |> await_more(lane, id, deadline)
 
-      {:malformed, text, socket} ->
-        Output.event(:fault, text)
-        lane |> keep(socket) |> await(id, deadline)
+      # It may have been the answer. If it was not, that one shall not be taken for a later request's.
+      {:malformed, text, _} ->
+        give_up(lane, :bad_message, "Python sent #{text}")
 
       {:error, :timeout} ->
-        close(lane.session)
-        {:error, %BridgeError{reason: :timeout, message: "Python did not answer in time"}}
+        give_up(lane, :timeout, "Python did not answer in time")
 
       {:error, reason} ->
         lost(lane, reason)
     end
   end
 
+  defp give_up(lane, reason, message) do
+    close(lane.session)
+    {:error, %BridgeError{reason: reason, message: message}}
+  end
+
   # What was served may have closed the lane, or seen it closed.
   defp await_more(:ok, lane, id, deadline) do
     case Process.get({__MODULE__, lane.session}) do
       %{socket: %{port: port}} = current when port == lane.socket.port ->
-        await(keep(%{current | depth: lane.depth}), id, deadline)
+        await(keep(%{current | depth: lane.depth, serving: lane.serving}), id, deadline)
 
       _ ->
         lost(lane, :closed)
@@ -249,8 +263,8 @@ defmodule SnakeBridge.Lane do
     :ok
   end
 
-  defp serve(lane, {:req, _, _, _} = request) do
-    keep(%{lane | depth: lane.depth + 1})
+  defp serve(lane, {:req, id, _, _} = request) do
+    keep(%{lane | depth: lane.depth + 1, serving: [id | lane.serving]})
     answer(lane, request)
   end
 
@@ -269,7 +283,11 @@ defmodule SnakeBridge.Lane do
       end
 
     with {:error, :emsgsize} <- Socket.send(lane.socket, message),
-         do: Socket.send(lane.socket, {:error, id, {:bridge, :too_deep, Socket.describe(:emsgsize), nil}})
+         do:
+           Socket.send(
+             lane.socket,
+             {:error, id, {:bridge, :not_convertible, Socket.describe(:emsgsize), nil}}
+           )
 
     :ok
   end
