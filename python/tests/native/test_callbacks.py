@@ -330,7 +330,8 @@ def test_no_elixir(session):
 def test_elixir_that_comes_late(session):
     session.control.send((Atom("ev"), Atom("elixir"), Atom("up")))
     request = session.start_cell("print(ex.Enum.sum([1]))")
-    beam = session.beam()
+    # Not `beam()`: the cell may ask for its lane before that has heard its answer.
+    beam = session.connect(role="control")
     lane = session.callback_lane(beam)
     lane.send((Atom("ok"), lane.recv()[1], 1))
     events = []

@@ -32,7 +32,7 @@ def interrupt(session, request, delay=0.3):
         "import threading\nthreading.Event().wait(60)",
         "import subprocess\nsubprocess.run(['sleep', '60'])",
         "import socket\na, b = socket.socketpair()\na.recv(1)",
-        "try:\n    while True: abs(1)\nfinally:\n    print('clean')",
+        "try:\n    n = 1\n    while True: abs(n)\nfinally:\n    print('clean')",
         "input('? ')",
         "ex.Enum.sum([1])",
     ],
@@ -104,7 +104,10 @@ def test_the_end_of_a_caller_stops_its_call_on_the_main_thread(session):
 
 
 def test_the_end_of_a_caller_stops_its_thread(session):
-    session.run("woke = []\ndef spin():\n    try:\n        while True: abs(1)\n    finally: woke.append(1)")
+    # Python 3.11 passes over the handlers of a loop that is the first thing in its `try`.
+    session.run(
+        "woke = []\ndef spin():\n    try:\n        n = 1\n        while True: abs(n)\n    finally: woke.append(1)"
+    )
     lane = session.lane()
     lane.start("do", (name("spin"), [call()], {}))
     time.sleep(0.2)
@@ -227,7 +230,8 @@ woke = []
 def ask(f):
     f()
     try:
-        while True: abs(1)
+        n = 1
+        while True: abs(n)
     finally: woke.append(1)
 """)
     lane = session.lane()
