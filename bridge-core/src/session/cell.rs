@@ -55,6 +55,11 @@ pub(super) async fn run(shared: &Rc<Shared>, job: Job, interrupted: bool) -> Sin
     }
     shared.recorder.borrow_mut().started(number, &request);
     let begun = Instant::now();
+    // The channel of a cell that has not started is empty.
+    let _ = events.try_send(Event::Started {
+        cell: number,
+        language,
+    });
     let mut running = Running {
         shared,
         number,
@@ -65,10 +70,6 @@ pub(super) async fn run(shared: &Rc<Shared>, job: Job, interrupted: bool) -> Sin
         input: None,
         stop: Stop::No,
     };
-    running.emit(Event::Started {
-        cell: number,
-        language,
-    });
     let end = running.run().await;
     let Running {
         inbox: mut received,
@@ -111,8 +112,12 @@ pub(super) async fn run(shared: &Rc<Shared>, job: Job, interrupted: bool) -> Sin
 }
 
 /// Ends a cell of which the task has failed, which is a mistake of ours. Its child is started again: it may be in the
-/// middle of anything, and its lane is lost.
-pub(super) fn fail(shared: &Rc<Shared>, language: Language, events: mpsc::Sender<Event>) -> Sink {
+/// middle of anything, and its lane is lost. No cell may run before that.
+pub(super) fn fail(
+    shared: &Rc<Shared>,
+    language: Language,
+    events: mpsc::Sender<Event>,
+) -> (Sink, oneshot::Receiver<Result<(), Error>>) {
     shared.set_current(None);
     let mut sink = Sink::new(events);
     let error = Error::Unavailable {
@@ -132,9 +137,9 @@ pub(super) fn fail(shared: &Rc<Shared>, language: Language, events: mpsc::Sender
             duration_us: 0,
         },
     );
-    let (done, _) = oneshot::channel();
+    let (done, restarted) = oneshot::channel();
     shared.slot(language).order(Order::Restart(done));
-    sink
+    (sink, restarted)
 }
 
 /// Ends a cell that cannot be run any more.

@@ -326,13 +326,19 @@ async fn work(shared: Rc<Shared>, state: Rc<QueueState>, mut jobs: mpsc::Unbound
             continue;
         }
         let (language, events) = (job.request.language, job.events.clone());
-        let mut sink = match alone(cell::run(&shared, job, state.call_off_next.take())).await {
-            Some(sink) => sink,
-            None => cell::fail(&shared, language, events),
+        let (mut sink, restarted) = match alone(cell::run(&shared, job, state.call_off_next.take())).await {
+            Some(sink) => (sink, None),
+            None => {
+                let (sink, restarted) = cell::fail(&shared, language, events);
+                (sink, Some(restarted))
+            }
         };
         let of = shared.clone();
         flushes.spawn_local(async move { sink.flush(&of).await });
         while flushes.try_join_next().is_some() {}
+        if let Some(restarted) = restarted {
+            let _ = restarted.await;
+        }
     }
     let all = async { while flushes.join_next().await.is_some() {} };
     let _ = timeout(FLUSH_TIME, all).await;
