@@ -6,7 +6,7 @@ use bridge_core::error::Error;
 use bridge_core::session::Language::{Elixir, Python};
 use bridge_core::session::{ChildState, Event, Status};
 
-use crate::rig::{DEADLINE, Rig, echo, gone, is_alive, next, rest, signal};
+use crate::rig::{DEADLINE, Rig, echo, gone, is_alive, next, signal};
 
 #[test]
 fn a_worker_that_is_killed_ends_its_cell_at_once_and_comes_back() {
@@ -295,10 +295,10 @@ fn a_child_that_reads_nothing_can_be_interrupted() {
     let pid = rig.up(Python);
     // The toy stops itself; what it should read is more than a socket holds.
     signal(pid, libc::SIGSTOP);
-    let cell = rig.submit(Python, &"out x\n".repeat(1_000_000));
-    std::thread::sleep(Duration::from_millis(50));
+    let mut cell = rig.submit(Python, &"out x\n".repeat(1_000_000));
+    next(&mut cell, |event| matches!(event, Event::Started { .. }));
     rig.session.interrupt();
-    assert_eq!(rest(cell).status(), Status::Interrupted);
+    assert_eq!(rest_status(cell), Status::Interrupted);
     gone(pid);
     assert_eq!(rig.python("out fine").out(), "fine\n");
 }

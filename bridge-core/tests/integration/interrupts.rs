@@ -52,7 +52,6 @@ fn an_interrupt_stops_one_cell_and_no_later_one() {
     rig.session.interrupt();
     assert_eq!(rest(second).out(), "second\n");
     rig.session.interrupt();
-    std::thread::sleep(Duration::from_millis(20));
     assert_eq!(rig.python("out third").status(), Status::Ok);
 }
 
