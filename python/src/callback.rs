@@ -217,14 +217,11 @@ pub(crate) fn wait<'py>(
                 if let Some(answer) = answer {
                     return answer;
                 }
+                // The waking may have come together with the frame.
+                signals(py, lane, id)?;
             }
             Received::Nothing => {}
-            Received::Woken => {
-                if let Err(interrupt) = py.check_signals() {
-                    cancel(lane, id);
-                    return Err(interrupt);
-                }
-            }
+            Received::Woken => signals(py, lane, id)?,
             Received::Ended => {
                 lane.conn.close();
                 return Err(unavailable(
@@ -235,6 +232,11 @@ pub(crate) fn wait<'py>(
             }
         }
     }
+}
+
+/// Looks for signals during a wait. What their handlers raise ends it.
+fn signals(py: Python<'_>, lane: &Arc<Lane>, id: i64) -> PyResult<()> {
+    py.check_signals().inspect_err(|_| cancel(lane, id))
 }
 
 /// Tells the other side that an answer is not wanted any more. The lane ends with it. The host serves no callbacks: what
