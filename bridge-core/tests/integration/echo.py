@@ -54,7 +54,9 @@ def encode_part(term):
             return b"j"
         return b"l" + struct.pack(">I", len(term)) + b"".join(map(encode_part, term)) + b"j"
     # Keys are atoms; `Text` keys are binaries.
-    pairs = [encode_part(str(k) if isinstance(k, Text) else Atom(k)) + encode_part(v) for k, v in term.items()]
+    pairs = [
+        encode_part(str(k) if isinstance(k, Text) else Atom(k)) + encode_part(v) for k, v in term.items()
+    ]
     return b"t" + struct.pack(">I", len(pairs)) + b"".join(pairs)
 
 
@@ -91,7 +93,7 @@ def decode_part(data, at):
             return tuple(items), at
         if tag == 108:
             return items, at + 1
-        return dict(zip(items[::2], items[1::2])), at
+        return dict(zip(items[::2], items[1::2], strict=False)), at
     raise ValueError(f"tag {tag}")
 
 
@@ -182,12 +184,21 @@ class Cell:
 
     def do_baddisplay(self, _):
         data = {Text("text/plain"): b"\xff", Text("text/html"): "<b>1</b>"}
-        self.event("display", {"cell": self.number, "data": data, "metadata": "[", "display_id": None, "update": False})
+        self.event(
+            "display",
+            {"cell": self.number, "data": data, "metadata": "[", "display_id": None, "update": False},
+        )
 
     def do_fail(self, text):
         self.status = "error"
         name, _, message = text.partition(" ")
-        body = {"cell": self.number, "class": name, "message": message, "traceback": ["line 1"], "hint": "try again"}
+        body = {
+            "cell": self.number,
+            "class": name,
+            "message": message,
+            "traceback": ["line 1"],
+            "hint": "try again",
+        }
         self.event("error", body)
 
     def do_set(self, name):
@@ -355,16 +366,21 @@ def serve_own():
             answer = {"found": True, "data": plain(f"{body['source']} {body['detail']}")}
         elif op == "is_complete":
             open_ = body["source"].endswith(":")
-            answer = {"status": Atom("incomplete" if open_ else "complete"), "indent": "    " if open_ else ""}
+            answer = {
+                "status": Atom("incomplete" if open_ else "complete"),
+                "indent": "    " if open_ else "",
+            }
         elif op == "names":
-            answer = [{"name": n, "type": "int", "size": None, "value": str(v)} for n, v in sorted(NAMES.items())]
+            answer = [
+                {"name": n, "type": "int", "size": None, "value": str(v)} for n, v in sorted(NAMES.items())
+            ]
         OWN.send((Atom("ok"), number, answer))
 
 
 def serve_main():
     global RUNNING
     while True:
-        _, number, op, body = MAIN.receive()
+        _, number, _op, body = MAIN.receive()
         cell = Cell(body)
         RUNNING = cell.number
         try:
@@ -397,10 +413,8 @@ def main():
         START = "crash" if os.path.exists(marker) else ""
         open(marker, "a").close()
     if START == "crash":
-        print("ImportError: no module named sky", file=sys.stderr)
         sys.exit(3)
     if START == "silent":
-        print("I am thinking", flush=True)
         time.sleep(60)
     worker = options.generation is not None
     generation = options.generation or int(os.environ["SNAKEBRIDGE_GENERATION"])
@@ -415,7 +429,6 @@ def main():
         **info,
     )
     if START == "oldversion":
-        print(CONTROL.greeting[2][2], flush=True)
         sys.exit(1)
     if START == "nolanes":
         time.sleep(60)
