@@ -413,8 +413,10 @@ def main():
         START = "crash" if os.path.exists(marker) else ""
         open(marker, "a").close()
     if START == "crash":
+        print("ImportError: no module named sky", file=sys.stderr)
         sys.exit(3)
     if START == "silent":
+        print("I am thinking", flush=True)
         time.sleep(60)
     worker = options.generation is not None
     generation = options.generation or int(os.environ["SNAKEBRIDGE_GENERATION"])
@@ -429,6 +431,7 @@ def main():
         **info,
     )
     if START == "oldversion":
+        print(CONTROL.greeting[2][2], flush=True)
         sys.exit(1)
     if START == "nolanes":
         time.sleep(60)
