@@ -92,3 +92,4 @@ IO.puts(
 )
 
 Port.close(port)
+File.rm(path)
