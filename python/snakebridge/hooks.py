@@ -4,6 +4,7 @@ Each question is answered by the module that knows; this one only joins them.
 """
 
 import builtins
+import os
 import sys
 
 from snakebridge import streams, tracebacks
@@ -61,6 +62,9 @@ class Hooks:
 
     def execute(self, body, done, trouble=None):
         """Queues a cell; `done(answer)` is called when it has run. `trouble`: an exception that came before it."""
+        if body.get("width"):
+            # Where libraries look for the width of what they print; the real terminal is another process's.
+            os.environ["COLUMNS"] = str(body["width"])
         self._cells.execute(body, done, trouble)
 
     def shutdown(self):

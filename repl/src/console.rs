@@ -169,7 +169,8 @@ impl Console {
         }
     }
 
-    fn run(&mut self, request: CellRequest) -> io::Result<Next> {
+    fn run(&mut self, mut request: CellRequest) -> io::Result<Next> {
+        request.width = Some(self.width() as u64);
         let (language, source) = (request.language, request.source.clone());
         let mut cell = match self.session.execute(request) {
             Ok(cell) => cell,

@@ -11,6 +11,7 @@ use std::time::Duration;
 use bridge_core::session::Session;
 use rustix::termios::Termios;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::Instant;
 
 use crate::plain::Message;
 use crate::stage::{Now, Stage};
@@ -18,6 +19,10 @@ use crate::tty;
 
 /// How long an interrupted cell goes on before the user is told how to end it.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The session's grace time is three seconds, of which [`PATIENCE`] has gone.
+const STILL_RUNNING: &str =
+    "still running; in two seconds, or at another Ctrl-C, its process is ended and its names are lost";
 
 /// How long the children may take to end when the terminal has gone.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -45,17 +50,26 @@ pub(crate) fn watch(
     };
     std::thread::spawn(move || {
         runtime.block_on(async {
-            let mut slow: Option<u64> = None;
+            let mut told: Option<u64> = None;
+            // The cell that was asked to stop, and when to say how it is ended; until then further presses are the
+            // same one, for a hand that slips must not cost the names.
+            let mut slow: Option<(u64, Instant)> = None;
             loop {
+                let told_at = slow.map_or_else(Instant::now, |(_, at)| at);
                 tokio::select! {
-                    _ = signals.interrupt.recv() => slow = interrupted(&session, &stage, plain.as_ref()),
+                    _ = signals.interrupt.recv() => {
+                        if !slow.is_some_and(|(cell, _)| stage.runs(cell)) {
+                            let cell = interrupted(&session, &stage, plain.as_ref());
+                            slow = cell.filter(|cell| told != Some(*cell)).map(|cell| (cell, Instant::now() + PATIENCE));
+                        }
+                    }
                     _ = signals.terminate.recv() => leave(&session, found.as_ref(), 15),
                     _ = signals.hangup.recv() => leave(&session, found.as_ref(), 1),
-                    () = tokio::time::sleep(PATIENCE), if slow.is_some() => {
-                        if slow.take().is_some_and(|cell| stage.runs(cell)) {
-                            let told = "still running; Ctrl-C again ends its process, and its names are lost";
+                    () = tokio::time::sleep_until(told_at), if slow.is_some() => {
+                        if let Some((cell, _)) = slow.take() && stage.runs(cell) {
+                            told = Some(cell);
                             // When the terminal cannot be written, the console notices by itself.
-                            let _ = stage.renderer().note(told);
+                            let _ = stage.renderer().note(STILL_RUNNING);
                         }
                     }
                 }

@@ -51,12 +51,15 @@ defmodule SnakeBridge.CellParser do
 
       iex> SnakeBridge.CellParser.status("if true do")
       {:incomplete, 2}
+      iex> SnakeBridge.CellParser.status("x = \\"\\"\\"")
+      {:incomplete, 0}
       iex> SnakeBridge.CellParser.status("x = )")
       :invalid
   """
   @spec status(String.t()) :: :complete | {:incomplete, non_neg_integer()} | :invalid
   def status(source) do
-    Code.string_to_quoted!(continued(source), emit_warnings: false, warnings: false)
+    # With the newline that Enter stands for: without it the start of a heredoc is an error and not a beginning.
+    Code.string_to_quoted!(continued(source) <> "\n", emit_warnings: false, warnings: false)
     :complete
   rescue
     _ in TokenMissingError -> {:incomplete, indent(source)}
