@@ -11,7 +11,7 @@ defmodule SnakeBridge.CallbackLane do
 
   use GenServer, restart: :temporary
 
-  alias SnakeBridge.{Lane, Session, Socket}
+  alias SnakeBridge.{Lane, Output, Session, Socket}
 
   @doc "Opens the lane that the token stands for. It ends with the worker, or with its session."
   @spec start(map(), integer()) :: GenServer.on_start()
@@ -137,7 +137,7 @@ defmodule SnakeBridge.CallbackLane do
 
   # What arrives while nothing runs is of processes that an earlier call left behind; nobody waits on the lane for it.
   defp io_request(request, %{running: []} = state),
-    do: {:reply, forward(request, state.worker.group_leader), state}
+    do: {:reply, Output.request(state.worker.group_leader, request), state}
 
   defp io_request({:put_chars, _, chars}, state), do: put(state, :stdout, chars)
 
@@ -178,20 +178,6 @@ defmodule SnakeBridge.CallbackLane do
     {:reply, :ok, state}
   rescue
     _ -> {:reply, {:error, :put_chars}, state}
-  end
-
-  defp forward(request, leader) do
-    reference = Process.monitor(leader)
-    send(leader, {:io_request, self(), reference, request})
-
-    receive do
-      {:io_reply, ^reference, answer} ->
-        Process.demonitor(reference, [:flush])
-        answer
-
-      {:DOWN, ^reference, _, _, _} ->
-        {:error, :terminated}
-    end
   end
 
   defp input({:snakebridge, _, _}, :ok, text), do: {:ok, text}

@@ -22,6 +22,26 @@ defmodule SnakeBridge.Output do
   def event(:fault, text, _), do: put(:standard_error, "snakebridge: #{text}\n")
   def event(_, _, _), do: :ok
 
+  @doc """
+  Makes an IO request of a device and waits for the answer.
+
+  `IO.write/2` would raise where the group leader has gone, as a test's does at its end.
+  """
+  @spec request(pid() | atom(), term()) :: term()
+  def request(device, request) do
+    reference = Process.monitor(device)
+    send(device, {:io_request, self(), reference, request})
+
+    receive do
+      {:io_reply, ^reference, answer} ->
+        Process.demonitor(reference, [:flush])
+        answer
+
+      {:DOWN, ^reference, _, _, _} ->
+        {:error, :terminated}
+    end
+  end
+
   defp plain(:stream, {_, :stderr, text}, _), do: put(:standard_error, text)
   defp plain(:display, %{data: %{"text/plain" => text}}, leader), do: put(leader, [text, "\n"])
   defp plain(_, _, _), do: :ok
@@ -53,20 +73,5 @@ defmodule SnakeBridge.Output do
   defp put(device, text) do
     request(device, {:put_chars, :unicode, text})
     :ok
-  end
-
-  # `IO.write/2` would raise where the group leader has gone, as a test's does at its end.
-  defp request(device, request) do
-    reference = Process.monitor(device)
-    send(device, {:io_request, self(), reference, request})
-
-    receive do
-      {:io_reply, ^reference, answer} ->
-        Process.demonitor(reference, [:flush])
-        answer
-
-      {:DOWN, ^reference, _, _, _} ->
-        {:error, :terminated}
-    end
   end
 end
