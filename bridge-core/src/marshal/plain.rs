@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
 use super::describe::{lossy_text, type_name};
-use super::from_python::{big, float};
+use super::from_python::leaves::{big, float};
 use super::{Failure, Result};
 use crate::term::Writer;
 
