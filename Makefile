@@ -18,7 +18,7 @@ target := $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: help
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: repl
 repl: build ## set up what is missing, build, start the REPL
@@ -33,6 +33,11 @@ test-python: dev ## run Python's tests (ARGS: to pytest)
 	@scripts/test.sh python -- $(ARGS)
 test-elixir: dev ## run Elixir's tests (ARGS: to mix test)
 	@scripts/test.sh elixir -- $(ARGS)
+
+.PHONY: test-libraries
+test-libraries: dev ## use real Python packages from Elixir (ARGS: to mix test)
+	@scripts/build.sh dev
+	@scripts/libraries.sh $(ARGS)
 
 .PHONY: lint
 lint: dev ## check formatting and lints
@@ -64,4 +69,4 @@ dev: ## set up what is missing for tests and lints
 
 .PHONY: clean
 clean: ## delete what was built (not .tools and .venv)
-	rm -rf target elixir/_build elixir/priv python/snakebridge/_native.abi3.so
+	rm -rf target elixir/_build elixir/priv tests/libraries/_build python/snakebridge/_native.abi3.so

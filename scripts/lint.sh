@@ -6,8 +6,10 @@
 trap 'exit 130' INT
 cd "$root"
 
-mix_in_elixir() {
-    cd "$root/elixir"
+# mix_in FOLDER ARGUMENT...
+mix_in() {
+    cd "$root/$1"
+    shift
     mix "$@"
 }
 
@@ -17,9 +19,10 @@ part "cargo fmt" cargo fmt --all --check
 part "clippy" cargo clippy --workspace --all-targets --all-features -- -D warnings
 part "ruff check" ruff check .
 part "ruff format" ruff format --check .
-part "mix format" mix_in_elixir format --check-formatted
+part "mix format" mix_in elixir format --check-formatted
+part "mix format, libraries" mix_in tests/libraries format --check-formatted
 # Also of files that need not be compiled again.
-part "mix compile" mix_in_elixir compile --all-warnings --warnings-as-errors
+part "mix compile" mix_in elixir compile --all-warnings --warnings-as-errors
 if have shellcheck; then
     part "shellcheck" shellcheck --external-sources scripts/*.sh .ci/run
 else

@@ -1,0 +1,2 @@
+LibraryCase.count_calls()
+ExUnit.start(formatters: [ExUnit.CLIFormatter, LibraryTable], timeout: 120_000)
