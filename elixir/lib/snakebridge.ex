@@ -331,6 +331,14 @@ defmodule SnakeBridge do
   def steps({kind, _} = target, steps, opts) when kind in [:module, :name, :value],
     do: request(Keyword.get(opts, :session, Session), target, steps, opts)
 
+  def steps(value, _, _) do
+    message =
+      "#{inspect(value, limit: 5, printable_limit: 50)} is a value of Elixir, not an object of Python\n" <>
+        "hint: with `as: :ref` the call that gave it leaves the object in Python"
+
+    {:error, %ArgumentError{message: message}}
+  end
+
   @doc "Like `steps/3`, but gives the value or raises."
   @spec steps!(target(), [tuple()], keyword()) :: term()
   def steps!(target, steps, opts \\ []), do: unwrap!(steps(target, steps, opts))

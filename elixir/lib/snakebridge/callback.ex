@@ -17,13 +17,14 @@ defmodule SnakeBridge.Callback do
     kind, reason -> {:error, Fault.caught(kind, reason, __STACKTRACE__)}
   end
 
+  # Which options a library gives its callbacks is for the library to say, so a name that no atom has stays text.
   defp serve(:apply, {function, args, kwargs}, lane) do
     home = {lane.session, lane.generation}
-    apply(Marshal.decode(function, home), arguments(args, kwargs, home))
+    apply(Marshal.decode(function, home), arguments(args, kwargs, home, &(existing_atom(&1) || &1)))
   end
 
   defp serve(:mfa, {module, function, args, kwargs}, lane) do
-    arguments = arguments(args, kwargs, {lane.session, lane.generation})
+    arguments = arguments(args, kwargs, {lane.session, lane.generation}, &option/1)
     module = module(module)
     apply(module, function(module, function, length(arguments)), arguments)
   end
@@ -37,21 +38,18 @@ defmodule SnakeBridge.Callback do
 
   # --- arguments ---
 
-  defp arguments(args, kwargs, home) do
+  defp arguments(args, kwargs, home, name) do
     args = for arg <- Marshal.decode(args, home), do: Marshal.decode(arg, home)
 
     case Marshal.decode(kwargs, home) do
       [] -> args
-      kwargs -> args ++ [for({name, value} <- kwargs, do: {option(name), Marshal.decode(value, home)})]
+      kwargs -> args ++ [for({key, value} <- kwargs, do: {name.(key), Marshal.decode(value, home)})]
     end
   end
 
   # No atom is made from what Python sends: an option that no loaded module names is one that nobody reads.
-  defp option(name) do
-    String.to_existing_atom(name)
-  rescue
-    ArgumentError -> raise ArgumentError, "no Elixir module knows the option #{name}:"
-  end
+  defp option(name),
+    do: existing_atom(name) || raise(ArgumentError, "no Elixir module knows the option #{name}:")
 
   # --- modules ---
 
@@ -59,31 +57,28 @@ defmodule SnakeBridge.Callback do
   defp module(name) do
     text = if name =~ ~r/^[A-Z]/, do: "Elixir." <> name, else: name
 
-    with :error <- existing_atom(text),
-         :non_existing <- :code.where_is_file(String.to_charlist(text <> ".beam")) do
-      raise UndefinedFunctionError, message: "there is no Elixir module #{name}"
-    else
-      {:ok, module} -> module
-      _file -> String.to_atom(text)
+    case existing_atom(text) do
+      nil ->
+        if :code.where_is_file(String.to_charlist(text <> ".beam")) == :non_existing,
+          do: raise(UndefinedFunctionError, message: "there is no Elixir module #{name}"),
+          else: String.to_atom(text)
+
+      module ->
+        module
     end
   end
 
   defp function(module, name, arity) do
     Code.ensure_loaded(module)
 
-    case existing_atom(name) do
-      {:ok, function} ->
-        function
-
-      :error ->
-        raise UndefinedFunctionError, message: "function #{inspect(module)}.#{name}/#{arity} is undefined"
-    end
+    existing_atom(name) ||
+      raise UndefinedFunctionError, message: "function #{inspect(module)}.#{name}/#{arity} is undefined"
   end
 
   defp existing_atom(text) do
-    {:ok, String.to_existing_atom(text)}
+    String.to_existing_atom(text)
   rescue
-    ArgumentError -> :error
+    ArgumentError -> nil
   end
 
   defp functions(module) do

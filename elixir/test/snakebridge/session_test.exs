@@ -56,6 +56,11 @@ defmodule SnakeBridge.SessionTest do
     end
   end
 
+  test "what is no object of Python is an error that says so" do
+    {:error, error} = SnakeBridge.put_item(%{"a" => 1}, "b", 2)
+    assert Exception.message(error) =~ ~r/%{"a" => 1} is a value of Elixir.*\nhint: with `as: :ref`/
+  end
+
   describe "callbacks" do
     test "run in the process that waits, to any depth" do
       me = self()
@@ -80,6 +85,11 @@ defmodule SnakeBridge.SessionTest do
     test "take keyword arguments as a keyword list" do
       f = function("def f(g):\n    return g(1, 2, cut=3)\n", "f")
       assert SnakeBridge.apply!(f, [fn a, b, opts -> {a, b, opts[:cut]} end]) == {1, 2, 3}
+    end
+
+    test "take keyword arguments that no atom names" do
+      f = function("def f(g):\n    return g(**{'cut': 1, 'no' + '_such_atom': 2})\n", "f")
+      assert SnakeBridge.apply!(f, [fn opts -> opts == [{:cut, 1}, {"no_such_atom", 2}] end])
     end
 
     test "take functions of Python as functions" do
