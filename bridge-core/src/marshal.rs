@@ -4,6 +4,8 @@
 //! becomes a ref. Both directions keep their own stack on the heap, so nesting cannot overflow a thread's. Nothing
 //! here knows sockets or threads; a callable from Elixir reaches them through [`Elixir`].
 
+mod array;
+mod buffer;
 mod callable;
 mod describe;
 mod from_python;

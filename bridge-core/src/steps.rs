@@ -73,7 +73,13 @@ impl<'a> Do<'a> {
                         "auto" => Encoding::Auto,
                         "ref" => Encoding::Ref,
                         "value" => Encoding::Value,
-                        other => return Err(bad(format!("`as: :{other}` is none of auto, ref, value"))),
+                        "array" => Encoding::Array,
+                        "arrow" => Encoding::Arrow,
+                        other => {
+                            return Err(bad(format!(
+                                "`as: :{other}` is none of auto, ref, value, array, arrow"
+                            )));
+                        }
                     };
                 }
                 ("cell", Token::Int(cell)) => call.cell = u64::try_from(cell).ok(),

@@ -14,7 +14,7 @@ use self::containers::{Ambiguous, Frame};
 use super::describe::type_name;
 use super::opaque::{ElixirFunction, ElixirTerm};
 use super::types::Types;
-use super::{Result, numpy};
+use super::{Result, array, numpy};
 use crate::refs::Refs;
 use crate::term::Writer;
 
@@ -31,6 +31,10 @@ pub enum Encoding {
     Ref,
     /// A value; an object that has none is refused. Subclasses go as what they extend.
     Value,
+    /// An array: its memory in one piece.
+    Array,
+    /// A table, as Arrow's IPC stream.
+    Arrow,
 }
 
 /// Writes an object as a value of the protocol. What was written before a failure is taken back.
@@ -73,6 +77,8 @@ fn encode_with(
     let outcome = match encoding {
         Encoding::Ref => encoder.reference(object),
         Encoding::Auto | Encoding::Value => encoder.run(object),
+        Encoding::Array => array::encode(object, encoder.out),
+        Encoding::Arrow => array::encode_table(object, encoder.out),
     };
     match outcome {
         Ok(()) => {

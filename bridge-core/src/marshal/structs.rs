@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyComplex, PyDict};
 
 use super::types::Types;
-use super::{Failure, Result};
+use super::{Failure, Result, array};
 use crate::refs::Refs;
 use crate::term::{Reader, Token};
 
@@ -90,6 +90,13 @@ impl<'a> Struct<'a> {
                         _ => None,
                     })
             }
+            "SnakeBridge.Array" => Some(array::decode(
+                py,
+                self.get("dtype"),
+                self.get("shape"),
+                self.get("data"),
+            )?),
+            "SnakeBridge.Arrow" => Some(array::decode_table(py, self.get("data"))?),
             "MapSet" => return Ok(self.get("map").map_or(Counterpart::None, Counterpart::Set)),
             "Range" => self.range(py)?,
             "Date" => self.built(py, |types| &types.date, &["year", "month", "day"]),

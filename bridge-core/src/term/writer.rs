@@ -188,6 +188,19 @@ impl Writer {
         self.counted(tag::BINARY, length, "bytes of a binary")
     }
 
+    /// So many zeros, to be written over: what follows [`binary_header`](Writer::binary_header) and is not at hand as
+    /// a slice.
+    pub fn zeros(&mut self, length: usize) -> &mut [u8] {
+        let start = self.out.len();
+        self.out.resize(start + length, 0);
+        self.since(start)
+    }
+
+    /// What was written from `position` on, to be changed in place.
+    pub fn since(&mut self, position: usize) -> &mut [u8] {
+        &mut self.out[position..]
+    }
+
     /// A bit string, of whose last byte the `last_bits` most significant count, 1 to 7. With any
     /// other number it is a binary.
     pub fn bit_binary(&mut self, bytes: &[u8], last_bits: u8) -> Result<(), Error> {
