@@ -13,6 +13,8 @@ pub mod wire;
 #[cfg(feature = "python")]
 pub mod exception;
 #[cfg(feature = "python")]
+mod import;
+#[cfg(feature = "python")]
 pub mod marshal;
 #[cfg(feature = "python")]
 pub mod refs;

@@ -7,6 +7,7 @@
 mod array;
 mod buffer;
 mod callable;
+mod decoders;
 mod describe;
 mod from_python;
 mod numpy;
@@ -21,6 +22,7 @@ use std::borrow::Cow;
 use pyo3::PyErr;
 
 pub use callable::encode_argument;
+pub use decoders::set_decoders;
 pub use describe::{kind, lossy_text, type_name};
 pub use from_python::{Encoding, digest, encode_value, encode_value_as};
 pub use opaque::{Elixir, ElixirFunction, ElixirTerm, set_elixir};
@@ -33,8 +35,8 @@ use crate::term;
 /// that Python itself can still take such an object apart.
 pub const MAX_DEPTH: usize = 10_000;
 
-/// The most bytes that the absolute value of an integer may take: BEAM's own limit on its smallest supported version.
-pub const MAX_INTEGER_BYTES: usize = 524_287;
+/// The most bytes that the absolute value of an integer may take, in both directions: what every BEAM reads.
+pub const MAX_INTEGER_BYTES: usize = term::Writer::MAX_INTEGER_BYTES;
 
 /// Why a conversion, or a request, failed.
 #[derive(Debug)]

@@ -2,12 +2,12 @@
 //!
 //! It runs what Elixir asks of Python, and nothing else: no sockets, no answers.
 
-use pyo3::exceptions::PyAttributeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyModule, PySlice, PyString, PyTuple};
 use pyo3::{PyTypeInfo, intern};
 
+use crate::import::{attribute, module};
 use crate::marshal::{Decoder, Encoding, Failure, Result};
 use crate::refs::Refs;
 use crate::term::{Reader, Token};
@@ -69,18 +69,8 @@ impl<'a> Do<'a> {
         for _ in 0..options {
             match (reader.expect_atom()?.as_ref(), reader.token()?) {
                 ("as", Token::Atom(name)) => {
-                    call.encoding = match name.as_ref() {
-                        "auto" => Encoding::Auto,
-                        "ref" => Encoding::Ref,
-                        "value" => Encoding::Value,
-                        "array" => Encoding::Array,
-                        "arrow" => Encoding::Arrow,
-                        other => {
-                            return Err(bad(format!(
-                                "`as: :{other}` is none of auto, ref, value, array, arrow"
-                            )));
-                        }
-                    };
+                    call.encoding = Encoding::named(&name)
+                        .ok_or_else(|| bad(format!("`as: :{name}` is none of {}", Encoding::names())))?;
                 }
                 ("cell", Token::Int(cell)) => call.cell = u64::try_from(cell).ok(),
                 ("cell", Token::Atom(_)) => {}
@@ -174,29 +164,6 @@ fn find<'py>(
     }
 }
 
-/// Imports a module, or finds it imported.
-fn module<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
-    let key = PyString::intern(py, name);
-    let null = std::ptr::null_mut();
-    // SAFETY: the name is a live str and the interpreter attached; absent arguments may be null.
-    // The first call waits for an import that another thread is in the middle of, and gives the topmost package.
-    // The second gives the module itself, or null without an error when there is none.
-    unsafe {
-        let top = ffi::PyImport_ImportModuleLevelObject(key.as_ptr(), null, null, null, 0);
-        let top = Bound::from_owned_ptr_or_err(py, top)?;
-        if !name.contains('.') {
-            return Ok(top);
-        }
-        match Bound::from_owned_ptr_or_opt(py, ffi::PyImport_GetModule(key.as_ptr())) {
-            Some(module) => Ok(module),
-            None => match PyErr::take(py) {
-                Some(error) => Err(error),
-                None => Ok(PyModule::import(py, key)?.into_any()),
-            },
-        }
-    }
-}
-
 fn take<'py>(
     decoder: Decoder<'_, 'py>,
     scope: &dyn Scope,
@@ -286,39 +253,6 @@ fn note_args(shape: &mut Option<&mut Shape>, args: &Bound<'_, PyTuple>) {
 
 fn name<'py>(py: Python<'py>, reader: &mut Reader<'_>) -> Result<Bound<'py, PyString>> {
     Ok(PyString::intern(py, reader.expect_str()?))
-}
-
-/// `value.name`. A submodule that nobody has imported yet is imported.
-fn attribute<'py>(value: &Bound<'py, PyAny>, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
-    let py = value.py();
-    let error = match value.getattr(name) {
-        Ok(attribute) => return Ok(attribute),
-        Err(error) => error,
-    };
-    if !error.is_instance_of::<PyAttributeError>(py)
-        || !value.hasattr(intern!(py, "__path__")).unwrap_or(false)
-    {
-        return Err(error);
-    }
-    let Ok(package) = value
-        .cast::<PyModule>()
-        .map_err(PyErr::from)
-        .and_then(|package| package.name())
-    else {
-        return Err(error);
-    };
-    let submodule = format!("{package}.{name}");
-    match module(py, &submodule) {
-        Ok(module) => Ok(module),
-        // No such submodule: the attribute is what is missing. Any other error is the submodule's own.
-        Err(missing)
-            if missing.is_instance_of::<pyo3::exceptions::PyModuleNotFoundError>(py)
-                && missing.value(py).getattr(intern!(py, "name"))?.eq(&submodule)? =>
-        {
-            Err(error)
-        }
-        Err(own) => Err(own),
-    }
 }
 
 fn keywords<'py>(

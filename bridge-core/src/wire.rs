@@ -68,6 +68,7 @@ pub mod op {
     pub const USAGE: &str = "usage";
     pub const BIND: &str = "bind";
     pub const RELEASE: &str = "release";
+    pub const DECODERS: &str = "decoders";
     pub const ATTACH: &str = "attach";
     pub const WORKER: &str = "worker";
     pub const OPEN_LANE: &str = "open_lane";

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use bridge_core::marshal::set_decoders;
 use bridge_core::term::{Reader, Token, Writer};
 use bridge_core::wire::{FrameReader, Hello, Message, Peer, Role, ThreadKind, op};
 use rustix::buffer::spare_capacity;
@@ -427,6 +428,10 @@ impl Io {
                 names::bind(reader)?;
                 out.bool(true);
             }
+            op::DECODERS => {
+                set_decoders(decoders(reader)?);
+                out.bool(true);
+            }
             op::SHUTDOWN => {
                 reader.skip()?;
                 out.bool(true);
@@ -460,6 +465,30 @@ enum Refused {
 impl From<bridge_core::term::Error> for Refused {
     fn from(error: bridge_core::term::Error) -> Self {
         Refused::Body(error)
+    }
+}
+
+/// A list of pairs of texts.
+fn decoders(reader: &mut Reader<'_>) -> Result<Vec<(String, String)>, bridge_core::term::Error> {
+    let offset = reader.offset();
+    let unexpected = |found| bridge_core::term::Error::Unexpected {
+        offset,
+        expected: "a list of decoders",
+        found,
+    };
+    let count = match reader.token()? {
+        Token::Nil => return Ok(Vec::new()),
+        Token::List(count) => count,
+        other => return Err(unexpected(other.kind())),
+    };
+    let mut decoders = Vec::with_capacity(count);
+    for _ in 0..count {
+        reader.expect_tuple(2)?;
+        decoders.push((reader.expect_str()?.to_owned(), reader.expect_str()?.to_owned()));
+    }
+    match reader.end_list() {
+        true => Ok(decoders),
+        false => Err(unexpected("an improper list")),
     }
 }
 

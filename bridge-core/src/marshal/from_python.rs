@@ -14,7 +14,7 @@ use self::containers::{Ambiguous, Frame};
 use super::describe::type_name;
 use super::opaque::{ElixirFunction, ElixirTerm};
 use super::types::Types;
-use super::{Result, array, numpy};
+use super::{Result, array, decoders, numpy};
 use crate::refs::Refs;
 use crate::term::Writer;
 
@@ -31,10 +31,55 @@ pub enum Encoding {
     Ref,
     /// A value; an object that has none is refused. Subclasses go as what they extend.
     Value,
+    /// What `list()` gives for it. Its items are as of `Auto`, here and in the next two.
+    List,
+    /// What `dict()` gives for it.
+    Map,
+    /// What `set()` gives for it.
+    Set,
+    /// What `str()` gives for it.
+    Text,
+    /// What is in its buffer.
+    Bytes,
     /// An array: its memory in one piece.
     Array,
     /// A table, as Arrow's IPC stream.
     Arrow,
+}
+
+impl Encoding {
+    const NAMES: [(&str, Encoding); 10] = [
+        ("auto", Encoding::Auto),
+        ("ref", Encoding::Ref),
+        ("value", Encoding::Value),
+        ("list", Encoding::List),
+        ("map", Encoding::Map),
+        ("set", Encoding::Set),
+        ("text", Encoding::Text),
+        ("bytes", Encoding::Bytes),
+        ("array", Encoding::Array),
+        ("arrow", Encoding::Arrow),
+    ];
+
+    /// The encoding that the option `as` calls so.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::NAMES
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, encoding)| *encoding)
+    }
+
+    fn name(self) -> &'static str {
+        Self::NAMES
+            .iter()
+            .find(|(_, known)| *known == self)
+            .map_or("auto", |(name, _)| name)
+    }
+
+    /// All names that the option `as` knows.
+    pub fn names() -> String {
+        Self::NAMES.map(|(name, _)| name).join(", ")
+    }
 }
 
 /// Writes an object as a value of the protocol. What was written before a failure is taken back.
@@ -79,6 +124,13 @@ fn encode_with(
         Encoding::Auto | Encoding::Value => encoder.run(object),
         Encoding::Array => array::encode(object, encoder.out),
         Encoding::Arrow => array::encode_table(object, encoder.out),
+        _ => forced::made(object, encoding).and_then(|made| {
+            encoder.run(&made)?;
+            match encoder.held.first() {
+                Some((at, _)) if *at == start => Err(forced::no_counterpart(&made, encoding)),
+                _ => Ok(()),
+            }
+        }),
     };
     match outcome {
         Ok(()) => {
@@ -210,28 +262,54 @@ impl<'py> Encoder<'_, 'py> {
             self.out.raw(function.get().term());
         } else if let Some(scalar) = numpy::scalar(py, class) {
             self.scalar(object, scalar)?;
-        } else if self.encoding == Encoding::Value {
-            return self.forced(object);
         } else {
-            self.reference(object)?;
+            return self.other(object);
         }
         Ok(None)
     }
 
-    fn reference(&mut self, object: &Bound<'py, PyAny>) -> Result<()> {
-        let start = self.out.position();
-        self.tag("$ref", 2)?;
+    /// An object that the conversion table does not know.
+    fn other(&mut self, object: &Bound<'py, PyAny>) -> Result<Option<Frame<'py>>> {
+        // What counts by identity is not asked for a value: that would run code of others.
         if self.by_identity {
+            return self.reference(object).map(|()| None);
+        }
+        let class = type_name(object.get_type().as_any());
+        match (decoders::path(&class), self.encoding) {
+            (Some(path), _) => self.custom(object, &class, &path),
+            (None, Encoding::Value) => self.forced(object),
+            (None, _) => self.reference_named(object, &class).map(|()| None),
+        }
+    }
+
+    /// An object whose class has a decoder: what the decoder's callable gives for it.
+    fn custom(&mut self, object: &Bound<'py, PyAny>, class: &str, path: &str) -> Result<Option<Frame<'py>>> {
+        let value = decoders::call(object, class, path)?;
+        self.tag("$custom", 2)?;
+        self.out.binary(class.as_bytes())?;
+        self.item(&value)
+    }
+
+    fn reference(&mut self, object: &Bound<'py, PyAny>) -> Result<()> {
+        if self.encoding == Encoding::Value {
+            return Err(forced::no_counterpart(object, self.encoding));
+        }
+        if self.by_identity {
+            self.tag("$ref", 2)?;
             self.out.u64(object.as_ptr() as u64);
             self.out.nil();
             return Ok(());
         }
+        self.reference_named(object, &type_name(object.get_type().as_any()))
+    }
+
+    fn reference_named(&mut self, object: &Bound<'py, PyAny>, class: &str) -> Result<()> {
+        let start = self.out.position();
+        self.tag("$ref", 2)?;
         let id = self.refs.hold(object);
         self.held.push((start, id));
         self.out.u64(id);
-        self.out
-            .binary(type_name(object.get_type().as_any()).as_bytes())?;
-        Ok(())
+        Ok(self.out.binary(class.as_bytes())?)
     }
 
     fn tag(&mut self, name: &str, fields: usize) -> Result<()> {

@@ -24,8 +24,17 @@ pub(super) enum Counterpart<'a, 'py> {
     Object(Bound<'py, PyAny>),
     /// A set: the map whose keys are its items.
     Set(&'a [u8]),
+    /// What calling something gives.
+    Make(Make<'a>),
     /// It stays a term.
     None,
+}
+
+/// A call that an object is to be made by; its arguments are still encoded.
+pub(super) struct Make<'a> {
+    pub(super) path: &'a str,
+    pub(super) args: &'a [u8],
+    pub(super) kwargs: &'a [u8],
 }
 
 /// The struct whose map head a reader has just passed, if it is one. The reader is moved behind it only then.
@@ -98,6 +107,7 @@ impl<'a> Struct<'a> {
             )?),
             "SnakeBridge.Arrow" => Some(array::decode_table(py, self.get("data"))?),
             "MapSet" => return Ok(self.get("map").map_or(Counterpart::None, Counterpart::Set)),
+            "SnakeBridge.Make" => return self.make().map(Counterpart::Make),
             "Range" => self.range(py)?,
             "Date" => self.built(py, |types| &types.date, &["year", "month", "day"]),
             "Time" => self
@@ -142,6 +152,16 @@ impl<'a> Struct<'a> {
             )
             .with_hint("make the object again, and release it later")
         })
+    }
+
+    fn make(&self) -> Result<Make<'a>> {
+        match (self.text("path"), self.get("args"), self.get("kwargs")) {
+            (Some(path), Some(args), Some(kwargs)) => Ok(Make { path, args, kwargs }),
+            _ => Err(Failure::refuse(
+                "bad_message",
+                "a SnakeBridge.Make without the text of its path, its args and its kwargs",
+            )),
+        }
     }
 
     fn range<'py>(&self, py: Python<'py>) -> Result<Option<Bound<'py, PyAny>>> {

@@ -6,7 +6,8 @@ use pyo3::{PyTypeInfo, ffi};
 
 use super::opaque::{ElixirFunction, ElixirTerm};
 use super::structs::{self, Counterpart, special_float};
-use super::{Failure, MAX_DEPTH, MAX_INTEGER_BYTES, Result};
+use super::{Failure, MAX_DEPTH, MAX_INTEGER_BYTES, Result, decoders};
+use crate::import;
 use crate::refs::Refs;
 use crate::term::{OpaqueKind, Reader, Token};
 
@@ -39,6 +40,13 @@ enum Frame<'a, 'py> {
         length: usize,
         left: usize,
         key: Option<Bound<'py, PyAny>>,
+    },
+    /// The arguments of a call, first the list of them, then the dict of those that have names; `outer` reads on behind.
+    Make {
+        path: &'a str,
+        args: Option<Bound<'py, PyAny>>,
+        kwargs: &'a [u8],
+        outer: Reader<'a>,
     },
     /// Items are the keys of an inner map; `outer` reads on behind the set.
     Set {
@@ -163,6 +171,20 @@ impl<'a, 'py> Decoder<'a, 'py> {
                     false => Err(collision("two keys of a map")),
                 }
             }
+            Frame::Make {
+                path,
+                args,
+                kwargs,
+                outer,
+            } => {
+                let Some(positional) = args.take() else {
+                    *args = Some(part);
+                    *reader = Reader::fragment(kwargs);
+                    return Ok(None);
+                };
+                *reader = outer.clone();
+                Ok(Some(make(path, &positional, &part)?))
+            }
             Frame::Set {
                 set,
                 length,
@@ -279,6 +301,15 @@ impl<'a, 'py> Decoder<'a, 'py> {
             Counterpart::None => Ok(Step::Value(
                 Bound::new(py, ElixirTerm::new(before.skip()?))?.into_any(),
             )),
+            Counterpart::Make(call) => {
+                let outer = std::mem::replace(reader, Reader::fragment(call.args));
+                Ok(Step::Open(Frame::Make {
+                    path: call.path,
+                    args: None,
+                    kwargs: call.kwargs,
+                    outer,
+                }))
+            }
             Counterpart::Set(map) => {
                 let mut inner = Reader::fragment(map);
                 let set = PySet::empty(py)?;
@@ -339,6 +370,26 @@ fn big<'py>(py: Python<'py>, negative: bool, magnitude: &[u8]) -> Result<Bound<'
     }
     let value = PyInt::type_object(py).call_method1("from_bytes", (PyBytes::new(py, magnitude), "little"))?;
     Ok(if negative { value.neg()? } else { value })
+}
+
+/// Calls what a path names.
+fn make<'py>(path: &str, args: &Bound<'py, PyAny>, kwargs: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
+    let py = args.py();
+    let (Ok(args), Ok(kwargs)) = (args.cast::<PyList>(), kwargs.cast::<PyDict>()) else {
+        return Err(Failure::refuse(
+            "bad_message",
+            "the args of a SnakeBridge.Make are no list, or its kwargs no map",
+        ));
+    };
+    let made = import::path(py, path).and_then(|callable| callable.call(args.to_tuple(), Some(kwargs)));
+    made.map_err(|error| {
+        decoders::noted(
+            py,
+            error,
+            &format!("raised by {path}, called for an argument that Elixir had encoded so"),
+        )
+        .into()
+    })
 }
 
 fn unhashable(error: PyErr, key: &Bound<'_, PyAny>) -> Failure {

@@ -128,6 +128,7 @@ fn the_golden_frames_have_every_operation_and_no_other() {
         op::USAGE,
         op::BIND,
         op::RELEASE,
+        op::DECODERS,
         op::ATTACH,
         op::WORKER,
         op::OPEN_LANE,

@@ -315,8 +315,179 @@ def test_as(lane):
         evaluate(lane, "object()", **{"as": "value"})
     assert error.value.reason == "not_convertible"
     with pytest.raises(ProtocolError) as error:
-        evaluate(lane, "1", **{"as": "list"})
+        evaluate(lane, "1", **{"as": "nix"})
     assert error.value.reason == "bad_message"
+    assert b"auto, ref, value, list" in error.value.error[2]
+
+
+COLLECTIONS = "__import__('collections')"
+
+
+@pytest.mark.parametrize(
+    ("wish", "source", "term"),
+    [
+        ("list", "(x * x for x in range(4))", [0, 1, 4, 9]),
+        ("list", "{'a': 1}.items()", [(b"a", 1)]),
+        ("list", f"{COLLECTIONS}.deque([1, [2]])", [1, [2]]),
+        ("list", "type('L', (list,), {})([1])", [1]),
+        ("list", "[1]", [1]),
+        ("list", "'ab'", [b"a", b"b"]),
+        ("list", "()", []),
+        ("map", f"{COLLECTIONS}.OrderedDict(b=1, a=2)", {b"b": 1, b"a": 2}),
+        ("map", f"{COLLECTIONS}.defaultdict(list, x=[1])", {b"x": [1]}),
+        ("map", "zip('ab', (1, 2))", {b"a": 1, b"b": 2}),
+        ("map", "__import__('types').MappingProxyType({1: 2})", {1: 2}),
+        ("set", "[1, 1]", ("$tagged", ("$set", [1]))),
+        ("set", "{'a': 1}.keys()", ("$tagged", ("$set", [b"a"]))),
+        ("text", "__import__('fractions').Fraction(1, 3)", b"1/3"),
+        ("text", "12", b"12"),
+        ("text", "'t'", b"t"),
+        ("bytes", "b'\\xff'", b"\xff"),
+        ("bytes", "bytearray(b'ab')", b"ab"),
+        ("bytes", "memoryview(b'abcdef')[::-2]", b"fdb"),
+        ("bytes", "__import__('array').array('B', [1, 2])", b"\1\2"),
+        ("bytes", "__import__('io').BytesIO(b'xyz').getbuffer()", b"xyz"),
+    ],
+)
+def test_as_a_target(lane, wish, source, term):
+    found = evaluate(lane, source, **{"as": wish})
+    assert found == term
+    assert type(found) is type(term)
+
+
+@pytest.mark.parametrize(
+    ("wish", "source", "word"),
+    [
+        ("bytes", "'text'", b"buffer"),
+        ("bytes", "object()", b"buffer"),
+        ("text", "'\\ud800'", b"surrogate"),
+        ("value", "'\\ud800'", b"surrogate"),
+        ("list", "(lambda l: (l.append(l), l)[1])([])", b"contains itself"),
+        ("value", "(lambda l: (l.append(l), l)[1])([])", b"contains itself"),
+        ("map", "{'a': 1, b'a': 2}", b"become one"),
+        ("value", "[{'a': 1, b'a': 2}]", b"become one"),
+        ("set", "{'a', b'a'}", b"become one"),
+    ],
+)
+def test_as_a_target_that_cannot_be(lane, wish, source, word):
+    with pytest.raises(ProtocolError) as error:
+        evaluate(lane, source, **{"as": wish})
+    assert error.value.reason == "not_convertible"
+    assert word in error.value.error[2]
+    assert f"as: :{wish}".encode() in error.value.error[3]
+
+
+@pytest.mark.parametrize(
+    ("wish", "source", "class_"),
+    [("list", "1", b"TypeError"), ("map", "[1]", b"TypeError"), ("set", "[[]]", b"TypeError")],
+)
+def test_as_a_target_that_python_refuses(lane, wish, source, class_):
+    with pytest.raises(ProtocolError) as error:
+        evaluate(lane, source, **{"as": wish})
+    assert error.value.python[Atom("class")] == class_
+
+
+def test_items_of_a_target_may_be_refs(lane):
+    tag, [(kind, _, type_name), one] = evaluate(lane, "iter([object(), 1])", **{"as": "list"})
+    assert (tag, kind, type_name, one) == ("$tagged", "$ref", b"builtins.object", 1)
+
+
+def test_bytes_of_numpy(lane, np):
+    found = evaluate(lane, f"{np}.arange(4, dtype='<u2')[::2]", **{"as": "bytes"})
+    assert found == b"\0\0\2\0"
+    with pytest.raises(ProtocolError) as error:
+        evaluate(lane, f"{np}.array([{{}}], dtype=object)", **{"as": "bytes"})
+    assert b"Python objects" in error.value.error[2]
+
+
+# --- decoders ---
+
+
+@pytest.fixture
+def decoders(shared):
+    """Registers decoders for one test."""
+    beam = shared.beam()
+
+    def register(*pairs):
+        assert beam.request("decoders", list(pairs)) is True
+
+    yield register
+    register()
+    beam.close()
+
+
+UUID = "__import__('uuid').UUID(int=7)"
+
+
+def test_decoders(lane, decoders):
+    text = b"00000000-0000-0000-0000-000000000007"
+    assert evaluate(lane, UUID)[1][0] == "$ref"
+    decoders(
+        ("uuid.UUID", "builtins.str"), ("decimal.Decimal", "str"), ("fractions.Fraction", "builtins.str")
+    )
+    custom = ("$custom", b"uuid.UUID", text)
+    assert evaluate(lane, UUID) == ("$tagged", custom)
+    assert evaluate(lane, f"[1, {{'k': {UUID}}}]") == ("$tagged", [1, {b"k": custom}])
+    assert evaluate(lane, UUID, **{"as": "value"}) == ("$tagged", custom)
+    assert evaluate(lane, UUID, **{"as": "ref"})[1][0] == "$ref"
+    assert evaluate(lane, UUID, **{"as": "text"}) == text
+    assert evaluate(lane, "__import__('decimal').Decimal('1.50')") == (
+        "$tagged",
+        ("$custom", b"decimal.Decimal", b"1.50"),
+    )
+    # By exact type.
+    assert evaluate(lane, "type('U', (__import__('uuid').UUID,), {})(int=7)")[1][0] == "$ref"
+    decoders()
+    assert evaluate(lane, UUID)[1][0] == "$ref"
+
+
+def test_what_decoders_give(shared, lane, decoders):
+    shared.run(
+        "class Point:\n"
+        "    def __init__(self, x): self.x = x\n"
+        "def tree(p): return {'x': p.x, 'more': [object()]}\n"
+        "def same(p): return Point(p.x)\n"
+        "def raises(p): raise ValueError('no')\n"
+        "def stops(p): raise KeyboardInterrupt\n"
+        "import sys; sys.modules['points'] = sys.modules[Point.__module__]; Point.__module__ = 'points'\n"
+    )
+    point = (name("Point"), call(3))
+    decoders(("points.Point", "points.tree"))
+    tag, (custom, class_, tree) = lane.do(*point)
+    assert (tag, custom, class_, tree[b"x"], tree[b"more"][0][0]) == (
+        "$tagged",
+        "$custom",
+        b"points.Point",
+        3,
+        "$ref",
+    )
+    held = shared.control.request("usage", None)[Atom("refs")]
+    decoders(("points.Point", "points.same"))
+    with pytest.raises(ProtocolError) as error:
+        lane.do(*point)
+    assert error.value.reason == "not_convertible"
+    assert b"points.same" in error.value.error[2]
+    decoders(("points.Point", "points.raises"))
+    with pytest.raises(ProtocolError) as error:
+        lane.do(*point)
+    assert error.value.python[Atom("class")] == b"ValueError"
+    assert b"the decoder of points.Point" in error.value.python[Atom("notes")][0]
+    decoders(("points.Point", "points.nothing"))
+    with pytest.raises(ProtocolError) as error:
+        lane.do(*point)
+    assert error.value.python[Atom("class")] == b"AttributeError"
+    # Nothing of what failed is held, and the object can be had.
+    assert shared.control.request("usage", None)[Atom("refs")] == held
+    assert lane.do(*point, **{"as": "ref"})[1][0] == "$ref"
+
+
+def test_malformed_decoders(shared):
+    beam = shared.beam()
+    for body in (None, [1], [("a",)], [(b"\xff", "x")], {"a": "b"}):
+        with pytest.raises(ProtocolError) as error:
+            beam.request("decoders", body)
+        assert error.value.reason == "bad_message"
+    beam.close()
 
 
 # --- from Elixir ---
@@ -394,6 +565,63 @@ def test_datetimes_to_python(lane):
         "Duration", year=0, month=0, week=1, day=1, hour=1, minute=1, second=1, microsecond=(1, 6)
     )
     assert lane.do(value(duration)) == ("$tagged", ("$timedelta", 8, 3661, 1))
+
+
+def make(path, *args, **kwargs):
+    """What an encoder of Elixir gives for a type of its own."""
+    return struct_map("SnakeBridge.Make", path=path, args=list(args), kwargs=kwargs)
+
+
+@pytest.mark.parametrize(
+    ("term", "text"),
+    [
+        (make("decimal.Decimal", "1.50"), "Decimal('1.50')"),
+        (make("fractions.Fraction", numerator=1, denominator=3), "Fraction(1, 3)"),
+        (make("datetime.timezone", make("datetime.timedelta", hours=2)), None),
+        (make("complex", 1, 2), "(1+2j)"),
+        (make("builtins.tuple", [make("list", "ab"), 2]), "(['a', 'b'], 2)"),
+        ([make("set"), {"k": make("dict", a=make("bytes", 2))}], "[set(), {'k': {'a': b'\\x00\\x00'}}]"),
+        (make("bytes", [65, 66]), "b'AB'"),
+        (make("bytes", Raw(b"k\0\2AB")), "b'AB'"),
+        (make("xml.dom.minidom.Text.nodeType.__class__", "7"), "7"),
+    ],
+)
+def test_what_elixir_has_python_make(lane, term, text):
+    found = repr_of(lane, term)
+    assert text is None or found == text
+
+
+def test_what_is_made_of_what_is_made(lane):
+    made = []
+    for _ in range(150):
+        made = make("list", [made])
+    assert repr_of(lane, made) == "[" * 150 + "[]" + "]" * 150
+
+
+def test_what_cannot_be_made(shared, lane):
+    held = shared.control.request("usage", None)[Atom("refs")]
+    with pytest.raises(ProtocolError) as error:
+        repr_of(lane, [1, make("int", "x")])
+    assert error.value.python[Atom("class")] == b"ValueError"
+    assert b"int, called for an argument" in error.value.python[Atom("notes")][0]
+    for path, class_ in [
+        ("nix.y", b"ModuleNotFoundError"),
+        ("math.nix", b"AttributeError"),
+        ("", b"AttributeError"),
+    ]:
+        with pytest.raises(ProtocolError) as error:
+            repr_of(lane, make(path))
+        assert error.value.python[Atom("class")] == class_
+    for odd in (
+        struct_map("SnakeBridge.Make", path="int"),
+        struct_map("SnakeBridge.Make", path=1, args=[], kwargs={}),
+        struct_map("SnakeBridge.Make", path="int", args=1, kwargs={}),
+        struct_map("SnakeBridge.Make", path="int", args=[], kwargs=[]),
+    ):
+        with pytest.raises(ProtocolError) as error:
+            repr_of(lane, odd)
+        assert error.value.reason == "bad_message"
+    assert shared.control.request("usage", None)[Atom("refs")] == held
 
 
 @pytest.mark.parametrize(

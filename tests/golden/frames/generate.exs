@@ -255,6 +255,8 @@ messages = [
   {"bind", :worker_control, :beam,
    request.(1, :bind, [{"x", {:value, 1}}, {"xs", {:value, [1, 2.5, "three", :four]}}, {"big", :lazy}])},
   {"bind_ok", :worker_control, :worker, {:ok, 1, true}},
+  {"decoders", :worker_control, :beam, request.(3, :decoders, [{"uuid.UUID", "builtins.str"}])},
+  {"decoders_ok", :worker_control, :worker, {:ok, 3, true}},
   {"release", :worker_control, :beam, request.(2, :release, [7, 8, 18_446_744_073_709_551_615])},
   {"release_ok", :worker_control, :worker, {:ok, 2, true}},
   {"open_lane", :worker_control, :worker, event.(:open_lane, 12)},
@@ -335,6 +337,7 @@ messages = [
        {:"$aware", 2026, 11, 20, 8, 40, 19, 0, 3600, "Europe/Berlin"},
        {:"$aware", 2026, 11, 20, 8, 40, 19, 0, -1800, nil},
        {:"$timedelta", -1, 86_399, 999_999},
+       {:"$custom", "decimal.Decimal", "1.50"},
        :nan,
        %{"plain" => [1.5, "text", <<255>>]}
      ]}}},

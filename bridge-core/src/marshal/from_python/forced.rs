@@ -1,12 +1,14 @@
 //! What a caller asked for (`as:`), of objects that have no value by their exact type.
 
-use pyo3::intern;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple};
+use pyo3::{PyTypeInfo, intern};
 
 use super::containers::Frame;
-use super::{Encoder, exactly};
+use super::{Encoder, Encoding, exactly};
 use crate::marshal::describe::type_name;
+use crate::marshal::types::Types;
 use crate::marshal::{Failure, Result};
 
 impl<'py> Encoder<'_, 'py> {
@@ -46,11 +48,83 @@ impl<'py> Encoder<'_, 'py> {
                 self.forcing = false;
                 written
             }
-            None => Err(Failure::not_convertible(format!(
-                "a {} has no counterpart in Elixir",
-                type_name(object.get_type().as_any())
-            ))
-            .with_hint("leave `as: :value` out, and it arrives as a ref")),
+            None => Err(no_counterpart(object, self.encoding)),
         }
     }
+}
+
+/// What an object becomes in Python, before it is written, for a caller who asked for that.
+pub(super) fn made<'py>(object: &Bound<'py, PyAny>, encoding: Encoding) -> Result<Bound<'py, PyAny>> {
+    fn exact_or_made<'py, T: PyTypeInfo>(object: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
+        match T::is_exact_type_of(object) {
+            true => Ok(object.clone()),
+            false => Ok(exactly::<T>(object)?),
+        }
+    }
+    match encoding {
+        Encoding::List => exact_or_made::<PyList>(object),
+        Encoding::Map => exact_or_made::<PyDict>(object),
+        Encoding::Set => exact_or_made::<PySet>(object),
+        Encoding::Text => exact_or_made::<PyString>(object),
+        Encoding::Bytes => bytes(object),
+        _ => Ok(object.clone()),
+    }
+}
+
+/// What is in an object's buffer, gathered where it is not contiguous.
+fn bytes<'py>(object: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
+    let py = object.py();
+    if PyBytes::is_exact_type_of(object) {
+        return Ok(object.clone());
+    }
+    let class = || type_name(object.get_type().as_any());
+    let view = match Types::get(py)?.memoryview.bind(py).call1((object,)) {
+        Ok(view) => view,
+        Err(error) if error.is_instance_of::<PyTypeError>(py) => {
+            let hint = match object.is_instance_of::<PyString>() {
+                true => "leave `as: :bytes` out: text arrives as a binary, which holds its UTF-8",
+                false => "leave `as: :bytes` out, and it arrives as a ref",
+            };
+            return Err(
+                Failure::not_convertible(format!("a {} has no buffer to take bytes from", class()))
+                    .with_hint(hint),
+            );
+        }
+        Err(error) => return Err(error.into()),
+    };
+    // Of these the buffer holds addresses.
+    if view
+        .getattr(intern!(py, "format"))?
+        .str()?
+        .to_str()?
+        .contains('O')
+    {
+        return Err(Failure::not_convertible(format!(
+            "the buffer of this {} holds Python objects, not bytes",
+            class()
+        ))
+        .with_hint("`as: :list` gives them"));
+    }
+    Ok(view.call_method0(intern!(py, "tobytes"))?)
+}
+
+/// The refusal of an object, for a caller who asked for a value.
+pub(super) fn no_counterpart(object: &Bound<'_, PyAny>, encoding: Encoding) -> Failure {
+    let why = match object {
+        text if text.is_instance_of::<PyString>() => ": it holds a lone surrogate, which UTF-8 has not",
+        list if list.is_instance_of::<PyList>() || list.is_instance_of::<PyTuple>() => ": it contains itself",
+        dict if dict.is_instance_of::<PyDict>() => ": it contains itself, or keys that become one in Elixir",
+        set if set.is_instance_of::<PySet>() || set.is_instance_of::<PyFrozenSet>() => {
+            ": items of it become one in Elixir"
+        }
+        _ => "",
+    };
+    Failure::not_convertible(format!(
+        "a {} has no counterpart in Elixir{why}",
+        type_name(object.get_type().as_any())
+    ))
+    .with_hint(format!(
+        "leave `as: :{}` out, and it arrives as a ref",
+        encoding.name()
+    ))
 }
