@@ -594,7 +594,7 @@ def test_what_elixir_has_python_make(lane, term, text):
 def test_what_is_made_of_what_is_made(lane):
     made = []
     for _ in range(150):
-        made = make("list", [made])
+        made = Raw(etf._encode(make("list", [made])))
     assert repr_of(lane, made) == "[" * 150 + "[]" + "]" * 150
 
 
