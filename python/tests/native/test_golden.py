@@ -103,16 +103,17 @@ def test_values_from_elixir(session):
 
 def test_values_from_python(session):
     session.run("""
-import datetime, zoneinfo
+import datetime, decimal, zoneinfo
 def values(term):
     day = datetime.datetime(2026, 11, 20, 8, 40, 19)
     return [
         object(), term, {1, 2}, range(1, 11, 3), 1-2j, day.date(), datetime.time(8, 40, 19, 123),
         day.replace(microsecond=123), day.replace(tzinfo=zoneinfo.ZoneInfo('Europe/Berlin')),
         day.replace(tzinfo=datetime.timezone(datetime.timedelta(minutes=-30))), datetime.timedelta(microseconds=-1),
-        float('nan'), {'plain': [1.5, 'text', b'\\xff']},
+        decimal.Decimal('1.50'), float('nan'), {'plain': [1.5, 'text', b'\\xff']},
     ]
 """)
+    assert session.beam().request("decoders", [("decimal.Decimal", "builtins.str")]) is True
     expected = term_of(MESSAGES["do_values_from_python"]["term"])[2][1]
     found = session.lane().do(name("values"), call(etf.PID))[1]
     assert found[0][0] == expected[0][0] and found[0][2] == expected[0][2]
