@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds what a session runs, `build.sh [release|dev]`: the binary, the extension (put where Python finds it) and the
-# Elixir library. Where nothing changed, nothing is written.
+# Builds what a session runs, `build.sh [release|dev]`: the binary, the extension and the BEAM's native library (put
+# where Python and Elixir find them) and the Elixir library. Where nothing changed, nothing is written.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -14,18 +14,21 @@ esac
 # Two commands, not one: in one, cargo would build bridge-core once for both, and the binary's linker would meet
 # Python's symbols.
 cd "$root"
-cargo build "${flags[@]}" -p snakebridge
+cargo build "${flags[@]}" -p snakebridge -p snakebridge-nif
 cargo build "${flags[@]}" -p snakebridge-native
 
-# Renamed into place, for a running worker has the old file mapped.
-library=$built/lib_native.so
-if [ "$(uname)" = Darwin ]; then library=$built/lib_native.dylib; fi
-extension=$root/python/snakebridge/_native.abi3.so
-if ! cmp -s "$library" "$extension"; then
-    mkdir -p "$(dirname "$extension")"
-    cp "$library" "$extension.new"
-    mv -f "$extension.new" "$extension"
-fi
+# place LIBRARY FILE: renamed into place, for who runs has the old file mapped.
+place() {
+    local library=$built/lib$1.so
+    if [ "$(uname)" = Darwin ]; then library=$built/lib$1.dylib; fi
+    if ! cmp -s "$library" "$2"; then
+        mkdir -p "$(dirname "$2")"
+        cp "$library" "$2.new"
+        mv -f "$2.new" "$2"
+    fi
+}
+place _native "$root/python/snakebridge/_native.abi3.so"
+place snakebridge_nif "$root/elixir/priv/native/snakebridge_nif.so"
 
 # Asking Mix costs a start of the BEAM, so look first whether a file (or folder, when one was deleted) is newer.
 stamp=$root/elixir/_build/prod/built

@@ -14,8 +14,9 @@ done
 if (($# > 0)); then shift; fi
 if ((${#chosen[@]} == 0)); then chosen=(rust python elixir); fi
 
-# The extension is no part of it: its tests are Python's, and a test binary could not link Python's symbols.
-rust_packages=(--workspace --exclude snakebridge-native)
+# The native libraries of Python and Elixir are no part of it: their tests are in those languages, whose symbols a test
+# binary could not link.
+rust_packages=(--workspace --exclude snakebridge-native --exclude snakebridge-nif)
 
 test_rust() {
     cd "$root"

@@ -290,14 +290,28 @@ defmodule SnakeBridge do
   @doc "Lets the objects of refs go. The refs must not be used any more; an object that Python needs elsewhere stays."
   @spec release(Ref.t() | [Ref.t()]) :: :ok
   def release(refs) do
-    for {session, refs} <- refs |> List.wrap() |> Enum.group_by(& &1.session) do
-      generation = Session.attached(session)
-      ids = for %Ref{worker: ^generation, id: id} <- refs, do: id
-      if ids != [], do: Session.release(session, ids)
-    end
+    for {{session, worker}, ids} <- refs |> List.wrap() |> Enum.group_by(&{&1.session, &1.worker}, & &1.id),
+        do: Session.release(session, worker, ids)
 
     :ok
   end
+
+  @doc """
+  Runs a function and releases the refs that the calling process got meanwhile, but for those in its result (or in what
+  it raises). Scopes nest: what an inner one gives belongs to the outer.
+
+  Refs are released by themselves where `SnakeBridge.Native` is loaded; a scope is for those who will not wait for the
+  garbage collector, and for where it is not. A ref that was handed to another process ends with the scope all the same.
+
+      iex> total = SnakeBridge.scope(fn ->
+      ...>   counter = SnakeBridge.call!("collections", "Counter", ["banana"])
+      ...>   SnakeBridge.method!(counter, "total")
+      ...> end)
+      iex> total
+      6
+  """
+  @spec scope((-> result)) :: result when result: term()
+  defdelegate scope(function), to: SnakeBridge.Scope, as: :run
 
   # --- steps ---
 

@@ -8,7 +8,13 @@ defmodule SnakeBridge.Callback do
   alias SnakeBridge.{Fault, Marshal}
 
   @doc "Serves a request: `apply`, `mfa`, `exports` or `read`."
-  @spec run(atom(), term(), %{session: term(), generation: pos_integer(), names: function()}) ::
+  @spec run(atom(), term(), %{
+          :session => term(),
+          :generation => pos_integer(),
+          :bin => term(),
+          :names => function(),
+          optional(atom()) => term()
+        }) ::
           {:ok, term()} | {:error, tuple()}
   def run(op, body, lane) do
     {:ok, serve(op, body, lane)}
@@ -19,12 +25,11 @@ defmodule SnakeBridge.Callback do
 
   # Which options a library gives its callbacks is for the library to say, so a name that no atom has stays text.
   defp serve(:apply, {function, args, kwargs}, lane) do
-    home = {lane.session, lane.generation}
-    apply(Marshal.decode(function, home), arguments(args, kwargs, home, &(existing_atom(&1) || &1)))
+    apply(Marshal.decode(function, lane), arguments(args, kwargs, lane, &(existing_atom(&1) || &1)))
   end
 
   defp serve(:mfa, {module, function, args, kwargs}, lane) do
-    arguments = arguments(args, kwargs, {lane.session, lane.generation}, &option/1)
+    arguments = arguments(args, kwargs, lane, &option/1)
     module = module(module)
     apply(module, function(module, function, length(arguments)), arguments)
   end

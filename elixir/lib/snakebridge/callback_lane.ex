@@ -11,7 +11,7 @@ defmodule SnakeBridge.CallbackLane do
 
   use GenServer, restart: :temporary
 
-  alias SnakeBridge.{Lane, Output, Session, Socket}
+  alias SnakeBridge.{Collector, Lane, Output, Session, Socket}
 
   @doc "Opens the lane that the token stands for. It ends with the worker, or with its session."
   @spec start(map(), integer()) :: GenServer.on_start()
@@ -48,12 +48,14 @@ defmodule SnakeBridge.CallbackLane do
       session: worker.session,
       generation: worker.generation,
       names: worker.names,
+      bin: worker.bin,
       feeder: {reader, reference}
     }
 
     runner =
       spawn_link(fn ->
         Process.group_leader(self(), reader)
+        Collector.watch(lane.bin)
         Lane.put(lane)
         run(lane, reader, reference)
       end)

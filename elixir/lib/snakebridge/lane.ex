@@ -8,16 +8,17 @@ defmodule SnakeBridge.Lane do
   meanwhile travel there too; so all requests are nested, and the depth tells them apart.
   """
 
-  alias SnakeBridge.{BridgeError, Callback, Fault, Marshal, Output, Session, Socket}
+  alias SnakeBridge.{BridgeError, Callback, Collector, Fault, Marshal, Output, Pins, Session, Socket}
 
   @enforce_keys [:socket, :session, :generation]
-  defstruct [:socket, :session, :generation, :names, :feeder, depth: 1, serving: []]
+  defstruct [:socket, :session, :generation, :names, :bin, :feeder, depth: 1, serving: []]
 
   @typep t :: %__MODULE__{
            socket: Socket.t(),
            session: Session.t(),
            generation: pos_integer(),
            names: ([String.t()] -> %{String.t() => term()}),
+           bin: SnakeBridge.Native.bin(),
            # For a lane that another process reads: see `SnakeBridge.CallbackLane`.
            feeder: nil | {pid(), reference()},
            depth: pos_integer(),
@@ -49,7 +50,9 @@ defmodule SnakeBridge.Lane do
     with {:ok, lane} <- lane(session, opts[:ref]) do
       case Socket.send(lane.socket, {:req, lane.depth, op, body}) do
         :ok ->
-          await(lane, lane.depth, deadline)
+          answer = await(lane, lane.depth, deadline)
+          Pins.keep(body)
+          answer
 
         {:error, :emsgsize} ->
           {:error, %BridgeError{reason: :not_convertible, message: Socket.describe(:emsgsize)}}
@@ -71,7 +74,7 @@ defmodule SnakeBridge.Lane do
           {:ok, %{String.t() => {:value, term()} | :elixir | :unbound}} | {:error, Exception.t()}
   def read(session, names) do
     with {:ok, answers} <- request(session, :read, names) do
-      home = {session, generation(session)}
+      home = Process.get({__MODULE__, session})
 
       {:ok,
        Map.new(answers, fn
@@ -133,10 +136,12 @@ defmodule SnakeBridge.Lane do
         socket: socket,
         session: worker.session,
         generation: worker.generation,
-        names: worker.names
+        names: worker.names,
+        bin: worker.bin
       }
 
       Session.opened(session, worker.generation, socket)
+      Collector.watch(worker.bin)
       Process.put({__MODULE__, session}, lane)
       {:ok, lane}
     end
@@ -170,7 +175,7 @@ defmodule SnakeBridge.Lane do
     case receive_frame(lane, deadline) do
       {:ok, {:ok, ^id, value}, socket} ->
         keep(lane, socket)
-        {:ok, Marshal.decode(value, {lane.session, lane.generation})}
+        {:ok, Marshal.decode(value, lane)}
 
       {:ok, {:error, ^id, error}, socket} ->
         keep(lane, socket)

@@ -6,28 +6,33 @@ defmodule SnakeBridge.Marshal do
   any term as it was sent.
   """
 
-  alias SnakeBridge.Ref
+  alias SnakeBridge.{Native, Ref, Scope}
 
-  @typedoc "Where refs belong: the session, and the generation of its worker."
-  @type home :: {atom() | pid(), pos_integer()}
+  @typedoc "Where refs belong: the session, the generation of its worker and that one's bin. A lane is one."
+  @type home :: %{
+          :session => atom() | pid(),
+          :generation => pos_integer(),
+          :bin => Native.bin(),
+          optional(atom()) => term()
+        }
 
   @duration if Code.ensure_loaded?(Duration), do: Duration, else: SnakeBridge.Duration
 
   @doc """
   Decodes a value.
 
-      iex> SnakeBridge.Marshal.decode([1, "two"], {SnakeBridge.Session, 1})
+      iex> home = %{session: SnakeBridge.Session, generation: 1, bin: nil}
+      iex> SnakeBridge.Marshal.decode([1, "two"], home)
       [1, "two"]
-
-      iex> SnakeBridge.Marshal.decode({:"$tagged", %{"days" => {:"$set", [1, 2]}}}, {SnakeBridge.Session, 1})
+      iex> SnakeBridge.Marshal.decode({:"$tagged", %{"days" => {:"$set", [1, 2]}}}, home)
       %{"days" => MapSet.new([1, 2])}
   """
   @spec decode(term(), home()) :: term()
   def decode({:"$tagged", term}, home), do: walk(term, home)
   def decode(term, _), do: term
 
-  defp walk({:"$ref", id, type}, {session, worker}),
-    do: %Ref{session: session, worker: worker, id: id, type: type}
+  defp walk({:"$ref", id, type}, %{session: session, generation: worker, bin: bin}),
+    do: Scope.note(%Ref{session: session, worker: worker, id: id, type: type, resource: Native.hold(bin, id)})
 
   defp walk({:"$function", id, type, arity}, home), do: function(walk({:"$ref", id, type}, home), arity)
   defp walk({:"$term", term}, _), do: term

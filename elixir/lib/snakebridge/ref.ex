@@ -3,6 +3,9 @@ defmodule SnakeBridge.Ref do
   An object that lives in Python.
 
   `session` and `worker` (its generation) say where, `id` which, `type` names its class for people.
+  The object lives in Python while any term of the BEAM, in any process, holds its ref: `resource` is what the BEAM's
+  garbage collector sees of it. Where that is nil (see `SnakeBridge.Native`), it lives until `SnakeBridge.release/1`, the
+  end of `SnakeBridge.scope/1` or that of its worker.
   A ref can be handed to any process. With `use SnakeBridge`, `py do ... end`, and in cells, `ref.name` is the attribute
   of the Python object; elsewhere it is a field of this struct.
 
@@ -20,10 +23,16 @@ defmodule SnakeBridge.Ref do
 
   alias SnakeBridge.{Lane, PythonError, Session}
 
-  @type t :: %__MODULE__{session: Session.t(), worker: pos_integer(), id: integer(), type: String.t()}
+  @type t :: %__MODULE__{
+          session: Session.t(),
+          worker: pos_integer(),
+          id: integer(),
+          type: String.t(),
+          resource: SnakeBridge.Native.resource()
+        }
 
   @enforce_keys [:session, :worker, :id]
-  defstruct [:session, :worker, :id, type: "object"]
+  defstruct [:session, :worker, :id, :resource, type: "object"]
 
   @repr_ms 1_000
   @repr_length 4_000

@@ -21,7 +21,7 @@ defmodule SnakeBridge.Session do
 
   use GenServer
 
-  alias SnakeBridge.{BridgeError, CallbackLane, Fault, Output, Socket}
+  alias SnakeBridge.{BridgeError, CallbackLane, Collector, Fault, Native, Output, Socket}
 
   @type t :: atom() | pid()
 
@@ -59,10 +59,17 @@ defmodule SnakeBridge.Session do
   @spec ping(t(), term()) :: {:ok, term()} | {:error, Exception.t()}
   def ping(session \\ __MODULE__, term \\ nil), do: control(session, :ping, term)
 
-  @doc "Lets objects go, by the ids of their refs. Does not wait."
-  @spec release(t(), [integer()]) :: :ok
-  def release(session, ids) do
-    if pid = whereis(session), do: GenServer.cast(pid, {:release, ids})
+  @doc "Lets objects of this worker go, by the ids of their refs. Does not wait."
+  @spec release(t(), pos_integer(), [integer()]) :: :ok
+  def release(session, generation, ids) do
+    if pid = whereis(session), do: GenServer.cast(pid, {:release, generation, ids})
+    :ok
+  end
+
+  @doc "Like `release/3`, and waits until the worker has taken them out, or is gone."
+  @spec release_now(t(), pos_integer(), [integer()]) :: :ok
+  def release_now(session, generation, ids) do
+    ask(session, {:release, generation, ids}, :ok)
     :ok
   end
 
@@ -199,8 +206,8 @@ defmodule SnakeBridge.Session do
   defmodule Attached do
     @moduledoc false
     # The worker that is there.
-    @enforce_keys [:generation, :socket, :control]
-    defstruct [:generation, :socket, :control, next_id: 1, asked: %{}]
+    @enforce_keys [:generation, :socket, :control, :bin]
+    defstruct [:generation, :socket, :control, :bin, next_id: 1, asked: %{}]
   end
 
   @impl true
@@ -262,6 +269,11 @@ defmodule SnakeBridge.Session do
 
   def handle_call({:control, op, body}, from, state), do: {:noreply, request(op, body, from, state)}
 
+  def handle_call({:release, generation, ids}, from, %{worker: %{generation: generation}} = state),
+    do: {:noreply, request(:release, ids, from, state)}
+
+  def handle_call({:release, _, _}, _, state), do: {:reply, :ok, state}
+
   @impl true
   def handle_cast({:opened, pid, generation, socket}, state) do
     if state.worker && state.worker.generation == generation do
@@ -272,10 +284,10 @@ defmodule SnakeBridge.Session do
     end
   end
 
-  def handle_cast({:release, ids}, %{worker: %Attached{}} = state),
+  def handle_cast({:release, generation, ids}, %{worker: %{generation: generation}} = state),
     do: {:noreply, request(:release, ids, nil, state)}
 
-  def handle_cast({:release, _}, state), do: {:noreply, state}
+  def handle_cast({:release, _, _}, state), do: {:noreply, state}
 
   @impl true
   def handle_info({:DOWN, reference, _, _, _}, state) when is_map_key(state.lanes, reference),
@@ -341,12 +353,19 @@ defmodule SnakeBridge.Session do
     state =
       if state.worker, do: died(state.worker.generation, %{reason: "replaced", cell: nil}, state), else: state
 
-    info = %{peer: :beam, role: :control, pid: os_pid(), versions: versions()}
+    info = %{
+      peer: :beam,
+      role: :control,
+      pid: os_pid(),
+      versions: versions(),
+      collects: Native.loaded?()
+    }
 
     with {:ok, control} <- Socket.connect(socket),
          {:ok, _, control} <- Socket.hello(control, info),
          :ok <- Socket.active(control) do
-      {:ok, %{state | worker: %Attached{generation: generation, socket: socket, control: control}}}
+      bin = Collector.start(generation)
+      {:ok, %{state | worker: %Attached{generation: generation, socket: socket, control: control, bin: bin}}}
     else
       {:error, %BridgeError{} = error} ->
         {:error, error, state}
@@ -372,6 +391,7 @@ defmodule SnakeBridge.Session do
       generation: worker.generation,
       socket: worker.socket,
       names: state.names,
+      bin: worker.bin,
       group_leader: state.group_leader
     }
   end
@@ -387,6 +407,7 @@ defmodule SnakeBridge.Session do
 
     if state.worker && state.worker.generation == generation do
       Socket.close(state.worker.control)
+      Collector.stop(state.worker.bin)
 
       for {_, from} <- state.worker.asked, from != nil do
         GenServer.reply(from, {:error, %BridgeError{reason: :worker_died, message: death(generation, why)}})
@@ -437,6 +458,11 @@ defmodule SnakeBridge.Session do
 
   defp frame({:ok, {:ev, :open_lane, token}}, state) do
     CallbackLane.start(info(state), token)
+    state
+  end
+
+  defp frame({:ok, {:ev, op, ids}}, state) when op in [:unpin, :strays] do
+    Collector.event(state.worker.bin, op, ids)
     state
   end
 

@@ -72,6 +72,7 @@ defmodule SnakeBridge.LaneTest do
       socket: context.path,
       session: @session,
       generation: 1,
+      bin: nil,
       names: &Map.new(&1, fn name -> {name, name} end),
       group_leader: Process.group_leader()
     }
