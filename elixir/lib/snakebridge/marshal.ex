@@ -36,6 +36,11 @@ defmodule SnakeBridge.Marshal do
 
   defp walk({:"$function", id, type, arity}, home), do: function(walk({:"$ref", id, type}, home), arity)
   defp walk({:"$term", term}, _), do: term
+
+  defp walk({:"$array", dtype, shape, data}, _),
+    do: %SnakeBridge.Array{dtype: dtype, shape: shape, data: data}
+
+  defp walk({:"$arrow", data}, _), do: %SnakeBridge.Arrow{data: data}
   defp walk({:"$set", items}, home), do: items |> walk(home) |> MapSet.new()
   defp walk({:"$range", first, last, step}, _), do: Range.new(first, last, step)
   defp walk({:"$complex", re, im}, _), do: SnakeBridge.Complex.new(re, im)
