@@ -1,22 +1,27 @@
 //! Failures as PROTOCOL.md's "Errors": Python's exceptions with all that a reader of them needs, errors of Elixir that
 //! crossed Python as they were, and the bridge's own refusals.
 //!
-//! An exception may be as hostile as it likes (its `__str__` may raise, its causes may be a ring): something is
-//! written in any case, and it is bounded.
+//! What of an exception is told, and how much, is decided in [`describe`].
+
+mod describe;
 
 use pyo3::exceptions::{PyException, PyKeyboardInterrupt, PyRuntimeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString, PyTuple};
-use pyo3::{create_exception, intern};
+use pyo3::types::PyList;
+use pyo3::{create_exception, ffi, intern};
 
-use crate::marshal::{ElixirTerm, Failure, Refusal, encode_plain, lossy_text, type_name};
+use crate::marshal::{ElixirTerm, Failure, Refusal};
+use crate::refs::Refs;
 use crate::term::{Error, Reader, Writer};
+
+pub use describe::message;
 
 create_exception!(
     snakebridge,
     ElixirError,
     PyException,
-    "An error of Elixir code that Python called. `kind` is error, exit or throw; `reason` is what was raised."
+    "An error of Elixir code that Python called. `kind` is error, exit or throw; `reason` is what was raised; `message` is \
+     its text."
 );
 create_exception!(
     snakebridge,
@@ -39,14 +44,33 @@ const REASONS: [&str; 9] = [
     "unavailable",
 ];
 
-/// How many exceptions of a chain of causes and contexts are told.
-const CHAIN: usize = 8;
+/// An exception as the worker's Python half shows it.
+#[derive(Debug, FromPyObject)]
+pub struct Rendered<'py>(
+    /// The traceback as Python prints it.
+    pub String,
+    /// Its frames, as the protocol has them.
+    pub Bound<'py, PyList>,
+    /// What to do about it.
+    pub Option<String>,
+);
 
-/// The longest message that is sent; what is longer is cut.
-const MESSAGE_CHARACTERS: usize = 100_000;
+/// What the telling of exceptions needs of the worker.
+#[derive(Clone, Copy)]
+pub struct Teller<'a> {
+    /// Shows an exception.
+    pub render: &'a dyn for<'py> Fn(&Bound<'py, PyAny>) -> Option<Rendered<'py>>,
+    /// Where exceptions are held for the peer, if it releases what nobody holds any more.
+    pub refs: Option<&'a Refs>,
+}
 
-/// Renders a traceback: its text as Python prints it, and its frames.
-pub type Render<'a> = &'a dyn for<'py> Fn(&Bound<'py, PyAny>) -> Option<(String, Bound<'py, PyList>)>;
+impl std::fmt::Debug for Teller<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Teller")
+            .field("refs", &self.refs)
+            .finish_non_exhaustive()
+    }
+}
 
 /// Makes the exception that carries an error of Elixir through Python. `error` is the encoded `{elixir, ..}`.
 pub fn elixir_error(py: Python<'_>, error: &[u8], kind: &str, reason: Bound<'_, PyAny>, text: &str) -> PyErr {
@@ -55,6 +79,7 @@ pub fn elixir_error(py: Python<'_>, error: &[u8], kind: &str, reason: Bound<'_, 
     // An exception takes attributes; where it did not, it would still carry its message.
     let _ = value.setattr(intern!(py, "kind"), kind);
     let _ = value.setattr(intern!(py, "reason"), reason);
+    let _ = value.setattr(intern!(py, "message"), text);
     // In an object that Python code can neither make nor change: it is sent back as it is.
     let _ = value.setattr(intern!(py, "_term"), ElixirTerm::new(error));
     exception
@@ -93,7 +118,7 @@ pub fn write_failure(
     py: Python<'_>,
     failure: &Failure,
     step: Option<usize>,
-    render: Render<'_>,
+    teller: Teller<'_>,
     out: &mut Writer,
 ) -> Result<(), Error> {
     let start = out.position();
@@ -106,13 +131,10 @@ pub fn write_failure(
     let value = error.value(py).as_any();
     // Before Python 3.12 the traceback travels beside its exception, which gets it only when it is caught by code.
     if let Some(traceback) = error.traceback(py) {
-        let _ = value.setattr(intern!(py, "__traceback__"), traceback);
+        // SAFETY: both are alive; the exception is one, and the traceback is one.
+        unsafe { ffi::PyException_SetTraceback(value.as_ptr(), traceback.as_ptr()) };
     }
-    if value.get_type().is(py.get_type::<ElixirError>())
-        && let Ok(term) = value.getattr(intern!(py, "_term"))
-        && let Ok(term) = term.cast_exact::<ElixirTerm>()
-        && is_elixir_error(term.get().term())
-    {
+    if let Some(term) = elixir_term(value) {
         out.raw(term.get().term());
         return Ok(());
     }
@@ -135,7 +157,7 @@ pub fn write_failure(
     }
     out.tuple_header(2)?;
     out.atom("python")?;
-    if write_exception(value, step, render, 0, out).is_err() {
+    if describe::write(value, step, teller, out).is_err() {
         out.rewind(start);
         return write_refusal(
             "unavailable",
@@ -159,6 +181,17 @@ pub fn write_refusal(reason: &str, message: &str, hint: Option<&str>, out: &mut 
     }
 }
 
+/// The `{elixir, ..}` that an exception carries through Python, as it was.
+fn elixir_term<'py>(value: &Bound<'py, PyAny>) -> Option<Bound<'py, ElixirTerm>> {
+    let py = value.py();
+    if !value.get_type().is(py.get_type::<ElixirError>()) {
+        return None;
+    }
+    let term = value.getattr(intern!(py, "_term")).ok()?;
+    let term = term.cast_into_exact::<ElixirTerm>().ok()?;
+    is_elixir_error(term.get().term()).then_some(term)
+}
+
 /// Whether a term is `{elixir, Kind, Reason, Text}`: code may have put another one of Elixir's into the exception.
 fn is_elixir_error(term: &[u8]) -> bool {
     let mut reader = Reader::fragment(term);
@@ -168,124 +201,4 @@ fn is_elixir_error(term: &[u8]) -> bool {
 /// Whether the failure is an interrupt.
 pub fn is_interrupt(py: Python<'_>, failure: &Failure) -> bool {
     matches!(failure, Failure::Python(error) if error.is_instance_of::<PyKeyboardInterrupt>(py))
-}
-
-fn write_exception(
-    value: &Bound<'_, PyAny>,
-    step: Option<usize>,
-    render: Render<'_>,
-    depth: usize,
-    out: &mut Writer,
-) -> crate::marshal::Result<()> {
-    let py = value.py();
-    let class = value.get_type();
-    let message = message(value);
-    let rendered = render(value);
-    let fields = 9 + usize::from(step.is_some());
-    out.map_header(fields)?;
-    out.atom("class")?;
-    let text = |name: &Bound<'_, PyString>| -> Option<String> {
-        lossy_text(class.getattr(name).ok()?.cast::<PyString>().ok()?).ok()
-    };
-    let name = text(intern!(py, "__qualname__")).unwrap_or_else(|| "Exception".to_owned());
-    out.binary(name.as_bytes())?;
-    out.atom("module")?;
-    out.binary(text(intern!(py, "__module__")).unwrap_or_default().as_bytes())?;
-    out.atom("message")?;
-    out.binary(message.as_bytes())?;
-    out.atom("mro")?;
-    let mro = class.getattr(intern!(py, "__mro__"))?;
-    let mro = mro.cast::<PyTuple>().map_err(PyErr::from)?;
-    out.list_header(mro.len())?;
-    for class in mro.iter_borrowed() {
-        out.binary(type_name(&class).as_bytes())?;
-    }
-    out.nil();
-    out.atom("text")?;
-    match &rendered {
-        Some((text, _)) => out.binary(text.as_bytes())?,
-        None => out.binary(format!("{name}: {message}\n").as_bytes())?,
-    }
-    out.atom("traceback")?;
-    let start = out.position();
-    let frames = rendered
-        .map(|(_, frames)| frames)
-        .unwrap_or_else(|| PyList::empty(py));
-    if encode_plain(&frames, &is_frame_key, out).is_err() {
-        out.rewind(start);
-        out.nil();
-    }
-    out.atom("notes")?;
-    let notes = notes(value);
-    out.list_header(notes.len())?;
-    for note in notes {
-        out.binary(note.as_bytes())?;
-    }
-    out.nil();
-    for (name, attribute) in [
-        ("cause", intern!(py, "__cause__")),
-        ("context", intern!(py, "__context__")),
-    ] {
-        out.atom(name)?;
-        match value.getattr(attribute) {
-            Ok(other) if !other.is_none() && depth < CHAIN && is_told(value, name) => {
-                let start = out.position();
-                if write_exception(&other, None, render, depth + 1, out).is_err() {
-                    out.rewind(start);
-                    out.atom("nil")?;
-                }
-            }
-            _ => out.atom("nil")?,
-        }
-    }
-    if let Some(step) = step {
-        out.atom("step")?;
-        out.u64(step as u64);
-    }
-    Ok(())
-}
-
-/// A context is told where Python would print it: not behind `raise .. from ..`.
-fn is_told(value: &Bound<'_, PyAny>, name: &str) -> bool {
-    name == "cause"
-        || value
-            .getattr(intern!(value.py(), "__suppress_context__"))
-            .and_then(|suppressed| suppressed.is_truthy())
-            .is_ok_and(|suppressed| !suppressed)
-}
-
-fn is_frame_key(key: &str) -> bool {
-    matches!(key, "file" | "line" | "name" | "source")
-}
-
-fn message(value: &Bound<'_, PyAny>) -> String {
-    let mut message = match value.str().and_then(|text| lossy_text(&text)) {
-        Ok(message) => message,
-        Err(_) => "<the exception's own __str__ failed>".to_owned(),
-    };
-    if let Some((end, _)) = message.char_indices().nth(MESSAGE_CHARACTERS) {
-        message.truncate(end);
-        message.push('…');
-    }
-    message
-}
-
-fn notes(value: &Bound<'_, PyAny>) -> Vec<String> {
-    let py = value.py();
-    let Ok(Some(notes)) = value.getattr_opt(intern!(py, "__notes__")) else {
-        return Vec::new();
-    };
-    let Ok(notes) = notes.cast_into::<PyList>() else {
-        return Vec::new();
-    };
-    (0..notes.len().min(100))
-        .filter_map(|index| {
-            notes
-                .get_item(index)
-                .ok()?
-                .str()
-                .and_then(|text| lossy_text(&text))
-                .ok()
-        })
-        .collect()
 }

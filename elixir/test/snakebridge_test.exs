@@ -5,5 +5,7 @@ defmodule SnakeBridgeTest do
   doctest SnakeBridge.Marshal
   doctest SnakeBridge.Natural
   doctest SnakeBridge.Ref
+  doctest SnakeBridge.Py
+  doctest SnakeBridge.Py.Hierarchy
   doctest SnakeBridge.Complex
 end

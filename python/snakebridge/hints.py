@@ -18,13 +18,20 @@ def of(error, install):
     """A hint for an error. `install`: the command that installs a package, without the package."""
     if isinstance(error, SystemExit):
         return "the session goes on; it is ended from the prompt (:quit or Ctrl-D)"
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        name = error.name.partition(".")[0]
-        if name == error.name:
-            return f"{install} {_PACKAGES.get(name, name)}"
+    hint = missing(error, install)
+    if hint is not None:
+        return hint
     if isinstance(error, RuntimeError) and "cannot be called from a running event loop" in _text(error):
         return "cells run inside an event loop: write `await ...` instead of `asyncio.run(...)`"
     return None
+
+
+def missing(error, install):
+    """How to get the module that an error says is missing, or None."""
+    name = getattr(error, "name", None) if isinstance(error, ModuleNotFoundError) else None
+    if not isinstance(name, str) or not name or "." in name:
+        return None
+    return f"{install} {_PACKAGES.get(name, name)}"
 
 
 def _text(error):

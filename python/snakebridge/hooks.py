@@ -7,7 +7,7 @@ import builtins
 import os
 import sys
 
-from snakebridge import streams, tracebacks
+from snakebridge import hints, streams, tracebacks
 from snakebridge.display import Display, Publisher
 from snakebridge.namespace import Namespace
 
@@ -99,8 +99,9 @@ class Hooks:
         return self._help.members(value, prefix)
 
     def traceback(self, error):
-        """The traceback as text, and its frames."""
-        return "\n".join(tracebacks.lines(error)) + "\n", tracebacks.frames(error)
+        """The traceback as text, its frames, and what to do about the error."""
+        text = "\n".join(tracebacks.lines(error)) + "\n"
+        return text, tracebacks.frames(error), hints.missing(error, f"{sys.executable} -m pip install")
 
     @property
     def _help(self):

@@ -17,6 +17,8 @@ _CALLER = "<elixir>"
 _MOST_LINES = 400
 _FIRST_LINES = 120
 _LONGEST_LINE = 10_000
+_MOST_FRAMES = 1_000
+_FIRST_FRAMES = 300
 
 
 def remember(number, source):
@@ -87,16 +89,38 @@ def shorten(lines):
 def frames(error):
     """The frames of the traceback, outermost first, as the protocol has them."""
     try:
+        stack = traceback.extract_tb(_bounded(error.__traceback__))
         return [
-            {"file": f.filename, "line": f.lineno or 0, "name": f.name, "source": clean(f.line or "")}
-            for f in _told(error).stack
+            {"file": clean(f.filename), "line": f.lineno or 0, "name": clean(f.name), "source": _source(f)}
+            for f in stack
+            if not is_ours(f.filename)
         ]
     except Exception:
         return []
 
 
+def _source(frame):
+    line = clean(frame.line or "")
+    return line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + " ..."
+
+
+def _bounded(trace):
+    """A traceback of a bounded number of frames; the middle ones are left out."""
+    parts = []
+    part = trace
+    while part is not None:
+        parts.append(part)
+        part = part.tb_next
+    if len(parts) <= _MOST_FRAMES:
+        return trace
+    bounded = parts[-(_MOST_FRAMES - _FIRST_FRAMES)]
+    for part in reversed(parts[:_FIRST_FRAMES]):
+        bounded = types.TracebackType(bounded, part.tb_frame, part.tb_lasti, part.tb_lineno)
+    return bounded
+
+
 def _told(error):
-    told = traceback.TracebackException(type(error), error, error.__traceback__, compact=True)
+    told = traceback.TracebackException(type(error), error, _bounded(error.__traceback__), compact=True)
     _hide(told, set())
     return told
 

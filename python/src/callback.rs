@@ -9,14 +9,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bridge_core::exception::{bridge_error, elixir_error};
+use bridge_core::exception::{bridge_error, elixir_error, message as message_of};
 use bridge_core::marshal::{self, ElixirFunction, Failure, decode_value, encode_argument, encode_value};
 use bridge_core::term::{Reader, Term, Writer};
 use bridge_core::wire::op;
-use pyo3::exceptions::PyEOFError;
+use pyo3::exceptions::{PyBaseException, PyEOFError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use crate::conn::{Conn, frame};
 use crate::lane::{self, Kind, Lane, Received, Wait};
@@ -317,10 +317,6 @@ fn raised(py: Python<'_>, worker: &Worker, lane: &Lane, reader: &mut Reader<'_>)
             .unwrap_or_else(|| format!("{term:.500}"))
     };
     match error.as_tuple() {
-        // What Elixir let through is raised as it was.
-        Some([tag, _, reason, _]) if tag.as_atom() == Some("elixir") && is_python_error(reason) => {
-            python_error(py, lane, reason)
-        }
         Some([tag, kind, _, message]) if tag.as_atom() == Some("elixir") => {
             let reason = reason(py, worker, raw).unwrap_or_else(|| py.None().into_bound(py));
             elixir_error(py, raw, kind.as_atom().unwrap_or("error"), reason, &text(message))
@@ -333,7 +329,9 @@ fn raised(py: Python<'_>, worker: &Worker, lane: &Lane, reader: &mut Reader<'_>)
                 reason => bridge_error(py, reason, &text(message), hint.as_str()),
             }
         }
-        Some([tag, exception]) if tag.as_atom() == Some("python") => python_error(py, lane, exception),
+        Some([tag, exception]) if tag.as_atom() == Some("python") => {
+            python_error(py, worker, lane, exception)
+        }
         _ => unavailable(
             py,
             &format!("Elixir answered with an error of no known kind: {error:.200}"),
@@ -356,34 +354,53 @@ fn reason<'py>(py: Python<'py>, worker: &Worker, raw: &[u8]) -> Option<Bound<'py
     }))
 }
 
-fn is_python_error(reason: &Term) -> bool {
-    reason.get("__struct__").and_then(Term::as_atom) == Some("Elixir.SnakeBridge.PythonError")
-}
-
-/// An exception of Python that went through Elixir: the one that this wait has seen leave, else one of its class where
-/// that is a builtin.
-fn python_error(py: Python<'_>, lane: &Lane, exception: &Term) -> PyErr {
+/// An exception of Python that went through Elixir: the very object that its ref holds, or that this wait has seen
+/// leave; else one of the nearest builtin class.
+fn python_error(py: Python<'_>, worker: &Worker, lane: &Lane, exception: &Term) -> PyErr {
     let field = |name: &str| exception.get(name).and_then(Term::as_str).unwrap_or_default();
-    let (class, message) = (field("class"), field("message"));
-    if let Some(left) = lane.left(py) {
-        let value = left.value(py);
-        let same_class = value.get_type().name().is_ok_and(|name| name == class);
-        let same_message = value.str().is_ok_and(|text| text == message);
-        if same_class && same_message {
-            return left;
-        }
-    }
-    let builtin = py
-        .import("builtins")
-        .and_then(|builtins| builtins.getattr(class))
-        .ok();
-    if let (Some(builtin), "builtins") = (builtin, field("module"))
-        && let Ok(value) = builtin.call1((message,))
-        && value.is_instance_of::<pyo3::exceptions::PyBaseException>()
+    if let Some(value) = exception
+        .get("ref")
+        .and_then(|term| held(py, worker, term))
+        .filter(|value| value.is_instance_of::<PyBaseException>())
     {
         return PyErr::from_value(value);
     }
-    pyo3::exceptions::PyRuntimeError::new_err(format!("{class}: {message}"))
+    let (class, text) = (field("class"), field("message"));
+    if let Some(left) = lane.left(py) {
+        let value = left.value(py);
+        let same_class = value.get_type().qualname().is_ok_and(|name| name == class);
+        if same_class && message_of(value) == text {
+            return left;
+        }
+    }
+    let message = match field("module") {
+        "builtins" | "" => text.to_owned(),
+        module => format!("{module}.{class}: {text}"),
+    };
+    let bases = exception.get("mro").and_then(Term::as_list).unwrap_or_default();
+    let builtin = |name: &str| {
+        let class = py.import("builtins").ok()?.getattr(name).ok()?;
+        let class = class.cast_into::<PyType>().ok()?;
+        if !class.is_subclass_of::<PyBaseException>().ok()? {
+            return None;
+        }
+        // Some want more than a message.
+        Some(PyErr::from_value(class.call1((&message,)).ok()?))
+    };
+    bases
+        .iter()
+        .filter_map(|base| builtin(base.as_str()?.strip_prefix("builtins.")?))
+        .next()
+        .unwrap_or_else(|| pyo3::exceptions::PyRuntimeError::new_err(message.clone()))
+}
+
+/// The object of a ref, if it is held.
+fn held<'py>(py: Python<'py>, worker: &Worker, term: &Term) -> Option<Bound<'py, PyAny>> {
+    let number = |name| term.get(name)?.as_u64();
+    if number("worker")? != worker.refs.generation() {
+        return None;
+    }
+    worker.refs.get(py, number("id")?)
 }
 
 /// What Elixir prints while it serves a call of this thread.

@@ -22,7 +22,7 @@ use rustix::net::{RecvFlags, recv};
 use crate::conn::Conn;
 use crate::interrupt::Activity;
 use crate::message::{self, Head};
-use crate::worker::{Worker, plain_dict, protocol_key, render};
+use crate::worker::{Worker, plain_dict, protocol_key, teller};
 use crate::{calls, capture, names, threads};
 
 /// Who made a lane, and what for.
@@ -339,7 +339,7 @@ pub(crate) fn serve_request(
         if is_interrupt(py, &failure) && lane.is_over() {
             return bridge_core::exception::write_refusal("interrupted", "interrupted", None, &mut out);
         }
-        write_failure(py, &failure, step, &|value| render(value), &mut out)
+        write_failure(py, &failure, step, teller(Some(lane)), &mut out)
     }));
     match written {
         Ok(Ok(())) if message::fits(&out) => out.into_bytes(),

@@ -19,7 +19,7 @@ use crate::interrupt::Activity;
 use crate::lane::{self, Lane, Received, Wait};
 use crate::message::{self, Head};
 use crate::wake::Wake;
-use crate::worker::{Worker, plain_dict, protocol_key, render, worker};
+use crate::worker::{self, Worker, plain_dict, protocol_key, worker};
 use crate::{calls, capture, lanes, names, output, threads};
 
 static WAKE: OnceLock<Wake> = OnceLock::new();
@@ -428,7 +428,7 @@ impl Done {
 
 fn fail(py: Python<'_>, lane: &Arc<Lane>, id: i64, failure: &Failure) {
     let mut out = message::error(Vec::new(), id);
-    let mut answer = match write_failure(py, failure, None, &|value| render(value), &mut out) {
+    let mut answer = match write_failure(py, failure, None, worker::teller(None), &mut out) {
         Ok(()) => out.into_bytes(),
         Err(_) => message::refusal(
             id,

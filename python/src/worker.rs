@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bridge_core::exception::{Rendered, Teller};
 use bridge_core::marshal::{Failure, decode_value, set_elixir};
 use bridge_core::refs::Refs;
 use bridge_core::term::Reader;
@@ -12,7 +13,7 @@ use bridge_core::wire::{FrameReader, Hello, Message, Peer, Role, ThreadKind};
 use pyo3::exceptions::{PyConnectionError, PyRuntimeError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::PyDict;
 use rustix::buffer::spare_capacity;
 use rustix::net::{RecvFlags, recv};
 
@@ -165,8 +166,16 @@ pub(crate) fn plain_dict<'py>(
         .map_err(|_| Failure::refuse("bad_message", "the body of this request is no map"))
 }
 
-/// A traceback, as the package renders it.
-pub(crate) fn render<'py>(exception: &Bound<'py, PyAny>) -> Option<(String, Bound<'py, PyList>)> {
+/// How exceptions are told on a lane, or to the host.
+pub(crate) fn teller(_lane: Option<&Lane>) -> Teller<'static> {
+    Teller {
+        render: &render,
+        refs: None,
+    }
+}
+
+/// An exception, as the package renders it.
+fn render<'py>(exception: &Bound<'py, PyAny>) -> Option<Rendered<'py>> {
     let py = exception.py();
     let rendered = worker()?
         .hooks

@@ -1,38 +1,3 @@
-defmodule SnakeBridge.PythonError do
-  @moduledoc """
-  An exception that Python code raised.
-
-  `class` and `module` name the Python class, `mro` lists it and its bases as `module.qualname`, nearest first, so that
-  `"builtins.LookupError" in error.mro` asks what `except LookupError` asks.
-  `text` is the traceback as Python prints it, `traceback` the same as data.
-  """
-
-  @type frame :: %{file: String.t(), line: integer() | nil, name: String.t(), source: String.t() | nil}
-
-  @type t :: %__MODULE__{
-          class: String.t(),
-          module: String.t() | nil,
-          message: String.t(),
-          mro: [String.t()],
-          traceback: [frame()],
-          text: String.t() | nil,
-          notes: [String.t()],
-          cause: t() | nil,
-          context: t() | nil,
-          step: non_neg_integer() | nil
-        }
-
-  defexception [:class, :module, :message, :text, :cause, :context, :step, mro: [], traceback: [], notes: []]
-
-  @impl true
-  def message(%{class: class, message: message, notes: notes}) do
-    Enum.join([headline(class, message) | notes], "\n")
-  end
-
-  defp headline(class, message) when message in [nil, ""], do: class
-  defp headline(class, message), do: "#{class}: #{message}"
-end
-
 defmodule SnakeBridge.BridgeError do
   @moduledoc """
   The bridge itself could not do what was asked: Python's code did not fail, it was not reached or not understood.

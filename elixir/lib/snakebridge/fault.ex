@@ -5,56 +5,91 @@ defmodule SnakeBridge.Fault do
   It decides neither when an error is sent nor how one is shown.
   """
 
-  alias SnakeBridge.{BridgeError, CallbackError, PythonError, Ref}
+  import SnakeBridge.Py, only: [is_kind: 2]
 
-  @doc "The exception that an `Error` of the protocol stands for."
-  @spec exception(term()) :: Exception.t()
-  def exception({:python, %{} = fields}), do: python(fields)
-  def exception({:elixir, :error, reason, _}), do: Exception.normalize(:error, reason, [])
-  def exception({:elixir, kind, reason, _}), do: %CallbackError{kind: kind, reason: reason}
+  alias SnakeBridge.{BridgeError, CallbackError, Marshal, Py, Ref}
 
-  def exception({:bridge, reason, message, hint}),
+  @doc """
+  The exception that an `Error` of the protocol stands for.
+
+  `home` is where refs in it belong; only errors of lanes carry any.
+  """
+  @spec exception(term(), Marshal.home() | nil) :: Exception.t()
+  def exception(error, home \\ nil)
+  def exception({:python, %{} = fields}, home), do: python(fields, home)
+  def exception({:elixir, :error, reason, _}, _), do: Exception.normalize(:error, reason, [])
+  def exception({:elixir, kind, reason, _}, _), do: %CallbackError{kind: kind, reason: reason}
+
+  def exception({:bridge, reason, message, hint}, _),
     do: %BridgeError{reason: reason, message: message, hint: hint}
 
-  def exception(other) do
+  def exception(other, _) do
     %BridgeError{
       reason: :bad_message,
       message: "an error that is none of the protocol: #{inspect(other, limit: 10)}"
     }
   end
 
-  defp python(fields) do
-    known = Map.take(fields, [:class, :module, :message, :text, :mro, :traceback, :notes, :step])
+  defp python(fields, home) do
+    mro = fields[:mro] || []
 
-    %{
-      struct!(PythonError, for({key, value} <- known, value != nil, do: {key, value}))
-      | cause: nested(fields[:cause]),
-        context: nested(fields[:context])
-    }
+    # As they came; what is absent has its default.
+    known = Map.take(fields, [:class, :message, :text, :traceback, :notes, :step, :hint])
+
+    Py.Hierarchy.nearest(mro)
+    |> struct!(Map.reject(known, fn {_, value} -> value == nil end))
+    |> Map.merge(%{
+      module: fields[:module],
+      mro: mro,
+      kinds: Py.Hierarchy.kinds(mro),
+      cause: nested(fields[:cause], home),
+      context: nested(fields[:context], home),
+      group: for(%{} = member <- fields[:group] || [], do: nested(member, home)),
+      ref: ref(fields[:ref], home)
+    })
   end
 
-  defp nested(nil), do: nil
-  defp nested(%{} = fields), do: python(fields)
-  defp nested({:python, %{} = fields}), do: python(fields)
+  defp nested(%{} = fields, home), do: python(fields, home)
+  defp nested({:elixir, _, _, _} = error, home), do: exception(error, home)
+  defp nested(_, _), do: nil
+
+  defp ref(ref, home) when ref == nil or home == nil, do: nil
+  defp ref(ref, home), do: Marshal.decode({:"$tagged", ref}, home)
 
   @doc "What the protocol calls what a `catch` caught."
   @spec caught(:error | :exit | :throw, term(), Exception.stacktrace()) :: tuple()
   def caught(:error, %BridgeError{} = error, _), do: {:bridge, error.reason, error.message, error.hint}
+
+  # Python finds the object by its ref, or makes one of the nearest class.
+  def caught(:error, %{__exception__: true} = error, _) when is_kind(error, "BaseException"),
+    do: {:python, Map.take(error, [:class, :module, :message, :mro, :ref])}
 
   def caught(kind, reason, stacktrace) do
     reason = if kind == :error, do: Exception.normalize(:error, reason, stacktrace), else: reason
     {:elixir, kind, reason, Exception.format_banner(kind, reason, stacktrace)}
   end
 
-  @doc "Raises an exception of a call; what a callback threw is thrown, and its exit is one."
+  @doc """
+  Raises an exception of a call. What a callback threw is thrown, its exit is one, and an error that the VM raises as a
+  plain term is that term again: `rescue` cannot tell, `catch` can.
+  """
   @spec reraise!(Exception.t()) :: no_return()
   def reraise!(%CallbackError{kind: :throw, reason: reason}), do: throw(reason)
   def reraise!(%CallbackError{kind: :exit, reason: reason}), do: exit(reason)
+  def reraise!(%ErlangError{original: reason}), do: :erlang.error(reason)
+  def reraise!(%MatchError{term: term}), do: :erlang.error({:badmatch, term})
+  def reraise!(%CaseClauseError{term: term}), do: :erlang.error({:case_clause, term})
+  def reraise!(%TryClauseError{term: term}), do: :erlang.error({:try_clause, term})
+  def reraise!(%CondClauseError{}), do: :erlang.error(:cond_clause)
+  def reraise!(%BadMapError{term: term}), do: :erlang.error({:badmap, term})
+  def reraise!(%BadFunctionError{term: term}), do: :erlang.error({:badfun, term})
+  def reraise!(%BadArityError{function: fun, args: args}), do: :erlang.error({:badarity, {fun, args}})
   def reraise!(error), do: raise(error)
 
   @doc "What to do about an exception, where the bridge knows."
   @spec hint(Exception.t()) :: String.t() | nil
   def hint(%BridgeError{hint: hint}), do: hint
+  def hint(%{hint: hint} = error) when is_kind(error, "BaseException"), do: hint
 
   def hint(%KeyError{term: %Ref{}, key: name}) when is_atom(name) do
     "SnakeBridge.put_attr(ref, #{inspect(Atom.to_string(name))}, value) assigns an attribute; " <>

@@ -179,7 +179,7 @@ defmodule SnakeBridge.Lane do
 
       {:ok, {:error, ^id, error}, socket} ->
         keep(lane, socket)
-        {:error, Fault.exception(error)}
+        {:error, Fault.exception(error, {lane.session, lane.generation})}
 
       {:ok, {:ev, :cancel, cancelled}, socket} ->
         lane = keep(lane, socket)

@@ -21,7 +21,9 @@ defmodule SnakeBridge.Ref do
 
   @behaviour Access
 
-  alias SnakeBridge.{Lane, PythonError, Session}
+  import SnakeBridge.Py, only: [is_kind: 2]
+
+  alias SnakeBridge.{Lane, Session}
 
   @type t :: %__MODULE__{
           session: Session.t(),
@@ -63,8 +65,8 @@ defmodule SnakeBridge.Ref do
       {:ok, value} ->
         value
 
-      {:error, %PythonError{mro: mro} = error} ->
-        if "builtins.LookupError" in mro, do: nil, else: raise(error)
+      {:error, error} when is_kind(error, "LookupError") ->
+        nil
 
       {:error, error} ->
         SnakeBridge.Fault.reraise!(error)

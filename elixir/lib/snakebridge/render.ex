@@ -3,6 +3,8 @@ defmodule SnakeBridge.Render do
   Values and errors of cells as text: coloured, as wide as the front end says, and never endlessly long.
   """
 
+  import SnakeBridge.Py, only: [is_kind: 2]
+
   alias SnakeBridge.{CellParser, Diagnostics}
 
   @key __MODULE__
@@ -96,7 +98,7 @@ defmodule SnakeBridge.Render do
     %{class: inspect(error.__struct__), message: message, traceback: lines(failed.text), hint: hint(error)}
   end
 
-  def error(:error, %SnakeBridge.PythonError{} = error, stack, place) do
+  def error(:error, error, stack, place) when is_kind(error, "BaseException") do
     text = String.trim_trailing(error.text || "")
     python = if text == "", do: color(:red, Exception.message(error)), else: text
 

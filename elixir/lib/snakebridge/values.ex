@@ -41,29 +41,3 @@ defmodule SnakeBridge.Duration do
 
   defstruct day: 0, second: 0, microsecond: {0, 0}
 end
-
-defmodule SnakeBridge.Py do
-  @moduledoc """
-  The Python names of a session, as a value: `py.X_train`, `py.len(xs)`, `py["name"]` with natural syntax.
-
-  A name is looked up among the globals of the session's cells, then among Python's builtins.
-  """
-
-  @behaviour Access
-
-  @type t :: %__MODULE__{session: atom() | pid()}
-
-  defstruct session: SnakeBridge.Session
-
-  @impl Access
-  def fetch(%__MODULE__{} = py, name) when is_binary(name), do: {:ok, SnakeBridge.steps!(py, [{:attr, name}])}
-
-  @impl Access
-  def get_and_update(_, _, _), do: cannot()
-
-  @impl Access
-  def pop(_, _), do: cannot()
-
-  @spec cannot() :: no_return()
-  defp cannot, do: raise(ArgumentError, "names of Python are assigned in Python cells")
-end

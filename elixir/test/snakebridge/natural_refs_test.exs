@@ -3,8 +3,9 @@ defmodule SnakeBridge.NaturalRefsTest do
   use ExUnit.Case, async: true
 
   require SnakeBridge
+  require SnakeBridge.Py
 
-  alias SnakeBridge.{Probe, PythonError, Ref, Session}
+  alias SnakeBridge.{Probe, Py, Ref, Session}
 
   defmodule Spelled do
     use SnakeBridge
@@ -56,7 +57,7 @@ defmodule SnakeBridge.NaturalRefsTest do
         (try do
            p.nothing
          rescue
-           e in PythonError -> e.class
+           e in Py.kinds(Exception) -> e.class
          end)
 
     def in_list(p), do: [p.name, %{k: p.name}, {p.name, 1}]
@@ -127,8 +128,8 @@ defmodule SnakeBridge.NaturalRefsTest do
     assert Spelled.update(p) == p
     assert p["a"] == 15
     assert Spelled.pop(p) == {15, p}
-    assert_raise PythonError, "KeyError: 'a'", fn -> p["a"] end
-    assert_raise PythonError, fn -> pop_in(p["a"]) end
+    assert_raise Py.KeyError, "KeyError: 'a'", fn -> p["a"] end
+    assert_raise Py.KeyError, fn -> pop_in(p["a"]) end
     assert SnakeBridge.put_attr!(p, :extra, 3) == p
     assert SnakeBridge.attr!(p, "extra") == 3
   end
@@ -196,8 +197,8 @@ defmodule SnakeBridge.NaturalRefsTest do
   end
 
   test "a comparison without a truth of its own raises what Python raises", %{p: p} do
-    assert_raise PythonError, "ValueError: the truth of a probe is unknown", fn -> Spelled.branch(p, 1) end
-    assert_raise PythonError, fn -> Spelled.branches(p, 1) end
+    assert_raise Py.ValueError, "ValueError: the truth of a probe is unknown", fn -> Spelled.branch(p, 1) end
+    assert_raise Py.ValueError, fn -> Spelled.branches(p, 1) end
   end
 
   test "py do: the same outside of modules, and its names stay", %{p: p} do
@@ -232,7 +233,7 @@ defmodule SnakeBridge.NaturalRefsTest do
       assert py.sorted([1, 3, 2], reverse: true) == [3, 2, 1]
       assert py["abs"].(-1) == 1
       assert py.int.from_bytes(SnakeBridge.bytes(<<1, 0>>), "big") == 256
-      assert_raise PythonError, ~r/^NameError/, fn -> py.no_such_name end
+      assert_raise Py.NameError, ~r/^NameError/, fn -> py.no_such_name end
     end
   end
 
@@ -250,8 +251,8 @@ defmodule SnakeBridge.NaturalRefsTest do
         assert df.columns.tolist() == ["a", "b", "c"]
         assert df.groupby("a").agg("sum").head(2)["c"].tolist() == [10, 20]
         assert df["a"][1..2].tolist() == [2, 3]
-        assert_raise PythonError, "KeyError: 'zzz'", fn -> df["zzz"] end
-        assert_raise PythonError, ~r/ambiguous/, fn -> if df == df, do: 1 end
+        assert_raise Py.KeyError, "KeyError: 'zzz'", fn -> df["zzz"] end
+        assert_raise Py.ValueError, ~r/ambiguous/, fn -> if df == df, do: 1 end
       end
     end
   end

@@ -4,7 +4,7 @@ defmodule SnakeBridge.SessionTest do
 
   import ExUnit.CaptureIO
 
-  alias SnakeBridge.{BridgeError, CallbackError, Lane, Probe, PythonError, Ref, Session}
+  alias SnakeBridge.{BridgeError, CallbackError, Lane, Probe, Py, Ref, Session}
 
   @moduletag :capture_log
 
@@ -20,12 +20,12 @@ defmodule SnakeBridge.SessionTest do
   describe "errors" do
     test "of Python carry class, bases, message and traceback" do
       f = function("def f(x):\n    return {}[x]\n", "f")
-      assert {:error, %PythonError{} = error} = SnakeBridge.apply(f, ["k"])
+      assert {:error, %Py.KeyError{} = error} = SnakeBridge.apply(f, ["k"])
       assert {error.class, error.module, error.message} == {"KeyError", "builtins", "'k'"}
       assert "builtins.LookupError" in error.mro
       assert Exception.message(error) == "KeyError: 'k'"
       assert [%{name: "f", line: 2}] = error.traceback
-      assert_raise PythonError, "KeyError: 'k'", fn -> SnakeBridge.apply!(f, ["k"]) end
+      assert_raise Py.KeyError, "KeyError: 'k'", fn -> SnakeBridge.apply!(f, ["k"]) end
     end
 
     test "of Python carry causes and notes" do
@@ -38,7 +38,7 @@ defmodule SnakeBridge.SessionTest do
       """
 
       assert {:error, error} = SnakeBridge.apply(function(source, "f"), [])
-      assert %PythonError{class: "ValueError", cause: %PythonError{class: "ZeroDivisionError"}} = error
+      assert %Py.ValueError{cause: %Py.ZeroDivisionError{}} = error
     end
 
     test "of the bridge say what to do" do
@@ -109,7 +109,7 @@ defmodule SnakeBridge.SessionTest do
       f = &SnakeBridge.apply!(function(source, &1), [&2])
       assert f.("f", &Enum.map/2) == {[2, 3], [10, 20], [1, 2], [2, 2], [nil], [3]}
       assert f.("reduce", &Enum.reduce/3) == 6
-      assert_raise PythonError, ~r/ZeroDivisionError/, fn -> f.("fails", &Enum.map/2) end
+      assert_raise Py.ZeroDivisionError, ~r/ZeroDivisionError/, fn -> f.("fails", &Enum.map/2) end
       assert f.("same", fn h when is_function(h, 1) -> h end) == 3
     end
 
@@ -274,7 +274,7 @@ defmodule SnakeBridge.SessionTest do
       f = function("def f():\n    return input('name? ') + '|' + input()\n", "f")
       assert capture_io("Ada\nLovelace\n", fn -> send(self(), SnakeBridge.apply!(f, [])) end) == "name? "
       assert_received "Ada|Lovelace"
-      capture_io("", fn -> assert {:error, %PythonError{class: "EOFError"}} = SnakeBridge.apply(f, []) end)
+      capture_io("", fn -> assert {:error, %Py.EOFError{}} = SnakeBridge.apply(f, []) end)
     end
   end
 

@@ -2,7 +2,7 @@ defmodule SnakeBridge.ValuesTest do
   @moduledoc "The conversion table, both ways, through a real worker; what refs implement."
   use ExUnit.Case, async: true
 
-  alias SnakeBridge.{Probe, PythonError, Ref}
+  alias SnakeBridge.{Probe, Py, Ref}
 
   @duration if Code.ensure_loaded?(Duration), do: Duration, else: SnakeBridge.Duration
 
@@ -153,9 +153,9 @@ defmodule SnakeBridge.ValuesTest do
     assert names["log"] == ["closed"]
     me = self()
     failing = SnakeBridge.apply!(names["failing"], [])
-    assert_raise PythonError, "ValueError: third", fn -> Enum.each(failing, &send(me, {:item, &1})) end
+    assert_raise Py.ValueError, "ValueError: third", fn -> Enum.each(failing, &send(me, {:item, &1})) end
     assert_received {:item, 2}
-    assert_raise PythonError, ~r/not iterable/, fn -> Enum.to_list(Probe.run("import math")["math"]) end
+    assert_raise Py.TypeError, ~r/not iterable/, fn -> Enum.to_list(Probe.run("import math")["math"]) end
   end
 
   test "inspect is Python's repr, bounded, and never fails" do

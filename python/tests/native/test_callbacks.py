@@ -148,7 +148,8 @@ def wrap(f):
     assert etf.encode(error.value.error) == etf.encode(raised)
     with pytest.raises(ProtocolError) as error:
         lane.do(name("wrap"), call(FUN), serve=serve)
-    assert error.value.python[Atom("cause")][Atom("class")] == b"ElixirError"
+    # What was caught there is told as it was.
+    assert etf.encode(error.value.python[Atom("cause")]) == etf.encode(raised)
 
 
 def test_an_exception_that_went_through_elixir_is_the_same_object(session):
@@ -167,9 +168,8 @@ def outer(f):
             return lane.do(name("inner"), call())
         except ProtocolError as error:
             exception = error.python
-            fields = {key: exception[Atom(key)] for key in ("class", "module", "message")}
-            struct = struct_map("SnakeBridge.PythonError", **fields)
-            raise ProtocolError((Atom("elixir"), Atom("error"), struct, "text")) from None
+            fields = {Atom(key): exception[Atom(key)] for key in ("class", "module", "message", "mro")}
+            raise ProtocolError((Atom("python"), fields)) from None
 
     assert lane.do(name("outer"), call(FUN), serve=serve) is True
 

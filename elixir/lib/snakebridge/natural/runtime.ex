@@ -6,7 +6,7 @@ defmodule SnakeBridge.Natural.Runtime do
   This module rewrites nothing, and is not meant to be called by hand: `SnakeBridge` has functions for that.
   """
 
-  alias SnakeBridge.{Fault, Py, PythonError, Ref}
+  alias SnakeBridge.{Fault, Py, Ref}
 
   @type step ::
           {:field, atom()}
@@ -156,7 +156,7 @@ defmodule SnakeBridge.Natural.Runtime do
 
   # The formatter takes `df.T` for a module and makes `df.T.shape` into `df.T.shape()`: an attribute after a capitalised
   # name that cannot be called was meant to be read.
-  defp formatted(base, steps, %PythonError{class: "TypeError", traceback: [], step: step})
+  defp formatted(base, steps, %Py.TypeError{class: "TypeError", traceback: [], step: step})
        when is_integer(step) do
     at = if is_struct(base, Py), do: step + 1, else: step
 
