@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::OnceLock;
 
 use pyo3::exceptions::PyAttributeError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
@@ -149,6 +150,15 @@ impl ElixirFunction {
     pub fn term(&self) -> &[u8] {
         &self.term
     }
+
+    fn arity(&self) -> Option<u8> {
+        match (Reader::fragment(&self.term).token(), &*self.term) {
+            // A tag, the size in four bytes, the arity.
+            (Ok(Token::Opaque(OpaqueKind::Fun, _)), &[_, _, _, _, _, arity, ..])
+            | (Ok(Token::Opaque(OpaqueKind::Export, _)), &[.., arity]) => Some(arity),
+            _ => None,
+        }
+    }
 }
 
 #[pymethods]
@@ -166,6 +176,23 @@ impl ElixirFunction {
     #[getter]
     fn __name__(&self) -> String {
         text(&self.term)
+    }
+
+    /// Libraries ask how many arguments a function takes, and whether it takes keyword arguments.
+    #[getter]
+    fn __signature__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let inspect = py.import(intern!(py, "inspect"))?;
+        let parameter = inspect.getattr(intern!(py, "Parameter"))?;
+        let arity = self
+            .arity()
+            .ok_or_else(|| PyAttributeError::new_err("the arity of this function is unknown"))?;
+        let mut parameters = Vec::new();
+        let positional = parameter.getattr(intern!(py, "POSITIONAL_ONLY"))?;
+        for number in 1..=arity {
+            parameters.push(parameter.call1((format!("arg{number}"), &positional))?);
+        }
+        parameters.push(parameter.call1(("options", parameter.getattr(intern!(py, "VAR_KEYWORD"))?))?);
+        inspect.call_method1(intern!(py, "Signature"), (parameters,))
     }
 
     fn __copy__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
