@@ -34,7 +34,7 @@ mod fields;
 mod tests;
 
 pub use cell::{CallShape, CellEvent, Execute, Status, StreamName, Summary};
-pub use control::{Attach, Detach, ElixirState, InputRequest};
+pub use control::{Attach, Broken, Detach, ElixirState, InputRequest};
 pub use failure::Failure;
 pub use fields::Fields;
 pub use frame::{Frame, FrameReader, MAX_FRAME_BYTES, frame_header};
@@ -71,6 +71,7 @@ pub mod op {
     pub const DECODERS: &str = "decoders";
     pub const ATTACH: &str = "attach";
     pub const WORKER: &str = "worker";
+    pub const BROKEN: &str = "broken";
     pub const OPEN_LANE: &str = "open_lane";
     pub const DETACH: &str = "detach";
     pub const ELIXIR: &str = "elixir";

@@ -253,7 +253,7 @@ fn cancel(lane: &Arc<Lane>, id: i64) {
         lane.conn.send(&mut event);
     }
     if lane.kind == Kind::Callback {
-        lane.hung.store(true, Ordering::Release);
+        lane.hang_up();
     }
 }
 

@@ -94,7 +94,7 @@ impl Drop for Activity {
         if let Some((lane, before)) = &self.busy {
             lane.busy.store(*before, Ordering::SeqCst);
             // Around a nested call another one of the same caller runs, and is to be stopped with it.
-            if *before != 0 || !lane.hung.load(Ordering::SeqCst) {
+            if *before != 0 || !lane.is_hung() {
                 return;
             }
             // What was set for this request must not hit what this thread does next.
@@ -113,6 +113,11 @@ pub(crate) fn foreground() -> Option<(Arc<Conn>, Option<u64>)> {
         .find(|running| running.main)
         .or(running.last())
         .map(of)
+}
+
+/// The connections of the lanes for which something runs.
+pub(crate) fn running_lanes() -> Vec<u64> {
+    running().iter().filter_map(|running| running.lane).collect()
 }
 
 /// Interrupts a cell; whether it runs. Called without the interpreter.

@@ -445,7 +445,12 @@ impl Io {
     }
 
     fn usage(&self, out: &mut Writer) -> Result<(), Refused> {
-        out.map_header(3)?;
+        let (abandoned, longest) = lanes::abandoned();
+        out.map_header(5)?;
+        out.atom("abandoned")?;
+        out.u64(abandoned as u64);
+        out.atom("abandoned_ms")?;
+        out.u64(u64::try_from(longest.as_millis()).unwrap_or(u64::MAX));
         out.atom("refs")?;
         out.u64(self.worker.refs.count() as u64);
         out.atom("lanes")?;

@@ -4,9 +4,9 @@
 //! the other side it serves, on the same lane, the requests that the other side makes meanwhile.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use bridge_core::exception::{is_interrupt, write_failure};
 use bridge_core::marshal::{Failure, encode_plain, encode_value_as};
@@ -50,8 +50,8 @@ pub(crate) struct Lane {
     next_id: AtomicI64,
     /// The thread (Python's number) that is serving a request now, or 0.
     pub(crate) busy: AtomicU64,
-    /// The peer has hung up.
-    pub(crate) hung: AtomicBool,
+    /// When the peer was seen to have hung up.
+    hung: OnceLock<Instant>,
     waits: Mutex<Waits>,
     /// The requests whose answers may still come, but nobody waits for.
     given_up: Mutex<Vec<i64>>,
@@ -100,7 +100,7 @@ impl Lane {
             reader: Mutex::new(reader),
             next_id: AtomicI64::new(1),
             busy: AtomicU64::new(0),
-            hung: AtomicBool::new(false),
+            hung: OnceLock::new(),
             waits: Mutex::default(),
             given_up: Mutex::default(),
         }
@@ -111,7 +111,21 @@ impl Lane {
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        self.hung.load(Ordering::Relaxed) || self.conn.is_closed()
+        self.is_hung() || self.conn.is_closed()
+    }
+
+    /// The peer has hung up.
+    pub(crate) fn hang_up(&self) {
+        self.hung.get_or_init(Instant::now);
+    }
+
+    pub(crate) fn is_hung(&self) -> bool {
+        self.hung.get().is_some()
+    }
+
+    /// For how long the peer has been gone.
+    pub(crate) fn hung_for(&self) -> Option<Duration> {
+        self.hung.get().map(Instant::elapsed)
     }
 
     /// Whether a frame is here already: the socket would not tell.

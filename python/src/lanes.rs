@@ -3,6 +3,7 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -67,9 +68,22 @@ pub(crate) fn count() -> usize {
         .count()
 }
 
+/// How many lanes whose peer is gone still run what it asked, and how long the first of them has been so.
+pub(crate) fn abandoned() -> (usize, Duration) {
+    let lanes: Vec<Arc<Lane>> = lanes().iter().filter_map(Weak::upgrade).collect();
+    let running = interrupt::running_lanes();
+    let times = lanes
+        .iter()
+        .filter(|lane| running.contains(&lane.conn.id))
+        .filter_map(|lane| lane.hung_for());
+    times.fold((0, Duration::ZERO), |(count, longest), time| {
+        (count + 1, longest.max(time))
+    })
+}
+
 /// A lane's peer is gone: what still runs for it is stopped. Without the interpreter.
 pub(crate) fn hung_up(lane: &Arc<Lane>) {
-    lane.hung.store(true, std::sync::atomic::Ordering::SeqCst);
+    lane.hang_up();
     if interrupt::interrupt_main_lane(lane.conn.id) || matches!(lane.kind, Kind::BeamMain | Kind::Cells) {
         main_thread::wake();
     } else {

@@ -14,7 +14,7 @@ use crate::error::{Error, Hint};
 use crate::language::Language;
 use crate::runtime::MessageReader;
 use crate::term::Term;
-use crate::wire::{CellEvent, Failure, Malformed, Message, op};
+use crate::wire::{Broken, CellEvent, Failure, Malformed, Message, op};
 
 /// What a connection belongs to.
 pub(super) struct Serving {
@@ -120,6 +120,19 @@ impl Serving {
                     caller.answer(id, answer.map_err(|error| unavailable(&error)));
                 });
             }
+            op::BROKEN if self.language == Language::Elixir => match Broken::from_term(&body) {
+                Ok(broken) => {
+                    let (shared, caller) = (self.shared.clone(), self.caller.clone());
+                    // Whoever hears the answer may ask for the next worker.
+                    spawn_local(async move {
+                        shared.broken(broken).await;
+                        caller.answer(id, Ok(Term::from(true)));
+                    });
+                }
+                Err(error) => self
+                    .caller
+                    .answer(id, Err(Failure::bridge("bad_message", error.to_string()))),
+            },
             op::INPUT => self
                 .caller
                 .answer(id, Err(Failure::bridge("eof", "only a running cell can ask"))),

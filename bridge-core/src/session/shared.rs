@@ -6,7 +6,7 @@ use std::rc::Rc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_local;
 
-use super::child::{Live, Slot};
+use super::child::{Live, Order, Slot};
 use super::control::process;
 use super::names::{Names, lost_text};
 use super::{ChildState, Children, Config, Event, LateEvent};
@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::language::Language;
 use crate::record::Recorder;
 use crate::runtime::{Directory, Guard};
-use crate::wire::{Attach, Detach, ElixirState, op};
+use crate::wire::{Attach, Broken, Detach, ElixirState, op};
 
 /// One session's common ground. Everything runs on one thread.
 pub(super) struct Shared {
@@ -234,6 +234,24 @@ impl Shared {
                 return;
             }
         }
+    }
+
+    /// Ends a worker of which the BEAM says that it answers wrongly. One that has ended already is no news.
+    pub(super) async fn broken(&self, broken: Broken) {
+        let Some(live) = self
+            .python
+            .live()
+            .filter(|live| live.generation == broken.generation)
+        else {
+            return;
+        };
+        let mut ended = live.ended.subscribe();
+        self.python.order(Order::Kill {
+            generation: broken.generation,
+            because: format!("it answers wrongly ({})", broken.reason),
+            refs: None,
+        });
+        let _ = ended.wait_for(Option::is_some).await;
     }
 
     /// The worker that the BEAM shall use, once one is up.

@@ -71,6 +71,37 @@ impl Detach {
     }
 }
 
+/// A worker answers wrongly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// Its generation.
+    pub generation: u64,
+    /// What it did.
+    pub reason: String,
+}
+
+impl Broken {
+    /// Reads the body.
+    ///
+    /// # Errors
+    /// [`Error::Body`].
+    pub fn from_term(term: &Term) -> Result<Broken, Error> {
+        let wrong = || wrong(op::BROKEN, "{generation, reason}", term);
+        let Some([generation, reason]) = term.as_tuple() else {
+            return Err(wrong());
+        };
+        Ok(Broken {
+            generation: generation.as_u64().ok_or_else(wrong)?,
+            reason: reason.as_str().ok_or_else(wrong)?.to_owned(),
+        })
+    }
+
+    /// The body.
+    pub fn to_term(&self) -> Term {
+        Term::tuple([Term::from(self.generation), (&self.reason).into()])
+    }
+}
+
 /// Whether callbacks from Python to Elixir can be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ElixirState {

@@ -285,6 +285,10 @@ fn bodies_of_questions_and_control_round_trip() {
         check_body("detach", Detach::from_term, Detach::to_term).cell,
         Some(3)
     );
+    assert_eq!(
+        check_body("broken", Broken::from_term, Broken::to_term).generation,
+        1
+    );
     for (name, state) in [
         ("elixir_up", ElixirState::Up),
         ("elixir_down", ElixirState::Down),
@@ -392,6 +396,7 @@ fn read_all(payload: &[u8]) {
     let _ = NameInfo::list_from_term(body);
     let _ = Attach::from_term(body).map(|value| value.to_term());
     let _ = Detach::from_term(body).map(|value| value.to_term());
+    let _ = Broken::from_term(body).map(|value| value.to_term());
     let _ = ElixirState::from_term(body).map(ElixirState::to_term);
     let _ = InputRequest::from_term(body).map(|value| value.to_term());
 }

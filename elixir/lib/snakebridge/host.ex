@@ -14,6 +14,7 @@ defmodule SnakeBridge.Host do
   @variable "SNAKEBRIDGE_HOST"
   @generation "SNAKEBRIDGE_GENERATION"
   @stop_ms 1_000
+  @broken_ms 5_000
   @own_applications [:kernel, :stdlib, :compiler, :elixir, :logger, :iex, :mix, :eex, :snakebridge]
 
   @doc """
@@ -145,7 +146,7 @@ defmodule SnakeBridge.Host do
     spawn_service(fn -> watch([background, keeper, names | devices]) end)
 
     {:ok, _} = Application.ensure_all_started(:snakebridge)
-    session = {Session, worker: &worker/0, names: &Keeper.read/1, group_leader: background}
+    session = {Session, worker: &worker/0, broken: &broken/2, names: &Keeper.read/1, group_leader: background}
     {:ok, _} = DynamicSupervisor.start_child(SnakeBridge.Sessions, session)
   end
 
@@ -256,6 +257,9 @@ defmodule SnakeBridge.Host do
         {:error, %BridgeError{reason: :unavailable, message: describe(other)}}
     end
   end
+
+  # The worker is the front end's; its end is told as any other's.
+  defp broken(generation, reason), do: request(:broken, {generation, reason}, @broken_ms)
 
   # Those of a project end in order, if they do not take long. `System.stop/1` would take a second, whatever there is.
   defp stop_applications do

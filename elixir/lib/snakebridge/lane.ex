@@ -47,7 +47,7 @@ defmodule SnakeBridge.Lane do
   def request(session, op, body, opts \\ []) do
     deadline = deadline(opts)
 
-    with {:ok, lane} <- lane(session, opts[:ref]) do
+    with {:ok, lane} <- lane(session, opts[:ref], deadline) do
       case Socket.send(lane.socket, {:req, lane.depth, op, body}) do
         :ok ->
           answer = await(lane, lane.depth, deadline)
@@ -108,29 +108,29 @@ defmodule SnakeBridge.Lane do
 
   # --- opening ---
 
-  defp lane(session, ref) do
+  defp lane(session, ref, deadline) do
     case {Process.get({__MODULE__, session}), ref} do
-      {nil, nil} -> open(session)
+      {nil, nil} -> open(session, deadline)
       {%{} = lane, nil} -> {:ok, lane}
       {%{generation: same} = lane, %{worker: same}} -> {:ok, lane}
-      {_, ref} -> lane_to(session, ref)
+      {_, ref} -> lane_to(session, ref, deadline)
     end
   end
 
   # A lane may be older than the ref: of a worker that has died meanwhile.
-  defp lane_to(session, ref) do
+  defp lane_to(session, ref, deadline) do
     if Session.attached(session) == ref.worker do
       close(session)
-      open(session)
+      open(session, deadline)
     else
       {:error, Session.gone(ref)}
     end
   end
 
-  defp open(session) do
+  defp open(session, deadline) do
     thread = Process.get({__MODULE__, :thread, session}, :own)
 
-    with {:ok, worker} <- Session.open_lane(session),
+    with {:ok, worker} <- Session.open_lane(session, left(deadline)),
          {:ok, socket} <- connect(worker, %{peer: :beam, role: :lane, thread: thread}) do
       lane = %__MODULE__{
         socket: socket,
@@ -151,7 +151,11 @@ defmodule SnakeBridge.Lane do
   @spec connect(map(), map()) :: {:ok, Socket.t()} | {:error, Exception.t()}
   def connect(worker, info) do
     with {:ok, socket} <- Socket.connect(worker.socket),
-         {:ok, _, socket} <- Socket.hello(socket, Map.put(info, :pid, Session.os_pid())) do
+         {:ok, _, socket} <-
+           Socket.hello(
+             %{socket | known_atoms: Map.get(worker, :known_atoms, false)},
+             Map.put(info, :pid, Session.os_pid())
+           ) do
       {:ok, socket}
     else
       {:error, %{__exception__: true} = error} -> {:error, error}
@@ -171,15 +175,18 @@ defmodule SnakeBridge.Lane do
     end
   end
 
+  defp left(:infinity), do: :infinity
+  defp left(deadline), do: max(deadline - now(), 0)
+
   defp await(lane, id, deadline) do
     case receive_frame(lane, deadline) do
       {:ok, {:ok, ^id, value}, socket} ->
         keep(lane, socket)
-        {:ok, Marshal.decode(value, lane)}
+        decoded(lane, value)
 
       {:ok, {:error, ^id, error}, socket} ->
         keep(lane, socket)
-        {:error, Fault.exception(error, {lane.session, lane.generation})}
+        failed(lane, error)
 
       {:ok, {:ev, :cancel, cancelled}, socket} ->
         lane = keep(lane, socket)
@@ -189,19 +196,52 @@ defmodule SnakeBridge.Lane do
           do: give_up(lane, :interrupted, "Python was interrupted while this ran for it"),
           else: await(lane, id, deadline)
 
-      {:ok, message, socket} ->
+      {:ok, {:ev, _, _} = message, socket} ->
         lane |> keep(socket) |> serve(message) |> await_more(lane, id, deadline)
+
+      {:ok, {:req, _, _, _} = message, socket} ->
+        lane |> keep(socket) |> serve(message) |> await_more(lane, id, deadline)
+
+      {:ok, {kind, other, _}, _} when kind in [:ok, :error] ->
+        wrong(lane, "it answered request #{inspect(other, limit: 5)} instead of #{id}")
+
+      {:ok, other, _} ->
+        wrong(lane, "it sent what is no message: #{inspect(other, limit: 10)}")
 
       # It may have been the answer. If it was not, that one shall not be taken for a later request's.
       {:malformed, text, _} ->
-        give_up(lane, :bad_message, "Python sent #{text}")
+        wrong(lane, "it sent " <> text)
 
       {:error, :timeout} ->
+        Session.abandoned(lane.session, lane.generation)
         give_up(lane, :timeout, "Python did not answer in time")
+
+      {:error, reason} when reason == :silent when elem(reason, 0) == :too_long ->
+        wrong(lane, Socket.describe(reason))
 
       {:error, reason} ->
         lost(lane, reason)
     end
+  end
+
+  defp decoded(lane, value) do
+    {:ok, Marshal.decode(value, lane)}
+  rescue
+    _ -> wrong(lane, "its answer holds no value of the protocol")
+  end
+
+  defp failed(lane, error) do
+    {:error, Fault.exception(error, {lane.session, lane.generation})}
+  rescue
+    _ -> wrong(lane, "its answer holds no error of the protocol")
+  end
+
+  # What comes next on this connection cannot be trusted, nor the worker.
+  defp wrong(lane, text) do
+    close(lane.session)
+    Session.broken(lane.session, lane.generation, "on a lane " <> text)
+    message = "Python worker #{lane.generation} answered wrongly: #{text}"
+    {:error, %BridgeError{reason: :bad_message, message: message, hint: "the next call has a new worker"}}
   end
 
   defp give_up(lane, reason, message) do
@@ -221,12 +261,10 @@ defmodule SnakeBridge.Lane do
   end
 
   defp receive_frame(%{feeder: nil, socket: socket}, :infinity), do: Socket.recv(socket)
-
-  defp receive_frame(%{feeder: nil, socket: socket}, deadline),
-    do: Socket.recv(socket, max(deadline - now(), 0))
+  defp receive_frame(%{feeder: nil, socket: socket}, deadline), do: Socket.recv(socket, left(deadline))
 
   defp receive_frame(%{feeder: {_, reference}, socket: socket}, deadline) do
-    timeout = if deadline == :infinity, do: :infinity, else: max(deadline - now(), 0)
+    timeout = left(deadline)
 
     receive do
       {^reference, {:ok, message}} -> {:ok, message, socket}
@@ -257,7 +295,7 @@ defmodule SnakeBridge.Lane do
     :ok
   end
 
-  defp serve(lane, {:req, id, :input, body}) do
+  defp serve(lane, {:req, id, :input, {_, prompt, _} = body}) when is_binary(prompt) do
     answer =
       case Output.input(body) do
         {:ok, text} -> {:ok, id, text}
@@ -271,11 +309,6 @@ defmodule SnakeBridge.Lane do
   defp serve(lane, {:req, id, _, _} = request) do
     keep(%{lane | depth: lane.depth + 1, serving: [id | lane.serving]})
     answer(lane, request)
-  end
-
-  defp serve(_, other) do
-    Output.event(:fault, "a message on a lane that nobody waits for: #{inspect(other, limit: 10)}")
-    :ok
   end
 
   @doc false

@@ -19,11 +19,22 @@ defmodule SnakeBridge.Socket do
   @first_chunk 1_048_576
   @last_chunk 60_000_000
   @options [:binary, active: false, packet: :raw, buffer: 65_536]
+  # Whoever sends a frame has all of it: more than this between two of its parts is no delay.
+  @silence_ms 10_000
 
   @enforce_keys [:port]
-  defstruct [:port, buffer: <<>>]
+  defstruct [:port, buffer: <<>>, silence: @silence_ms, known_atoms: false]
 
-  @type t :: %__MODULE__{port: :gen_tcp.socket(), buffer: iodata()}
+  @typedoc """
+  `silence`: how long the rest of a frame may not come, in ms. `known_atoms`: whether a frame with an atom that this VM
+  does not know is malformed, as it is from a worker that this VM has started.
+  """
+  @type t :: %__MODULE__{
+          port: :gen_tcp.socket(),
+          buffer: iodata() | {non_neg_integer(), iodata()},
+          silence: timeout(),
+          known_atoms: boolean()
+        }
   @type listener :: :gen_tcp.socket()
   @type frame :: {:ok, term()} | {:malformed, String.t()}
 
@@ -137,30 +148,51 @@ defmodule SnakeBridge.Socket do
     do: decoded(body, %{socket | buffer: rest})
 
   defp assemble(socket, <<size::32, start::binary>>, timeout) do
-    case collect(socket.port, size - byte_size(start), byte_size(start), timeout, [start]) do
+    case collect(socket, size - byte_size(start), byte_size(start), until(timeout), [start]) do
       {:ok, body} -> decoded(body, %{socket | buffer: <<>>})
       {:error, _} = error -> error
     end
   end
 
   defp assemble(socket, bytes, timeout) do
-    with {:ok, more} <- :gen_tcp.recv(socket.port, 0, timeout), do: assemble(socket, bytes <> more, timeout)
+    with {:ok, more} <- rest(socket, 0, until(timeout)), do: assemble(socket, bytes <> more, timeout)
   end
 
   defp collect(_, 0, _, _, parts), do: {:ok, parts |> Enum.reverse() |> IO.iodata_to_binary()}
 
-  defp collect(port, missing, got, timeout, parts) do
+  defp collect(socket, missing, got, until, parts) do
     chunk = got |> max(@first_chunk) |> min(@last_chunk) |> min(missing)
 
-    with {:ok, bytes} <- :gen_tcp.recv(port, chunk, timeout),
-         do: collect(port, missing - chunk, got + chunk, timeout, [bytes | parts])
+    with {:ok, bytes} <- rest(socket, chunk, until),
+         do: collect(socket, missing - chunk, got + chunk, until, [bytes | parts])
   end
 
+  # More of a frame that has begun.
+  defp rest(%{port: port, silence: silence}, count, until) do
+    left = if until == :infinity, do: :infinity, else: max(until - now(), 0)
+
+    case :gen_tcp.recv(port, count, min(left, silence)) do
+      {:error, :timeout} when left > silence -> {:error, :silent}
+      {:error, :closed} -> {:error, :cut}
+      result -> result
+    end
+  end
+
+  defp until(:infinity), do: :infinity
+  defp until(timeout), do: now() + timeout
+
+  defp now, do: System.monotonic_time(:millisecond)
+
   defp decoded(body, socket) do
-    {:ok, :erlang.binary_to_term(body), socket}
+    {:ok, decode(body, socket.known_atoms), socket}
   rescue
     ArgumentError -> {:malformed, malformed(body), socket}
   end
+
+  # What is compressed may be a thousand times as long as what has come; nobody sends such.
+  defp decode(<<131, 80, _::binary>>, _), do: raise(ArgumentError)
+  defp decode(body, false), do: :erlang.binary_to_term(body)
+  defp decode(body, true), do: :erlang.binary_to_term(body, [:safe])
 
   @doc """
   Asks for what arrives to be sent to the controlling process as messages, which `message/2` understands.
@@ -177,7 +209,7 @@ defmodule SnakeBridge.Socket do
   @doc "Takes a message that may be of this socket: gives the frames that it completes."
   @spec message(t(), term()) :: {:ok, [frame()], t()} | {:closed, term()} | :unknown
   def message(%__MODULE__{port: port} = socket, {:tcp, port, bytes}) do
-    case split(socket.buffer, bytes, []) do
+    case split(socket.buffer, bytes, [], socket.known_atoms) do
       {:ok, frames, buffer} ->
         :inet.setopts(port, active: :once)
         {:ok, frames, %{socket | buffer: buffer}}
@@ -193,30 +225,45 @@ defmodule SnakeBridge.Socket do
 
   # The buffer of an unfinished frame is a list of parts, newest first, with the number of bytes that are missing:
   # a large frame would otherwise be copied for each of its parts.
-  defp split({missing, parts}, bytes, frames) when byte_size(bytes) < missing,
+  defp split({missing, parts}, bytes, frames, _) when byte_size(bytes) < missing,
     do: {:ok, Enum.reverse(frames), {missing - byte_size(bytes), [bytes | parts]}}
 
-  defp split({_, parts}, bytes, frames),
-    do: split([bytes | parts] |> Enum.reverse() |> IO.iodata_to_binary(), frames)
+  defp split({_, parts}, bytes, frames, known),
+    do: split([bytes | parts] |> Enum.reverse() |> IO.iodata_to_binary(), frames, known)
 
-  defp split(<<>>, bytes, frames), do: split(bytes, frames)
-  defp split(buffer, bytes, frames), do: split(buffer <> bytes, frames)
+  defp split(<<>>, bytes, frames, known), do: split(bytes, frames, known)
+  defp split(buffer, bytes, frames, known), do: split(buffer <> bytes, frames, known)
 
-  defp split(<<size::32, _::binary>>, _) when size > @limit, do: {:too_long, size}
+  defp split(<<size::32, _::binary>>, _, _) when size > @limit, do: {:too_long, size}
 
-  defp split(<<size::32, body::binary-size(size), rest::binary>>, frames),
-    do: split(rest, [frame(body) | frames])
+  defp split(<<size::32, body::binary-size(size), rest::binary>>, frames, known),
+    do: split(rest, [frame(body, known) | frames], known)
 
-  defp split(<<size::32, start::binary>> = bytes, frames),
+  defp split(<<size::32, start::binary>> = bytes, frames, _),
     do: {:ok, Enum.reverse(frames), {size - byte_size(start), [bytes]}}
 
-  defp split(bytes, frames), do: {:ok, Enum.reverse(frames), bytes}
+  defp split(bytes, frames, _), do: {:ok, Enum.reverse(frames), bytes}
 
-  defp frame(body) do
-    {:ok, :erlang.binary_to_term(body)}
+  defp frame(body, known) do
+    {:ok, decode(body, known)}
   rescue
     ArgumentError -> {:malformed, malformed(body)}
   end
+
+  # Every atom that a worker sends, so that this VM knows them all: its module must be loaded for it to receive anything.
+  @atoms ~w(ok error ev req hello python elixir bridge nil true false nan infinity neg_infinity)a ++
+           ~w($tagged $ref $function $term $set $range $complex $date $time $naive $aware $timedelta $array $arrow)a ++
+           ~w($custom stream display clear result input cancel fault open_lane unpin strays stdout stderr)a ++
+           ~w(apply mfa exports read ping bad_message unknown_op version not_convertible too_deep ref_gone)a ++
+           ~w(interrupted eof unavailable worker_died timeout beam worker host control lane main own peer role)a ++
+           ~w(thread pid token cell generation socket versions ipython executable collects refs lanes abandoned)a ++
+           ~w(abandoned_ms memory_bytes value unbound class module message mro traceback text notes cause context)a ++
+           ~w(group step ref file line name source data metadata display_id update wait kind detail doc args)a ++
+           ~w(returns count calls throw exit from to items found hint size type)a ++
+           ~w(s8 s16 s32 s64 u8 u16 u32 u64 f16 f32 f64 c64 c128 bool)a
+
+  @doc false
+  def atoms, do: @atoms
 
   @doc "Hands the socket to another process: it lives as long as that one."
   @spec controlling_process(t(), pid()) :: :ok | {:error, term()}
@@ -231,6 +278,8 @@ defmodule SnakeBridge.Socket do
   def describe(:closed), do: "the connection was closed"
   def describe(:timeout), do: "no answer in time"
   def describe(:emsgsize), do: "a message is longer than 2 GB"
+  def describe(:cut), do: "the connection ended inside a message"
+  def describe(:silent), do: "a message began, and its rest did not come"
   def describe({:too_long, size}), do: "a frame claims #{size} bytes, more than the limit of 2 GB"
   def describe(reason) when is_atom(reason), do: List.to_string(:inet.format_error(reason))
   def describe(%{__exception__: true} = error), do: Exception.message(error)
@@ -242,7 +291,7 @@ defmodule SnakeBridge.Socket do
   end
 
   defp malformed(body) do
-    "a frame of #{byte_size(body)} bytes that holds no term: #{inspect(body, limit: 16)}"
+    "a frame of #{byte_size(body)} bytes that holds no term of the protocol: #{inspect(body, limit: 16)}"
   end
 
   defp bridge(reason, message, hint \\ nil),

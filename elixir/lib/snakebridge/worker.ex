@@ -25,7 +25,8 @@ defmodule SnakeBridge.Worker do
   @package Path.expand("../../../python", __DIR__)
 
   @doc "Starts a worker and waits until it is there. It ends with the process `:owner`."
-  @spec run(keyword()) :: {:ok, %{generation: pos_integer(), socket: Path.t()}} | {:error, Exception.t()}
+  @spec run(keyword()) ::
+          {:ok, %{generation: pos_integer(), socket: Path.t(), process: pid()}} | {:error, Exception.t()}
   def run(opts) do
     with {:ok, pid} <- GenServer.start(__MODULE__, opts) do
       GenServer.call(pid, :ready, :infinity)
@@ -33,6 +34,18 @@ defmodule SnakeBridge.Worker do
   catch
     :exit, reason -> {:error, failed("it ended: #{Exception.format_exit(reason)}")}
   end
+
+  @doc "Ends a worker in order, at the latest after a second; returns when it has ended."
+  @spec stop(pid()) :: :ok
+  def stop(worker) do
+    GenServer.stop(worker, :normal, 2 * @stop_ms)
+  catch
+    :exit, _ -> :ok
+  end
+
+  @doc "Ends a worker at once: one that cannot be trusted to end itself."
+  @spec kill(pid()) :: :ok
+  def kill(worker), do: GenServer.cast(worker, :kill)
 
   @doc "The interpreter that a worker would use."
   @spec python() :: {:ok, Path.t()} | {:error, Exception.t()}
@@ -125,9 +138,15 @@ defmodule SnakeBridge.Worker do
 
   @impl true
   def handle_call(:ready, _, %{error: nil} = state),
-    do: {:reply, {:ok, %{generation: state.generation, socket: state.socket}}, state}
+    do: {:reply, {:ok, %{generation: state.generation, socket: state.socket, process: self()}}, state}
 
   def handle_call(:ready, _, state), do: {:stop, :normal, {:error, state.error}, state}
+
+  @impl true
+  def handle_cast(:kill, state) do
+    if state.port, do: kill_process(state.port)
+    {:noreply, state}
+  end
 
   @impl true
   def handle_info({:DOWN, _, :process, _, _}, state), do: {:stop, :normal, state}
@@ -286,6 +305,11 @@ defmodule SnakeBridge.Worker do
 
           {^port, {:exit_status, status}} ->
             {:error, failed("it ended with #{describe(status)}#{said(state.said)}"), %{state | port: nil}}
+
+          # Nobody will ask whether it is ready.
+          {:DOWN, _, :process, _, _} = down ->
+            send(self(), down)
+            {:error, failed("its session ended"), state}
         after
           0 ->
             if System.monotonic_time(:millisecond) < deadline,
@@ -302,7 +326,11 @@ defmodule SnakeBridge.Worker do
 
   defp greet(control, state) do
     with {:ok, info, control} <-
-           Socket.answer_hello(control, %{peer: :host, role: :control, pid: Session.os_pid()}),
+           Socket.answer_hello(%{control | known_atoms: true}, %{
+             peer: :host,
+             role: :control,
+             pid: Session.os_pid()
+           }),
          :ok <- Socket.send(control, {:ev, :elixir, :up}),
          :ok <- Socket.active(control) do
       {:ok, %{state | control: control, socket: info.socket}}
@@ -331,7 +359,12 @@ defmodule SnakeBridge.Worker do
     state
   end
 
-  defp frame(_, state), do: state
+  # The host's connection is the worker's life: what makes no sense here ends it.
+  defp frame(other, state) do
+    what = with {:ok, message} <- other, do: {:message, inspect(message, limit: 10)}
+    Session.broken(state.session, state.generation, "to its host it sent #{elem(what, 1)}")
+    state
+  end
 
   defp describe(status) when status > 128, do: "signal #{status - 128}#{signal(status - 128)}"
   defp describe(status), do: "exit status #{status}"
@@ -354,13 +387,15 @@ defmodule SnakeBridge.Worker do
   # Only one that cannot (a stopped process) is killed. Its process group is not: some `kill` programs take a negative
   # number for signals or for another process.
   defp wait_for_end(port) do
-    pid = Port.info(port, :os_pid)
-
     receive do
       {^port, {:exit_status, _}} -> :ok
     after
-      @stop_ms ->
-        with {:os_pid, pid} <- pid, do: System.cmd("kill", ["-KILL", "#{pid}"], stderr_to_stdout: true)
+      @stop_ms -> kill_process(port)
     end
+  end
+
+  defp kill_process(port) do
+    with {:os_pid, pid} <- Port.info(port, :os_pid),
+         do: System.cmd("kill", ["-KILL", "#{pid}"], stderr_to_stdout: true)
   end
 end

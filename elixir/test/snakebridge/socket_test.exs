@@ -137,7 +137,7 @@ defmodule SnakeBridge.SocketTest do
     waiting = Task.async(fn -> Socket.recv(far) end)
     bytes(near, <<100::32, "part">>)
     Socket.close(near)
-    assert {:error, :closed} = Task.await(waiting)
+    assert {:error, :cut} = Task.await(waiting)
 
     {near, far} = pair()
     waiting = Task.async(fn -> Socket.recv(far) end)
