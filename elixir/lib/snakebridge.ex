@@ -17,9 +17,11 @@ defmodule SnakeBridge do
 
   Options of the bridge come last and are never mixed with Python's keyword arguments:
 
-    * `:as` - `:auto`, or `:ref` for a ref of whatever it is, or `:value` for a value or an error
+    * `:as` - what the result arrives as, see `SnakeBridge.Conversion`: `:auto` (default), `:ref`, `:value`, `:list`,
+      `:map`, `:set`, `:text`, `:bytes`, `:array`, `:arrow`
     * `:timeout` - in milliseconds; default: as long as it takes
-    * `:session` - which `SnakeBridge.Session`; default: that of the refs in the call, else `SnakeBridge.Session`
+    * `:session` - which `SnakeBridge.Session`, default `SnakeBridge.Session`. A call that holds refs, anywhere in its
+      arguments, goes to theirs
 
   The first call starts a worker: nothing needs to be set up.
 
@@ -31,7 +33,7 @@ defmodule SnakeBridge do
 
   import Kernel, except: [apply: 2, apply: 3]
 
-  alias SnakeBridge.{Bytes, Fault, Lane, Py, Ref, Session}
+  alias SnakeBridge.{BridgeError, Bytes, Fault, Lane, Marshal, Py, Ref, Session}
 
   @typedoc "A name of Python."
   @type name :: String.t() | atom()
@@ -100,7 +102,7 @@ defmodule SnakeBridge do
   @spec call(name(), name(), [term()], kwargs(), keyword()) :: result()
   def call(module, name, args \\ [], kwargs \\ [], opts \\ []) do
     kwargs = wire_kwargs(kwargs)
-    steps({:module, text(module)}, path(name, &{:method, &1, args, kwargs}), home(args, kwargs, opts))
+    steps({:module, text(module)}, path(name, &{:method, &1, args, kwargs}), opts)
   end
 
   @doc "Like `call/5`, but gives the value or raises."
@@ -327,8 +329,7 @@ defmodule SnakeBridge do
   @spec steps(target(), [tuple()], keyword()) :: result()
   def steps(target, steps, opts \\ [])
 
-  def steps(%Ref{session: session} = ref, steps, opts),
-    do: request(session, {:value, ref}, steps, [{:ref, ref} | opts])
+  def steps(%Ref{} = ref, steps, opts), do: request(nil, {:value, ref}, steps, opts)
 
   def steps(%Py{session: session}, [{:attr, name} | steps], opts),
     do: request(session, {:name, name}, steps, opts)
@@ -343,7 +344,7 @@ defmodule SnakeBridge do
     do: {:error, %ArgumentError{message: "py stands for the names of Python: py.name, py.name(...)"}}
 
   def steps({kind, _} = target, steps, opts) when kind in [:module, :name, :value],
-    do: request(Keyword.get(opts, :session, Session), target, steps, opts)
+    do: request(nil, target, steps, opts)
 
   def steps(value, _, _) do
     message =
@@ -357,9 +358,33 @@ defmodule SnakeBridge do
   @spec steps!(target(), [tuple()], keyword()) :: term()
   def steps!(target, steps, opts \\ []), do: unwrap!(steps(target, steps, opts))
 
-  defp request(session, target, steps, opts) do
-    wire = if as = opts[:as], do: %{as: as}, else: %{}
-    Lane.request(session, :do, {target, steps, wire}, opts)
+  # The refs in a call say where it goes; `names` is the session whose names it speaks of.
+  defp request(names, target, steps, opts) do
+    with {{target, steps}, refs} <- encode({target, steps}),
+         {:ok, ref} <- Marshal.one_home(refs),
+         {:ok, session} <- session(names, ref, opts) do
+      wire = if as = opts[:as], do: %{as: as}, else: %{}
+      opts = if ref, do: [{:ref, ref} | opts], else: opts
+      Lane.request(session, :do, {target, steps, wire}, opts)
+    end
+  end
+
+  defp encode(term) do
+    Marshal.encode(term)
+  rescue
+    error in BridgeError -> {:error, error}
+  end
+
+  defp session(nil, nil, opts), do: {:ok, Keyword.get(opts, :session, Session)}
+  defp session(nil, %Ref{session: session}, _), do: {:ok, session}
+  defp session(names, nil, _), do: {:ok, names}
+
+  defp session(names, %Ref{session: session} = ref, _) do
+    if GenServer.whereis(names) == GenServer.whereis(session) do
+      {:ok, session}
+    else
+      Marshal.one_home([ref, %Ref{session: names, worker: ref.worker, id: 0, type: "name"}])
+    end
   end
 
   # --- helpers ---
@@ -386,20 +411,6 @@ defmodule SnakeBridge do
 
   defp wire_kwargs([]), do: []
   defp wire_kwargs(kwargs), do: for({name, value} <- kwargs, do: {text(name), value})
-
-  # A call that holds a ref goes to that ref's session.
-  defp home([], [], opts), do: opts
-
-  defp home(args, kwargs, opts) do
-    case Enum.find_value(args, &session_of/1) ||
-           Enum.find_value(kwargs, fn {_, value} -> session_of(value) end) do
-      nil -> opts
-      session -> Keyword.put_new(opts, :session, session)
-    end
-  end
-
-  defp session_of(%Ref{session: session}), do: session
-  defp session_of(_), do: nil
 end
 
 defmodule SnakeBridge.Dynamic do

@@ -298,9 +298,11 @@ impl Io {
                 is_host: false,
             });
             // What came behind the hello is there already.
-            self.serve_controls(&vec![true; self.controls.len()]);
+            self.serve_control_now();
             return;
         };
+        // What the BEAM has said before it opened the lane holds for that lane: so far it may be unread.
+        self.serve_control_now();
         let lane = Arc::new(Lane::new(conn, kind, hello.cell, newcomer.reader));
         match (kind, hello.token) {
             (_, Some(token)) => callback::lane_opened(token, lane),
@@ -313,6 +315,10 @@ impl Io {
                 lanes::start_thread(lane);
             }
         }
+    }
+
+    fn serve_control_now(&mut self) {
+        self.serve_controls(&vec![true; self.controls.len()]);
     }
 
     fn serve_controls(&mut self, ready: &[bool]) {

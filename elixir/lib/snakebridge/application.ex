@@ -6,6 +6,7 @@ defmodule SnakeBridge.Application do
 
   @impl true
   def start(_, _) do
-    Supervisor.start_link([{DynamicSupervisor, name: SnakeBridge.Sessions}], strategy: :one_for_one)
+    children = [SnakeBridge.Decoder, {DynamicSupervisor, name: SnakeBridge.Sessions}]
+    Supervisor.start_link(children, strategy: :one_for_one)
   end
 end

@@ -17,7 +17,7 @@ defmodule SnakeBridge.Callback do
         }) ::
           {:ok, term()} | {:error, tuple()}
   def run(op, body, lane) do
-    {:ok, serve(op, body, lane)}
+    {:ok, op |> serve(body, lane) |> Marshal.encode_answer(lane)}
   catch
     :throw, {__MODULE__, error} -> {:error, error}
     kind, reason -> {:error, Fault.caught(kind, reason, __STACKTRACE__)}

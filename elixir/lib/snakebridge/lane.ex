@@ -82,6 +82,8 @@ defmodule SnakeBridge.Lane do
          other -> other
        end)}
     end
+  rescue
+    error in BridgeError -> {:error, error}
   end
 
   @doc "Closes the lane of this process, if it has one; the next call opens another."
@@ -225,7 +227,7 @@ defmodule SnakeBridge.Lane do
   end
 
   defp decoded(lane, value) do
-    {:ok, Marshal.decode(value, lane)}
+    Marshal.decode_answer(value, lane)
   rescue
     _ -> wrong(lane, "its answer holds no value of the protocol")
   end

@@ -1,12 +1,14 @@
 defmodule SnakeBridge.Marshal do
   @moduledoc """
-  Values that come from Python: turns the tagged terms of the frame protocol into Elixir's own.
+  Values on their way to Python, and from there.
 
-  A term that is not tagged is what it is, and is not walked. The other direction needs no work here: the worker reads
-  any term as it was sent.
+  What goes to Python passes `encode/1` once. Most terms are sent as they are, for the worker reads any term: only structs
+  of others are asked what they want to be there (`SnakeBridge.Encoder`), and refs are noted.
+  What comes is decoded: the tagged terms of the frame protocol become Elixir's own. A term that is not tagged is what it
+  is, and is not walked.
   """
 
-  alias SnakeBridge.{Native, Ref, Scope}
+  alias SnakeBridge.{BridgeError, Decoder, Encoder, Make, Native, Pinned, Pins, Ref, Scope, Session}
 
   @typedoc "Where refs belong: the session, the generation of its worker and that one's bin. A lane is one."
   @type home :: %{
@@ -18,8 +20,164 @@ defmodule SnakeBridge.Marshal do
 
   @duration if Code.ensure_loaded?(Duration), do: Duration, else: SnakeBridge.Duration
 
+  # Structs that the worker reads, and that hold no other terms.
+  @leaves [Date, Time, NaiveDateTime, DateTime, Duration, Range, Complex] ++
+            [SnakeBridge.Bytes, SnakeBridge.Array, SnakeBridge.Arrow] ++
+            [SnakeBridge.Duration, SnakeBridge.Complex, Pinned]
+
+  # --- to Python ---
+
   @doc """
-  Decodes a value.
+  A term as it is sent to Python, and the refs in it, wherever they are.
+
+  Raises `SnakeBridge.BridgeError` where an implementation of `SnakeBridge.Encoder` fails.
+
+      iex> SnakeBridge.Marshal.encode(%{"a" => [1, {:b, "c"}]})
+      {%{"a" => [1, {:b, "c"}]}, []}
+
+      iex> ref = SnakeBridge.call!("builtins", "object")
+      iex> SnakeBridge.Marshal.encode(%{"a" => [1, {ref}]})
+      {%{"a" => [1, {ref}]}, [ref]}
+  """
+  @spec encode(term()) :: {term(), [Ref.t()]}
+  def encode(term), do: if(plain?(term), do: {term, []}, else: build(term, []))
+
+  @doc "Like `encode/1`, for an answer of this side: its refs live on until Python has dropped it."
+  @spec encode_answer(term(), home()) :: term()
+  def encode_answer(term, home) do
+    case encode(term) do
+      {term, []} ->
+        term
+
+      {term, [ref | _] = refs} ->
+        with {:ok, _} <- one_home(refs), true <- at_home?(ref, home) do
+          term
+        else
+          {:error, error} -> raise error
+          false -> raise strangers(ref, home)
+        end
+    end
+  end
+
+  @doc "One of these refs, when all are of one worker: the one that the term which holds them must go to."
+  @spec one_home([Ref.t()]) :: {:ok, Ref.t() | nil} | {:error, Exception.t()}
+  def one_home([]), do: {:ok, nil}
+
+  def one_home([%Ref{session: session, worker: worker} = ref | refs]) do
+    case Enum.find(refs, &(&1.session != session or &1.worker != worker)) do
+      nil -> {:ok, ref}
+      other -> {:error, strangers(ref, %{session: other.session, generation: other.worker, type: other.type})}
+    end
+  end
+
+  defp at_home?(ref, home), do: ref.session == home.session and ref.worker == home.generation
+
+  defp strangers(ref, home) do
+    {here, there} =
+      if ref.session == home.session,
+        do: {"worker #{ref.worker}", "worker #{home.generation} of the session #{inspect(home.session)}"},
+        else: {"the session #{inspect(ref.session)}", "the session #{inspect(home.session)}"}
+
+    %BridgeError{
+      reason: :not_convertible,
+      message: "a #{ref.type} of #{here} cannot go together with a #{home[:type] || "call"} of #{there}",
+      hint: "an object stays in its own worker: hand its value over, or make it again in the other"
+    }
+  end
+
+  # Whether the term goes as it is, and holds no refs. It is asked of every term, so it makes nothing.
+  defp plain?(leaf) when is_number(leaf) or is_binary(leaf) or is_atom(leaf), do: true
+  defp plain?([head | tail]) when is_number(head) or is_binary(head) or is_atom(head), do: plain?(tail)
+  defp plain?([head | tail]), do: plain?(head) and plain?(tail)
+  defp plain?(tuple) when is_tuple(tuple), do: plain_tuple?(tuple, tuple_size(tuple))
+  defp plain?(%MapSet{} = set), do: Enum.all?(set, &plain?/1)
+  defp plain?(struct) when is_struct(struct), do: :erlang.map_get(:__struct__, struct) in @leaves
+  defp plain?(map) when is_map(map), do: plain_map?(:maps.next(:maps.iterator(map)))
+  defp plain?(other), do: not is_function(other)
+
+  defp plain_tuple?(_, 0), do: true
+  defp plain_tuple?(tuple, size), do: plain?(elem(tuple, size - 1)) and plain_tuple?(tuple, size - 1)
+
+  defp plain_map?(:none), do: true
+
+  defp plain_map?({key, value, rest}),
+    do: plain?(key) and plain?(value) and plain_map?(:maps.next(rest))
+
+  defp build(%Ref{} = ref, refs), do: {ref, [ref | refs]}
+
+  defp build([head | tail], refs) do
+    {head, refs} = build(head, refs)
+    {tail, refs} = build(tail, refs)
+    {[head | tail], refs}
+  end
+
+  defp build(tuple, refs) when is_tuple(tuple) do
+    {items, refs} = tuple |> Tuple.to_list() |> build(refs)
+    {List.to_tuple(items), refs}
+  end
+
+  defp build(%MapSet{} = set, refs) do
+    {items, refs} = set |> MapSet.to_list() |> build(refs)
+    {items |> MapSet.new() |> whole(MapSet.size(set), "items of a set"), refs}
+  end
+
+  defp build(%Make{args: args, kwargs: kwargs} = make, refs) do
+    {{args, kwargs}, refs} = build({args, kwargs}, refs)
+    {%{make | args: args, kwargs: kwargs}, refs}
+  end
+
+  defp build(%module{} = struct, refs) when module in @leaves, do: {struct, refs}
+
+  defp build(%module{} = struct, refs) do
+    case encode_struct(struct, module) do
+      # Opaque: its bytes are kept in Python for as long as that likes.
+      %^module{} = same -> pin(same, refs)
+      other -> build(other, refs)
+    end
+  end
+
+  defp build(map, refs) when is_map(map) do
+    {pairs, refs} = map |> Map.to_list() |> build(refs)
+    {pairs |> Map.new() |> whole(map_size(map), "keys of a map"), refs}
+  end
+
+  defp build(function, refs) when is_function(function), do: pin(function, refs)
+  defp build(leaf, refs), do: {leaf, refs}
+
+  defp pin(term, refs) do
+    case Pins.refs(term) do
+      [] -> {term, refs}
+      found -> {term, found ++ refs}
+    end
+  end
+
+  defp encode_struct(struct, module) do
+    Encoder.encode(struct)
+  catch
+    kind, reason ->
+      message =
+        "SnakeBridge.Encoder failed for a #{inspect(module)}: " <>
+          Exception.format_banner(kind, reason, __STACKTRACE__)
+
+      reraise BridgeError, [reason: :not_convertible, message: message], __STACKTRACE__
+  end
+
+  # Of two that became one, one would be lost.
+  defp whole(%MapSet{} = set, size, what), do: whole(set, MapSet.size(set), size, what)
+  defp whole(map, size, what), do: whole(map, map_size(map), size, what)
+  defp whole(same, size, size, _), do: same
+
+  defp whole(_, _, _, what) do
+    raise BridgeError,
+      reason: :not_convertible,
+      message: "two #{what} become the same on the other side",
+      hint: "`as: :ref` leaves an object in Python; towards Python, rename one of them"
+  end
+
+  # --- from Python ---
+
+  @doc """
+  Decodes a value. Raises `SnakeBridge.BridgeError` where a decoder fails.
 
       iex> home = %{session: SnakeBridge.Session, generation: 1, bin: nil}
       iex> SnakeBridge.Marshal.decode([1, "two"], home)
@@ -28,8 +186,34 @@ defmodule SnakeBridge.Marshal do
       %{"days" => MapSet.new([1, 2])}
   """
   @spec decode(term(), home()) :: term()
-  def decode({:"$tagged", term}, home), do: walk(term, home)
+  def decode({:"$tagged", term}, home) do
+    walk(term, home)
+  rescue
+    error in BridgeError ->
+      # Nobody will ever hold these.
+      Session.release(home.session, home.generation, ids(term, []))
+      reraise error, __STACKTRACE__
+  end
+
   def decode(term, _), do: term
+
+  @doc "Decodes the answer of a request."
+  @spec decode_answer(term(), home()) :: {:ok, term()} | {:error, Exception.t()}
+  def decode_answer({:"$tagged", _} = value, home) do
+    {:ok, decode(value, home)}
+  rescue
+    error in BridgeError -> {:error, error}
+  end
+
+  def decode_answer(value, _), do: {:ok, value}
+
+  defp ids({:"$ref", id, _}, ids), do: [id | ids]
+  defp ids({:"$function", id, _, _}, ids), do: [id | ids]
+  defp ids({:"$term", _}, ids), do: ids
+  defp ids([head | tail], ids), do: ids(tail, ids(head, ids))
+  defp ids(tuple, ids) when is_tuple(tuple), do: tuple |> Tuple.to_list() |> ids(ids)
+  defp ids(map, ids) when is_map(map), do: map |> Map.to_list() |> ids(ids)
+  defp ids(_, ids), do: ids
 
   defp walk({:"$ref", id, type}, %{session: session, generation: worker, bin: bin}),
     do: Scope.note(%Ref{session: session, worker: worker, id: id, type: type, resource: Native.hold(bin, id)})
@@ -41,7 +225,11 @@ defmodule SnakeBridge.Marshal do
     do: %SnakeBridge.Array{dtype: dtype, shape: shape, data: data}
 
   defp walk({:"$arrow", data}, _), do: %SnakeBridge.Arrow{data: data}
-  defp walk({:"$set", items}, home), do: items |> walk(home) |> MapSet.new()
+  defp walk({:"$custom", class, value}, home), do: Decoder.decode(class, walk(value, home))
+
+  defp walk({:"$set", items}, home),
+    do: items |> walk(home) |> MapSet.new() |> whole(length(items), "items of a set")
+
   defp walk({:"$range", first, last, step}, _), do: Range.new(first, last, step)
   defp walk({:"$complex", re, im}, _), do: SnakeBridge.Complex.new(re, im)
   defp walk({:"$date", year, month, day}, _), do: %Date{year: year, month: month, day: day}
@@ -88,7 +276,8 @@ defmodule SnakeBridge.Marshal do
   defp walk(other, _), do: other
 
   defp walk_map(map, home) do
-    for {key, value} <- map, into: %{}, do: {walk(key, home), walk(value, home)}
+    pairs = for {key, value} <- map, into: %{}, do: {walk(key, home), walk(value, home)}
+    whole(pairs, map_size(map), "keys of a map")
   end
 
   for arity <- 0..10 do

@@ -111,6 +111,16 @@ defmodule SnakeBridge.Session do
     end
   end
 
+  @doc "Tells the worker, if there is one, which objects have a decoder."
+  @spec put_decoders(t(), [{String.t(), String.t()}]) :: :ok | {:error, Exception.t()}
+  def put_decoders(session, pairs) do
+    case control(session, :decoders, pairs) do
+      {:ok, _} -> :ok
+      {:error, %BridgeError{reason: :unavailable}} -> :ok
+      error -> error
+    end
+  end
+
   # --- for lanes ---
 
   @doc """

@@ -483,7 +483,12 @@ defmodule SnakeBridge.SessionTest do
       assert SnakeBridge.call!("os", "getpid") !=
                SnakeBridge.call!("os", "getpid", [], [], session: __MODULE__.Other)
 
-      assert {:error, %BridgeError{reason: :ref_gone}} = SnakeBridge.call("builtins", "id", [[there]])
+      assert SnakeBridge.call!("builtins", "str", [%{"deep" => [{there}]}]) == "{'deep': [([2],)]}"
+
+      assert {:error, %BridgeError{reason: :not_convertible, message: message}} =
+               SnakeBridge.call("builtins", "id", [[here, %{"k" => there}]])
+
+      assert message =~ inspect(__MODULE__.Other)
       assert %Ref{session: __MODULE__.Other} = there
     end
 

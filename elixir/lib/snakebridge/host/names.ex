@@ -8,7 +8,7 @@ defmodule SnakeBridge.Host.Names do
 
   use GenServer
 
-  alias SnakeBridge.{Keeper, Session}
+  alias SnakeBridge.{BridgeError, Keeper, Marshal, Session}
 
   @doc "Starts the process."
   @spec start() :: GenServer.on_start()
@@ -44,5 +44,15 @@ defmodule SnakeBridge.Host.Names do
     {:noreply, state, :hibernate}
   end
 
-  defp bind(names), do: Session.bind(Session, names)
+  defp bind(names), do: Session.bind(Session, Enum.map(names, &encode/1))
+
+  # A struct that cannot say what it wants to be in Python is there as what it is.
+  defp encode({name, {:value, value}} = as_it_is) do
+    {value, _} = Marshal.encode(value)
+    {name, {:value, value}}
+  rescue
+    BridgeError -> as_it_is
+  end
+
+  defp encode(lazy), do: lazy
 end

@@ -5,7 +5,7 @@ defmodule SnakeBridge.Session.Control do
   It reads what it is given and sends; what the messages mean for the session is the session's.
   """
 
-  alias SnakeBridge.{BridgeError, Collector, Native, Session, Socket}
+  alias SnakeBridge.{BridgeError, Collector, Decoder, Native, Session, Socket}
 
   @enforce_keys [:generation, :path, :socket]
   defstruct [:generation, :path, :socket, :bin, :process, :since, next_id: 1, asked: %{}]
@@ -39,15 +39,18 @@ defmodule SnakeBridge.Session.Control do
     with {:ok, socket} <- Socket.connect(path),
          {:ok, _, socket} <- Socket.hello(%{socket | known_atoms: worker[:process] != nil}, info),
          :ok <- Socket.active(socket) do
-      {:ok,
-       %__MODULE__{
-         generation: generation,
-         path: path,
-         socket: socket,
-         bin: Collector.start(generation),
-         process: worker[:process],
-         since: System.monotonic_time(:millisecond)
-       }}
+      control = %__MODULE__{
+        generation: generation,
+        path: path,
+        socket: socket,
+        bin: Collector.start(generation),
+        process: worker[:process],
+        since: System.monotonic_time(:millisecond)
+      }
+
+      # The worker reads this before it serves any lane that is opened later.
+      {_, control} = request(control, :decoders, Decoder.pairs(), nil)
+      {:ok, control}
     else
       {:error, %BridgeError{} = error} ->
         {:error, error}

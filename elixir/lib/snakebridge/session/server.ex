@@ -16,7 +16,7 @@ defmodule SnakeBridge.Session.Server do
 
   require Logger
 
-  alias SnakeBridge.{BridgeError, CallbackLane, Collector, Fault, Output, Session, Socket, Worker}
+  alias SnakeBridge.{BridgeError, CallbackLane, Collector, Decoder, Fault, Output, Session, Socket, Worker}
   alias SnakeBridge.Session.{Backoff, Control}
 
   # How long a call that lost its worker waits to hear why.
@@ -30,6 +30,7 @@ defmodule SnakeBridge.Session.Server do
   @impl true
   def init({name, opts}) do
     Process.flag(:trap_exit, true)
+    Decoder.subscribe()
     library = opts[:worker] == nil
 
     state = %{
