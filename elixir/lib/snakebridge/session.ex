@@ -225,7 +225,9 @@ defmodule SnakeBridge.Session do
 
   defp start_default do
     with {:ok, _} <- Application.ensure_all_started(:snakebridge) do
-      spec = {__MODULE__, name: __MODULE__, group_leader: Process.group_leader()}
+      session = {__MODULE__, name: __MODULE__, group_leader: Process.group_leader()}
+      # The next call starts it again: a supervisor that did would give up after some stops.
+      spec = Supervisor.child_spec(session, restart: :temporary)
 
       case DynamicSupervisor.start_child(SnakeBridge.Sessions, spec) do
         {:ok, pid} -> {:ok, pid}
