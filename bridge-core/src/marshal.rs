@@ -10,6 +10,7 @@ mod callable;
 mod decoders;
 mod describe;
 mod from_python;
+mod function;
 mod numpy;
 mod opaque;
 mod plain;

@@ -22,7 +22,7 @@ use crate::conn::{Conn, frame};
 use crate::lane::{self, Kind, Lane, Received, Wait};
 use crate::message::{self, Head};
 use crate::worker::{Worker, worker};
-use crate::{io, lanes, main_thread, stack, threads};
+use crate::{interrupt, io, lanes, main_thread, stack, threads};
 
 /// How long Elixir may take to start, or to open a lane.
 const OPEN_TIME: Duration = Duration::from_secs(30);
@@ -224,13 +224,26 @@ pub(crate) fn wait<'py>(
             Received::Woken => signals(py, lane, id)?,
             Received::Ended => {
                 lane.conn.close();
-                return Err(unavailable(
-                    py,
-                    "Elixir went away while Python waited for it",
-                    "the process that served this call has ended, or the BEAM has",
-                ));
+                signals(py, lane, id)?;
+                interrupt::has_seen(py, lane);
+                return Err(gone(py, lane));
             }
         }
+    }
+}
+
+/// What a wait ends with when its lane does. Who runs for a process of Elixir that has ended is to end too, and so hears
+/// what it would hear outside of a callback.
+fn gone(py: Python<'_>, lane: &Lane) -> PyErr {
+    match lane.kind {
+        Kind::BeamMain | Kind::BeamOwn => pyo3::exceptions::PyKeyboardInterrupt::new_err(
+            "the Elixir process that this ran for has ended, or does not wait any more",
+        ),
+        _ => unavailable(
+            py,
+            "Elixir went away while Python waited for it",
+            "the process that served this call has ended, or the BEAM has",
+        ),
     }
 }
 

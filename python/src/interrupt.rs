@@ -157,10 +157,26 @@ fn signal_main(serial: u64) {
 /// Stops a thread that serves a lane whose peer is gone.
 pub(crate) fn interrupt_thread(py: Python<'_>, lane: &Lane) {
     let ident = lane.busy.load(Ordering::SeqCst);
-    if ident != 0 {
+    if ident != 0 && !lane.seen.load(Ordering::Relaxed) {
         let exception = py.get_type::<PyKeyboardInterrupt>();
         // SAFETY: the interpreter is attached and the exception a live class; an unknown thread is no error.
         unsafe { ffi::PyThreadState_SetAsyncExc(ident as std::ffi::c_long, exception.as_ptr()) };
+    }
+}
+
+/// This thread has seen the end of its lane while it waited for an answer there, and raises that by itself: another
+/// exception would hit the code that cleans up.
+pub(crate) fn has_seen(py: Python<'_>, lane: &Lane) {
+    // Both under the interpreter's lock, as what sets an exception from outside.
+    lane.seen.store(true, Ordering::Relaxed);
+    if main_thread::is_this() {
+        for running in running().iter_mut() {
+            if running.lane == Some(lane.conn.id) {
+                running.lane = None;
+            }
+        }
+    } else {
+        take_back(py);
     }
 }
 

@@ -4,7 +4,7 @@
 //! the other side it serves, on the same lane, the requests that the other side makes meanwhile.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -52,6 +52,8 @@ pub(crate) struct Lane {
     pub(crate) busy: AtomicU64,
     /// When the peer was seen to have hung up.
     hung: OnceLock<Instant>,
+    /// The lane's thread has seen that, and needs no interrupt.
+    pub(crate) seen: AtomicBool,
     waits: Mutex<Waits>,
     /// The requests whose answers may still come, but nobody waits for.
     given_up: Mutex<Vec<i64>>,
@@ -101,6 +103,7 @@ impl Lane {
             next_id: AtomicI64::new(1),
             busy: AtomicU64::new(0),
             hung: OnceLock::new(),
+            seen: AtomicBool::new(false),
             waits: Mutex::default(),
             given_up: Mutex::default(),
         }

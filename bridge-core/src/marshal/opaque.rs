@@ -5,13 +5,14 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::sync::OnceLock;
 
-use pyo3::exceptions::PyAttributeError;
+use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
+use super::function::Function;
 use super::structs::{self, Struct};
-use crate::term::{OpaqueKind, Reader, Term, Token};
+use crate::term::{Reader, Term, Token};
 
 /// How long a term's text in a `repr` may become.
 const REPR_CHARACTERS: usize = 200;
@@ -134,7 +135,9 @@ impl ElixirTerm {
 
 /// A function of Elixir. Calling it runs it in Elixir and waits for the result; keyword arguments are appended as a
 /// keyword list.
-#[pyclass(frozen, module = "snakebridge")]
+///
+/// Like a function of Python it takes attributes and weak references, and is a method where a class has it.
+#[pyclass(frozen, dict, weakref, module = "snakebridge")]
 #[derive(Debug)]
 pub struct ElixirFunction {
     term: Box<[u8]>,
@@ -150,15 +153,6 @@ impl ElixirFunction {
     pub fn term(&self) -> &[u8] {
         &self.term
     }
-
-    fn arity(&self) -> Option<u8> {
-        match (Reader::fragment(&self.term).token(), &*self.term) {
-            // A tag, the size in four bytes, the arity.
-            (Ok(Token::Opaque(OpaqueKind::Fun, _)), &[_, _, _, _, _, arity, ..])
-            | (Ok(Token::Opaque(OpaqueKind::Export, _)), &[.., arity]) => Some(arity),
-            _ => None,
-        }
-    }
 }
 
 #[pymethods]
@@ -172,27 +166,39 @@ impl ElixirFunction {
         elixir()?.apply(slf, args, kwargs)
     }
 
-    /// Libraries show a function by its name.
-    #[getter]
-    fn __name__(&self) -> String {
-        text(&self.term)
+    /// What a function has, unless it was given another: a name for libraries to show, a signature to look at.
+    fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        let function = Function::of(&slf.get().term);
+        match name {
+            "__name__" | "__qualname__" => Ok(PyString::new(slf.py(), &function.name).into_any()),
+            "__signature__" => function.signature(slf.py()),
+            _ => Err(PyAttributeError::new_err(format!(
+                "{} has no attribute {name:?}",
+                slf.get().__repr__()
+            ))),
+        }
     }
 
-    /// Libraries ask how many arguments a function takes, and whether it takes keyword arguments.
-    #[getter]
-    fn __signature__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let inspect = py.import(intern!(py, "inspect"))?;
-        let parameter = inspect.getattr(intern!(py, "Parameter"))?;
-        let arity = self
-            .arity()
-            .ok_or_else(|| PyAttributeError::new_err("the arity of this function is unknown"))?;
-        let mut parameters = Vec::new();
-        let positional = parameter.getattr(intern!(py, "POSITIONAL_ONLY"))?;
-        for number in 1..=arity {
-            parameters.push(parameter.call1((format!("arg{number}"), &positional))?);
+    fn __get__<'py>(
+        slf: Bound<'py, Self>,
+        instance: Option<Bound<'py, PyAny>>,
+        _class: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        match instance {
+            Some(instance) => py
+                .import(intern!(py, "types"))?
+                .getattr(intern!(py, "MethodType"))?
+                .call1((slf, instance)),
+            None => Ok(slf.into_any()),
         }
-        parameters.push(parameter.call1(("options", parameter.getattr(intern!(py, "VAR_KEYWORD"))?))?);
-        inspect.call_method1(intern!(py, "Signature"), (parameters,))
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err(format!(
+            "cannot pickle {}: a function of Elixir can be called in this process only",
+            self.__repr__()
+        )))
     }
 
     fn __copy__(slf: Bound<'_, Self>) -> Bound<'_, Self> {
@@ -204,7 +210,7 @@ impl ElixirFunction {
     }
 
     fn __repr__(&self) -> String {
-        format!("<Elixir {}>", text(&self.term))
+        format!("<Elixir {}>", Function::of(&self.term).name)
     }
 
     fn __hash__(&self) -> u64 {
@@ -226,35 +232,8 @@ fn hash(term: &[u8]) -> u64 {
 
 /// The term as Elixir would show it, up to a length.
 fn text(encoded: &[u8]) -> String {
-    if let Some(name) = named_function(encoded) {
-        return name;
-    }
     match Term::read(&mut Reader::fragment(encoded)) {
         Ok(term) => format!("{term:.REPR_CHARACTERS$}"),
         Err(_) => "term".to_owned(),
-    }
-}
-
-/// `&Module.function/arity`, where the term is one: its parts follow its tag.
-fn named_function(encoded: &[u8]) -> Option<String> {
-    let Ok(Token::Opaque(OpaqueKind::Export, [_tag, parts @ ..])) = Reader::fragment(encoded).token() else {
-        return None;
-    };
-    let mut rest = parts;
-    let mut part = || {
-        let mut reader = Reader::fragment(rest);
-        let token = reader.token().ok()?;
-        rest = &rest[reader.offset()..];
-        Some(token)
-    };
-    match (part()?, part()?, part()?) {
-        (Token::Atom(module), Token::Atom(function), Token::Int(arity)) => {
-            let module = match module.strip_prefix("Elixir.") {
-                Some(name) => name.to_owned(),
-                None => format!(":{module}"),
-            };
-            Some(format!("&{module}.{function}/{arity}"))
-        }
-        _ => None,
     }
 }

@@ -233,7 +233,7 @@ defmodule SnakeBridge.Lane do
   end
 
   defp failed(lane, error) do
-    {:error, Fault.exception(error, {lane.session, lane.generation})}
+    {:error, Fault.exception(error, lane)}
   rescue
     _ -> wrong(lane, "its answer holds no error of the protocol")
   end
