@@ -65,17 +65,18 @@ call_us = calls |> List.flatten() |> Enum.sort() |> Bench.us()
 
 ints = Enum.to_list(1..1_000_000)
 main = SnakeBridge.attr!(SnakeBridge.call!("importlib", "import_module", ["__main__"]), "__dict__", as: :ref)
-SnakeBridge.call!("builtins", "exec", ["def take(xs): return len(xs)\nmillion = list(range(1, 1_000_001))", main])
+
+SnakeBridge.call!("builtins", "exec", [
+  "def take(xs): return len(xs)\nmillion = list(range(1, 1_000_001))",
+  main
+])
+
 1_000_000 = SnakeBridge.call!("__main__", "take", [ints])
 to_python_ms = Bench.best_ms(7, fn -> SnakeBridge.call!("__main__", "take", [ints]) end)
 from_python_ms = Bench.best_ms(7, fn -> SnakeBridge.get!("__main__", "million", as: :value) end)
 encode_ms = Bench.best_ms(7, fn -> :erlang.term_to_binary(ints) end)
 binary = :erlang.term_to_binary(ints)
 decode_ms = Bench.best_ms(7, fn -> :erlang.binary_to_term(binary) end)
-
-big = :binary.copy("x", 100_000_000)
-1 = SnakeBridge.call!("builtins", "len", [[big]])
-binary_to_python_ms = Bench.best_ms(5, fn -> SnakeBridge.call!("builtins", "len", [[big]]) end)
 
 IO.puts(
   Bench.json(%{
@@ -86,8 +87,7 @@ IO.puts(
       from_python_ms: from_python_ms,
       term_to_binary_ms: encode_ms,
       binary_to_term_ms: decode_ms
-    },
-    binary_100mb: %{to_python_ms: binary_to_python_ms}
+    }
   })
 )
 

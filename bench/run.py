@@ -44,7 +44,7 @@ def command_ms(*command, times=5):
     return statistics.median(taken)
 
 
-def table(calls, session, peers):
+def table(calls, bulk, session, peers):
     """Rows of (what, peer, peer's figure, ours, ratio, bar)."""
     rows = []
 
@@ -75,7 +75,18 @@ def table(calls, session, peers):
         floor,
         "<= 2",
     )
-    row("100 MB binary to Python", calls["binary_100mb"]["to_python_ms"], "ms")
+    for what in ("binary", "array"):
+        for way in ("to", "from"):
+            ours, copy = bulk[f"{what}_{way}_python_ms"], bulk[f"copy_{way}_python_ms"]
+            kind = {"binary": "binary", "array": "array of floats"}[what]
+            row(f"100 MB {kind} {way} Python", ours, "ms", "plain copy over a socket", copy)
+    row(
+        "100 MB of text to Python",
+        bulk["text_to_python_ms"],
+        "ms",
+        "plain copy over a socket",
+        bulk["copy_to_python_ms"],
+    )
     first = session["first_result_ms"]
     row(
         "start to first result, Python cell", first["python"], "ms", "ipython -c 1+1", peers.get("ipython_ms")
@@ -142,10 +153,11 @@ def main():
     print("calls...", file=sys.stderr)
     echo = TARGET / "release/examples/bench-echo"
     calls = json_of(elixir, "-pa", EBIN, ROOT / "bench/calls.exs", echo)
+    bulk = json_of(elixir, "-pa", EBIN, ROOT / "bench/bulk.exs")
     print("sessions...", file=sys.stderr)
     session = json_of(TARGET / "release/examples/bench-session", cwd=ROOT)
     print("peers...", file=sys.stderr)
-    text = render(table(calls, session, measure_peers(elixir)))
+    text = render(table(calls, bulk, session, measure_peers(elixir)))
     print(text)
     if options.write:
         cpu = platform.processor()

@@ -62,6 +62,8 @@ struct Out {
     queue: VecDeque<Vec<u8>>,
     sent: usize,
     queued: usize,
+    /// Takes the buffer of what has gone, where it is wanted.
+    buffer: Option<Vec<u8>>,
     text: Vec<Text>,
     text_bytes: usize,
 }
@@ -111,6 +113,26 @@ impl Conn {
     /// Sends a message, after the text that has gathered. `frame` is what [`frame`] began; its buffer is left empty,
     /// for the next one. Returns whether all of it has gone.
     pub(crate) fn send(&self, frame: &mut Vec<u8>) -> bool {
+        let gone = self.put(frame, false);
+        if !gone {
+            // Whoever does not wait for the rest to go relies on the I/O thread.
+            crate::io::wake();
+        }
+        gone
+    }
+
+    /// As [`send`](Conn::send), for a caller who waits for the rest to go, and asks for the buffer ([`sent`](Conn::sent))
+    /// when it has.
+    pub(crate) fn begin(&self, frame: &mut Vec<u8>) -> bool {
+        self.put(frame, true)
+    }
+
+    /// The buffer of the last frame that went after [`begin`](Conn::begin), empty.
+    pub(crate) fn sent(&self) -> Vec<u8> {
+        self.out().buffer.take().unwrap_or_default()
+    }
+
+    fn put(&self, frame: &mut Vec<u8>, keep: bool) -> bool {
         if self.is_closed() || forked() || !finish(frame) {
             frame.clear();
             return true;
@@ -141,9 +163,9 @@ impl Conn {
         }
         out.queued += frame.len() - from;
         out.queue.push_back(std::mem::take(frame));
-        drop(out);
-        // Whoever does not wait for the rest to go relies on the I/O thread.
-        crate::io::wake();
+        if keep {
+            out.buffer = Some(Vec::new());
+        }
         false
     }
 
@@ -250,7 +272,11 @@ impl Conn {
                     out.queued -= sent;
                     out.sent += sent;
                     if out.sent == first.len() {
-                        out.queue.pop_front();
+                        let mut first = out.queue.pop_front().unwrap_or_default();
+                        if out.buffer.is_some() {
+                            first.clear();
+                            out.buffer = Some(first);
+                        }
                         out.sent = 0;
                     }
                 }

@@ -15,7 +15,7 @@ use bridge_core::term::{Reader, Writer};
 use bridge_core::wire::{Frame, FrameReader, op};
 use pyo3::prelude::*;
 use rustix::buffer::spare_capacity;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 
@@ -39,6 +39,15 @@ pub(crate) enum Kind {
     /// Opened at the wish of a thread of Python, for its calls to Elixir.
     Callback,
 }
+
+/// An answer's buffer above this is not kept without a reason.
+const LARGE_BYTES: usize = 1 << 20;
+
+/// After so long without a request a lane is idle.
+const IDLE: Timespec = Timespec {
+    tv_sec: 1,
+    tv_nsec: 0,
+};
 
 #[derive(Debug)]
 pub(crate) struct Lane {
@@ -244,10 +253,31 @@ impl Lane {
             .reuse(frame);
     }
 
-    /// Sends a message and waits until the socket has taken it.
+    /// Gives the buffer of a served request back, and keeps that of its answer, as [`reuse`](Lane::reuse) does; large
+    /// ones only if the next request comes soon.
+    ///
+    /// Memory that is new to the process costs more than the bytes that go into it. So what one large message took
+    /// serves the next, but an idle lane holds nothing.
+    fn settle(&self, frame: Frame, answer: &mut Vec<u8>) {
+        if !frame.is_large() && answer.capacity() <= LARGE_BYTES {
+            return self.reuse(frame);
+        }
+        let mut fds = [PollFd::new(&*self.conn, PollFlags::IN)];
+        if !self.has_frame() && matches!(poll(&mut fds, Some(&IDLE)), Ok(0)) {
+            *answer = Vec::new();
+        } else {
+            self.reader
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .reuse_large(frame);
+        }
+    }
+
+    /// Sends a message and waits until the socket has taken it. Its buffer is left empty, for the next one.
     pub(crate) fn send(&self, message: &mut Vec<u8>) {
-        if !self.conn.send(message) {
+        if !self.conn.begin(message) {
             self.finish_sending();
+            *message = self.conn.sent();
         }
     }
 
@@ -272,17 +302,21 @@ impl Drop for Waiting<'_> {
 /// Serves a lane until its end. The thread is its own.
 pub(crate) fn serve(py: Python<'_>, worker: &Worker, lane: &Arc<Lane>) {
     let mut answer = Vec::new();
+    let mut served = None;
     loop {
         let received = py.detach(|| {
             if !answer.is_empty() {
                 lane.send(&mut answer);
+            }
+            if let Some(frame) = served.take() {
+                lane.settle(frame, &mut answer);
             }
             lane.receive(Wait::Forever)
         });
         match received {
             Received::Frame(frame) => {
                 answer = serve_frame(py, worker, lane, &frame, std::mem::take(&mut answer));
-                lane.reuse(frame);
+                served = Some(frame);
                 if lane.is_over() {
                     return;
                 }

@@ -29,6 +29,13 @@ pub struct Frame {
     from: usize,
 }
 
+impl Frame {
+    /// Whether its buffer is larger than what is kept without a reason.
+    pub fn is_large(&self) -> bool {
+        self.bytes.capacity() > KEPT_BYTES
+    }
+}
+
 impl std::ops::Deref for Frame {
     type Target = [u8];
 
@@ -46,6 +53,8 @@ pub struct FrameReader {
     buffer: Vec<u8>,
     /// Where the first frame that was not taken starts.
     start: usize,
+    /// The buffer is empty and stays for the next read, however large.
+    keep: bool,
 }
 
 impl FrameReader {
@@ -112,6 +121,12 @@ impl FrameReader {
         }
     }
 
+    /// As [`reuse`](FrameReader::reuse), also of a large buffer: for a caller who knows that more is coming now.
+    pub fn reuse_large(&mut self, frame: Frame) {
+        self.reuse(frame);
+        self.keep = true;
+    }
+
     /// To be asked when the connection has ended and no frame is left.
     ///
     /// # Errors
@@ -151,7 +166,7 @@ impl FrameReader {
     fn drop_taken(&mut self) {
         if self.start == self.buffer.len() {
             self.buffer.clear();
-            if self.buffer.capacity() > KEPT_BYTES {
+            if self.buffer.capacity() > KEPT_BYTES && !std::mem::take(&mut self.keep) {
                 self.buffer = Vec::new();
             }
         } else if self.start > 0 {

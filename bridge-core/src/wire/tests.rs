@@ -375,6 +375,25 @@ fn a_large_frame_leaves_no_large_buffer() {
     assert!(reader.buffer().capacity() < 1 << 20);
 }
 
+#[test]
+fn a_large_buffer_serves_the_next_frame_only_if_asked() {
+    for keep in [false, true] {
+        let mut reader = FrameReader::default();
+        reader.push(&(8_u32 << 20).to_be_bytes());
+        reader.push(&vec![0; 8 << 20]);
+        let frame = reader.take_frame().unwrap().unwrap();
+        assert!(frame.is_large());
+        if keep {
+            reader.reuse_large(frame);
+        } else {
+            reader.reuse(frame);
+        }
+        assert_eq!(reader.buffer().capacity() > 8 << 20, keep);
+        // Asked again without anything having come: nothing more comes now.
+        assert!(reader.buffer().capacity() < 1 << 20);
+    }
+}
+
 /// Reads everything that can be read of a frame; only its not panicking counts.
 fn read_all(payload: &[u8]) {
     let Ok(message) = Message::decode(payload) else {

@@ -18,6 +18,10 @@ defmodule SnakeBridge.Socket do
   # follows what arrives. The largest is what `:gen_tcp` takes.
   @first_chunk 1_048_576
   @last_chunk 60_000_000
+  # Of a frame as long as this a binary at the end is not copied, if it begins so near to the start.
+  @large 65_536
+  @longest_head 512
+  @binary_ext 109
   @options [:binary, active: false, packet: :raw, buffer: 65_536]
   # Whoever sends a frame has all of it: more than this between two of its parts is no delay.
   @silence_ms 10_000
@@ -191,8 +195,50 @@ defmodule SnakeBridge.Socket do
 
   # What is compressed may be a thousand times as long as what has come; nobody sends such.
   defp decode(<<131, 80, _::binary>>, _), do: raise(ArgumentError)
-  defp decode(body, false), do: :erlang.binary_to_term(body)
-  defp decode(body, true), do: :erlang.binary_to_term(body, [:safe])
+  defp decode(body, known) when byte_size(body) < @large, do: binary_to_term(body, known)
+
+  # `binary_to_term/1` copies every binary. A large one at the end of nested tuples, as bytes and arrays are sent, is a
+  # part of the frame instead: the rest is decoded with an empty one in its place.
+  defp decode(body, known) do
+    with {head, binary} <- split_last(body, 1),
+         {:ok, term} <- term(<<head::binary, @binary_ext, 0::32>>, known),
+         {:ok, term} <- put_last(term, binary) do
+      term
+    else
+      _ -> binary_to_term(body, known)
+    end
+  end
+
+  # At the first place where a binary that reaches to the end can begin. Should that be inside of other data, then what
+  # is before it is no term, or none that ends with the empty binary.
+  defp split_last(_, at) when at > @longest_head, do: nil
+
+  defp split_last(body, at) do
+    rest = byte_size(body) - at - 5
+
+    case body do
+      <<head::binary-size(at), @binary_ext, ^rest::32, binary::binary>> -> {head, binary}
+      _ -> split_last(body, at + 1)
+    end
+  end
+
+  defp put_last(<<>>, binary), do: {:ok, binary}
+
+  defp put_last(tuple, binary) when is_tuple(tuple) and tuple_size(tuple) > 0 do
+    last = tuple_size(tuple) - 1
+    with {:ok, value} <- put_last(elem(tuple, last), binary), do: {:ok, put_elem(tuple, last, value)}
+  end
+
+  defp put_last(_, _), do: :error
+
+  defp term(bytes, known) do
+    {:ok, binary_to_term(bytes, known)}
+  rescue
+    ArgumentError -> :error
+  end
+
+  defp binary_to_term(body, false), do: :erlang.binary_to_term(body)
+  defp binary_to_term(body, true), do: :erlang.binary_to_term(body, [:safe])
 
   @doc """
   Asks for what arrives to be sent to the controlling process as messages, which `message/2` understands.
@@ -260,7 +306,7 @@ defmodule SnakeBridge.Socket do
            ~w(abandoned_ms memory_bytes value unbound class module message mro traceback text notes cause context)a ++
            ~w(group step ref file line name source data metadata display_id update wait kind detail doc args)a ++
            ~w(returns count calls throw exit from to items found hint size type)a ++
-           ~w(s8 s16 s32 s64 u8 u16 u32 u64 f16 f32 f64 c64 c128 bool)a
+           ~w(s8 s16 s32 s64 u8 u16 u32 u64 f16 bf16 f32 f64 c64 c128 bool)a
 
   @doc false
   def atoms, do: @atoms

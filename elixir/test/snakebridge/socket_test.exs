@@ -133,6 +133,62 @@ defmodule SnakeBridge.SocketTest do
     assert byte_size(got) == 70_000_000
   end
 
+  test "a large binary at the end of a frame is not mistaken, and what only looks like one neither" do
+    data = :binary.copy(<<0, 1, 2, 109>>, 50_000)
+    size = byte_size(data)
+
+    # What could pass for the head of a binary that reaches to the end, in other data.
+    decoy = fn left -> <<109, left::32>> end
+
+    terms = [
+      data,
+      {:ok, 1, data},
+      {:ok, 1, {:"$tagged", {:"$array", :u8, {size}, data}}},
+      {:ok, "", data},
+      {data, <<>>},
+      {data, data},
+      [data],
+      {:ok, [data]},
+      %{"a" => data},
+      {:ok, %{a: data}},
+      {decoy.(size + 10) <> data, 1.0},
+      {decoy.(size) <> data},
+      {:ok, decoy.(size + 5), data},
+      {:ok, decoy.(size + 5) <> <<0::40>>, data},
+      {binary_part(decoy.(0), 0, 3), [], data},
+      {1.0e300, 2 ** 600, data}
+    ]
+
+    for term <- terms, active? <- [false, true] do
+      {near, far} = pair()
+      send_all = Task.async(fn -> Socket.send(near, term) end)
+
+      assert ^term =
+               if(active?, do: first_message(far), else: far |> Socket.recv(5_000) |> elem(1))
+
+      assert Task.await(send_all) == :ok
+    end
+
+    # Bytes that are no term are still none.
+    {near, far} = pair()
+    bytes(near, <<size + 9::32, 131, 104, 2, 200, decoy.(size)::binary, data::binary>>)
+    assert {:malformed, _, _} = Socket.recv(far, 5_000)
+  end
+
+  defp first_message(socket) do
+    Socket.active(socket)
+    receive_one(socket)
+  end
+
+  defp receive_one(socket) do
+    assert_receive {:tcp, _, _} = message, 5_000
+
+    case Socket.message(socket, message) do
+      {:ok, [{:ok, term}], _} -> term
+      {:ok, [], socket} -> receive_one(socket)
+    end
+  end
+
   test "the end inside a frame, and a close from elsewhere, end the wait", %{near: near, far: far} do
     waiting = Task.async(fn -> Socket.recv(far) end)
     bytes(near, <<100::32, "part">>)
