@@ -20,8 +20,9 @@ defmodule SnakeBridge do
     * `:as` - what the result arrives as, see `SnakeBridge.Conversion`: `:auto` (default), `:ref`, `:value`, `:list`,
       `:map`, `:set`, `:text`, `:bytes`, `:array`, `:arrow`
     * `:timeout` - in milliseconds; default: as long as it takes
-    * `:session` - which `SnakeBridge.Session`, default `SnakeBridge.Session`. A call that holds refs, anywhere in its
-      arguments, goes to theirs
+    * `:session` - which `SnakeBridge.Session` or `SnakeBridge.Pool`, default `SnakeBridge.Session`. A call that holds
+      refs, anywhere in its arguments, goes to theirs
+    * `:tags` - any term, for the metadata of this call's events: see `SnakeBridge.Telemetry`
 
   The first call starts a worker: nothing needs to be set up.
 
@@ -33,7 +34,7 @@ defmodule SnakeBridge do
 
   import Kernel, except: [apply: 2, apply: 3]
 
-  alias SnakeBridge.{BridgeError, Bytes, Fault, Lane, Marshal, Py, Ref, Session}
+  alias SnakeBridge.{BridgeError, Bytes, Fault, Lane, Marshal, Pool, Py, Ref, Session, Telemetry}
 
   @typedoc "A name of Python."
   @type name :: String.t() | atom()
@@ -365,7 +366,11 @@ defmodule SnakeBridge do
          {:ok, session} <- session(names, ref, opts) do
       wire = if as = opts[:as], do: %{as: as}, else: %{}
       opts = if ref, do: [{:ref, ref} | opts], else: opts
-      Lane.request(session, :do, {target, steps, wire}, opts)
+      body = {target, steps, wire}
+
+      if Telemetry.loaded?(),
+        do: Telemetry.span(session, target, steps, opts, fn -> Lane.request(session, :do, body, opts) end),
+        else: Lane.request(session, :do, body, opts)
     end
   end
 
@@ -380,7 +385,7 @@ defmodule SnakeBridge do
   defp session(names, nil, _), do: {:ok, names}
 
   defp session(names, %Ref{session: session} = ref, _) do
-    if GenServer.whereis(names) == GenServer.whereis(session) do
+    if GenServer.whereis(names) == GenServer.whereis(session) or Pool.member?(names, session) do
       {:ok, session}
     else
       Marshal.one_home([ref, %Ref{session: names, worker: ref.worker, id: 0, type: "name"}])

@@ -11,7 +11,7 @@ defmodule SnakeBridge.CallbackLane do
 
   use GenServer, restart: :temporary
 
-  alias SnakeBridge.{Collector, Lane, Output, Session, Socket}
+  alias SnakeBridge.{Collector, Lane, Output, Pool, Session, Socket}
 
   @doc "Opens the lane that the token stands for. It ends with the worker, or with its session."
   @spec start(map(), integer()) :: GenServer.on_start()
@@ -57,6 +57,7 @@ defmodule SnakeBridge.CallbackLane do
         Process.group_leader(self(), reader)
         Collector.watch(lane.bin)
         Lane.put(lane)
+        Pool.within(worker[:pool], worker.session)
         run(lane, reader, reference)
       end)
 

@@ -8,7 +8,7 @@ defmodule SnakeBridge.Lane do
   meanwhile travel there too; so all requests are nested, and the depth tells them apart.
   """
 
-  alias SnakeBridge.{BridgeError, Callback, Collector, Fault, Marshal, Output, Pins, Session, Socket}
+  alias SnakeBridge.{BridgeError, Callback, Collector, Fault, Marshal, Output, Pins, Pool, Session, Socket}
 
   @enforce_keys [:socket, :session, :generation]
   defstruct [:socket, :session, :generation, :names, :bin, :feeder, depth: 1, serving: []]
@@ -46,8 +46,23 @@ defmodule SnakeBridge.Lane do
   @spec request(Session.t(), atom(), term(), keyword()) :: {:ok, term()} | {:error, Exception.t()}
   def request(session, op, body, opts \\ []) do
     deadline = deadline(opts)
+    lane = Process.get({__MODULE__, session})
 
-    with {:ok, lane} <- lane(session, opts[:ref], deadline) do
+    if lane == nil and Pool.pool?(session),
+      do: request_of_pool(session, op, body, opts, deadline),
+      else: request(lane, session, op, body, opts, deadline)
+  end
+
+  defp request_of_pool(pool, op, body, opts, deadline) do
+    call = fn member ->
+      request(Process.get({__MODULE__, member}), member, op, body, opts, deadline)
+    end
+
+    with {:ok, answer} <- Pool.hold(pool, left(deadline), call), do: answer
+  end
+
+  defp request(lane, session, op, body, opts, deadline) do
+    with {:ok, lane} <- lane(lane, session, opts[:ref], deadline) do
       case Socket.send(lane.socket, {:req, lane.depth, op, body}) do
         :ok ->
           answer = await(lane, lane.depth, deadline)
@@ -61,7 +76,7 @@ defmodule SnakeBridge.Lane do
         {:error, reason} ->
           if lane.depth == 1 and lane.feeder == nil and opts[:again] == nil do
             close(session)
-            request(session, op, body, [{:again, true} | opts])
+            request(nil, session, op, body, [{:again, true} | opts], deadline)
           else
             lost(lane, reason)
           end
@@ -110,8 +125,8 @@ defmodule SnakeBridge.Lane do
 
   # --- opening ---
 
-  defp lane(session, ref, deadline) do
-    case {Process.get({__MODULE__, session}), ref} do
+  defp lane(lane, session, ref, deadline) do
+    case {lane, ref} do
       {nil, nil} -> open(session, deadline)
       {%{} = lane, nil} -> {:ok, lane}
       {%{generation: same} = lane, %{worker: same}} -> {:ok, lane}
@@ -129,24 +144,39 @@ defmodule SnakeBridge.Lane do
     end
   end
 
-  defp open(session, deadline) do
+  defp open(session, deadline, tries \\ 3) do
     thread = Process.get({__MODULE__, :thread, session}, :own)
 
-    with {:ok, worker} <- Session.open_lane(session, left(deadline)),
-         {:ok, socket} <- connect(worker, %{peer: :beam, role: :lane, thread: thread}) do
-      lane = %__MODULE__{
-        socket: socket,
-        session: worker.session,
-        generation: worker.generation,
-        names: worker.names,
-        bin: worker.bin
-      }
-
-      Session.opened(session, worker.generation, socket)
-      Collector.watch(worker.bin)
-      Process.put({__MODULE__, session}, lane)
-      {:ok, lane}
+    with {:ok, worker} <- Session.open_lane(session, left(deadline)) do
+      case connect(worker, %{peer: :beam, role: :lane, thread: thread}) do
+        {:ok, socket} -> {:ok, opened(session, worker, socket)}
+        {:error, error} -> open_again(session, worker, error, deadline, tries - 1)
+      end
     end
+  end
+
+  defp opened(session, worker, socket) do
+    lane = %__MODULE__{
+      socket: socket,
+      session: worker.session,
+      generation: worker.generation,
+      names: worker.names,
+      bin: worker.bin
+    }
+
+    Session.opened(session, worker.generation, socket)
+    Collector.watch(worker.bin)
+    Process.put({__MODULE__, session}, lane)
+    lane
+  end
+
+  # The worker may have just died: nothing was asked of it, so the next one may be.
+  defp open_again(session, worker, error, deadline, tries) do
+    _ = Session.lost(session, worker.generation, :closed)
+
+    if tries > 0 and Session.attached(session) != worker.generation,
+      do: open(session, deadline, tries),
+      else: {:error, error}
   end
 
   @doc false
