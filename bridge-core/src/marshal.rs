@@ -29,6 +29,7 @@ pub use from_python::{Encoding, digest, encode_value, encode_value_as};
 pub use opaque::{Elixir, ElixirFunction, ElixirTerm, set_elixir};
 pub use plain::encode_plain;
 pub use to_python::{Decoder, decode_value};
+pub(crate) use types::{is_method, is_python_function};
 
 use crate::term;
 

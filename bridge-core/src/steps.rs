@@ -2,6 +2,8 @@
 //!
 //! It runs what Elixir asks of Python, and nothing else: no sockets, no answers.
 
+mod annotated;
+
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyModule, PySlice, PyString, PyTuple};
@@ -183,18 +185,23 @@ fn take<'py>(
             attribute(&value, &name)?
         }
         ("call", 3) => {
+            let mut sent = reader.clone();
             let args = decoder.arguments(reader)?;
             let kwargs = keywords(py, decoder, reader)?;
             note_args(&mut shape, &args);
+            let (args, kwargs) = annotated::arguments(&value, args, kwargs, &mut sent)?;
             scope.call(value, args, kwargs)?
         }
         ("method", 4) => {
             let name = name(py, reader)?;
+            let mut sent = reader.clone();
             let args = decoder.arguments(reader)?;
             let kwargs = keywords(py, decoder, reader)?;
             note(&mut shape, &value, &name);
             note_args(&mut shape, &args);
-            scope.call(attribute(&value, &name)?, args, kwargs)?
+            let function = attribute(&value, &name)?;
+            let (args, kwargs) = annotated::arguments(&function, args, kwargs, &mut sent)?;
+            scope.call(function, args, kwargs)?
         }
         ("item", 2) => value.get_item(decoder.value(reader)?)?,
         ("slice", 4) => {

@@ -1,5 +1,7 @@
 """What a user can do about an error: one sentence, or nothing."""
 
+import re
+
 # Where the name to install is not the name to import.
 _PACKAGES = {
     "attr": "attrs",
@@ -12,6 +14,12 @@ _PACKAGES = {
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
 }
+
+# What Python and its library say of a str where bytes should be.
+_WANTS_BYTES = re.compile(
+    r"bytes.*(\bnot '?str\b|, str found|but got 'str')|concat str to bytes|bytes pattern on a string-like"
+    r"|convert 'str' object to bytes|must be encoded before|string argument without an encoding"
+)
 
 
 def of(error, install):
@@ -36,3 +44,10 @@ def missing(error, install):
 
 def _text(error):
     return error.args[0] if error.args and isinstance(error.args[0], str) else ""
+
+
+def for_elixir(error, install):
+    """A hint for who called from Elixir."""
+    if isinstance(error, TypeError) and _WANTS_BYTES.search(_text(error)):
+        return "a binary that is UTF-8 goes to Python as str: SnakeBridge.bytes(data) sends it as bytes"
+    return missing(error, install)

@@ -101,7 +101,7 @@ class Hooks:
     def traceback(self, error):
         """The traceback as text, its frames, and what to do about the error."""
         text = "\n".join(tracebacks.lines(error)) + "\n"
-        return text, tracebacks.frames(error), hints.missing(error, f"{sys.executable} -m pip install")
+        return text, tracebacks.frames(error), hints.for_elixir(error, f"{sys.executable} -m pip install")
 
     @property
     def _help(self):

@@ -48,3 +48,15 @@ impl Types {
         })
     }
 }
+
+/// Whether it is a function written in Python.
+pub(crate) fn is_python_function(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let [function, ..] = &Types::get(object.py())?.functions;
+    Ok(object.get_type().is(function))
+}
+
+/// Whether it is a method of an object, bound to it.
+pub(crate) fn is_method(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let [_, _, method, ..] = &Types::get(object.py())?.functions;
+    Ok(object.get_type().is(method))
+}
