@@ -80,7 +80,8 @@ defmodule SnakeBridge.Marshal do
 
     %BridgeError{
       reason: :not_convertible,
-      message: "a #{ref.type} of #{here} cannot go together with a #{Map.get(home, :type, "call")} of #{there}",
+      message:
+        "a #{ref.type} of #{here} cannot go together with a #{Map.get(home, :type, "call")} of #{there}",
       hint: "an object stays in its own worker: hand its value over, or make it again in the other"
     }
   end

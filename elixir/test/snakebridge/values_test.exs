@@ -174,7 +174,7 @@ defmodule SnakeBridge.ValuesTest do
       ]
 
     assert inspect(slow) =~ ~r/^#Python<.*Slow>$/
-    assert to_string(SnakeBridge.call!("decimal", "Decimal", ["1.50"])) == "1.50"
+    assert to_string(SnakeBridge.call!("decimal", "Decimal", ["1.50"], [], as: :ref)) == "1.50"
     other_process = Task.async(fn -> inspect(long) end) |> Task.await()
     assert other_process == inspect(long)
   end
