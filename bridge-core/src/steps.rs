@@ -1,11 +1,13 @@
 //! The `do` request: a target, and steps taken in order, each on the value of the one before.
 //!
-//! It runs what Elixir asks of Python, and nothing else: no sockets, no answers.
+//! It runs what Elixir asks of Python, and nothing else: no sockets, no answers. Nor does it wait: where something is to
+//! be awaited it says so, and goes on from there with what came of it.
 
 mod annotated;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyModule, PySlice, PyString, PyTuple};
 use pyo3::{PyTypeInfo, intern};
 
@@ -23,6 +25,20 @@ pub struct Do<'a> {
     pub encoding: Encoding,
     /// The cell that the call belongs to.
     pub cell: Option<u64>,
+}
+
+/// How far the steps of a call have come.
+#[derive(Debug)]
+pub enum Progress<'py> {
+    /// All are taken. This is the result.
+    Done(Bound<'py, PyAny>),
+    /// This is to be awaited; the steps go on from `next` with what comes of it.
+    Await {
+        /// What is to be awaited.
+        awaitable: Bound<'py, PyAny>,
+        /// The step to go on from.
+        next: usize,
+    },
 }
 
 /// What a `do` request was, in short: for the record of calls.
@@ -84,24 +100,31 @@ impl<'a> Do<'a> {
         Ok(call)
     }
 
-    /// Takes the steps. `step` counts them, for the error of one that fails.
-    pub fn run<'py>(
+    /// Finds what the steps start from.
+    pub fn start<'py>(
         &self,
         py: Python<'py>,
         refs: &Refs,
         scope: &dyn Scope,
-        step: &mut usize,
-        mut shape: Option<&mut Shape>,
+        shape: Option<&mut Shape>,
     ) -> Result<Bound<'py, PyAny>> {
         scope.enter(py)?;
-        let decoder = Decoder::new(py, refs);
-        let mut value = find(
-            py,
-            decoder,
-            scope,
-            &mut Reader::fragment(self.target),
-            shape.as_deref_mut(),
-        )?;
+        let target = &mut Reader::fragment(self.target);
+        find(py, Decoder::new(py, refs), scope, target, shape)
+    }
+
+    /// Takes the steps from `from` on, as far as nothing is to be awaited. `step` counts them, for the error of one that
+    /// fails.
+    pub fn proceed<'py>(
+        &self,
+        refs: &Refs,
+        scope: &dyn Scope,
+        mut value: Bound<'py, PyAny>,
+        from: usize,
+        step: &mut usize,
+        mut shape: Option<&mut Shape>,
+    ) -> Result<Progress<'py>> {
+        let decoder = Decoder::new(value.py(), refs);
         let mut reader = Reader::fragment(self.steps);
         let count = match reader.token()? {
             Token::Nil => 0,
@@ -109,14 +132,59 @@ impl<'a> Do<'a> {
             other => return Err(bad(format!("the steps of a call are {}", other.kind()))),
         };
         for index in 0..count {
+            if index < from {
+                reader.skip()?;
+                continue;
+            }
             *step = index;
-            value = take(decoder, scope, &mut reader, value, shape.as_deref_mut())?;
+            let Token::Tuple(size) = reader.token()? else {
+                return Err(bad("a step of a call is no tuple"));
+            };
+            let name = reader.expect_atom()?;
+            if size == 1 && name == "await" {
+                let next = index + 1;
+                return Ok(Progress::Await {
+                    awaitable: value,
+                    next,
+                });
+            }
+            value = take(
+                decoder,
+                scope,
+                (&name, size),
+                &mut reader,
+                value,
+                shape.as_deref_mut(),
+            )?;
         }
-        match count == 0 || reader.end_list() {
-            true => Ok(value),
-            false => Err(bad("the steps of a call are no proper list")),
+        if count > 0 && !reader.end_list() {
+            return Err(bad("the steps of a call are no proper list"));
         }
+        // A result that is a coroutine: awaited once, as by a last step.
+        if from <= count && self.encoding != Encoding::Ref && is_coroutine(&value)? {
+            return Ok(Progress::Await {
+                awaitable: value,
+                next: count + 1,
+            });
+        }
+        Ok(Progress::Done(value))
     }
+}
+
+/// Whether an object is a coroutine. Costs next to nothing for what is not awaitable at all.
+fn is_coroutine(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    static COROUTINE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    // SAFETY: the object is alive, and so is its type; any slot may be asked for.
+    let slot = unsafe { ffi::PyType_GetSlot(value.get_type().as_type_ptr(), ffi::Py_am_await) };
+    if slot.is_null() {
+        return Ok(false);
+    }
+    let py = value.py();
+    let class = COROUTINE.get_or_try_init(py, || {
+        let class = py.import("collections.abc")?.getattr("Coroutine")?;
+        Ok::<_, PyErr>(class.unbind())
+    })?;
+    value.is_instance(class.bind(py))
 }
 
 /// Reads the target of a call, and finds it.
@@ -166,19 +234,17 @@ fn find<'py>(
     }
 }
 
+/// Takes the step of this name, with so many parts.
 fn take<'py>(
     decoder: Decoder<'_, 'py>,
     scope: &dyn Scope,
+    step: (&str, usize),
     reader: &mut Reader<'_>,
     value: Bound<'py, PyAny>,
     mut shape: Option<&mut Shape>,
 ) -> Result<Bound<'py, PyAny>> {
     let py = value.py();
-    let Token::Tuple(size) = reader.token()? else {
-        return Err(bad("a step of a call is no tuple"));
-    };
-    let step = reader.expect_atom()?;
-    Ok(match (step.as_ref(), size) {
+    Ok(match step {
         ("attr", 2) => {
             let name = name(py, reader)?;
             note(&mut shape, &value, &name);

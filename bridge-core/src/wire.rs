@@ -78,6 +78,7 @@ pub mod op {
     pub const FAULT: &str = "fault";
     // A lane of the BEAM, towards Python and towards Elixir.
     pub const DO: &str = "do";
+    pub const BATCH: &str = "batch";
     pub const READ: &str = "read";
     pub const CALLS: &str = "calls";
     pub const MEMBERS: &str = "members";

@@ -34,7 +34,8 @@ defmodule SnakeBridge do
 
   import Kernel, except: [apply: 2, apply: 3]
 
-  alias SnakeBridge.{BridgeError, Bytes, Fault, Lane, Marshal, Pool, Py, Ref, Session, Telemetry}
+  alias SnakeBridge.{Batch, BridgeError, Bytes, Context, Fault, Iteration, Lane, Marshal, Pool, Py, Ref}
+  alias SnakeBridge.{Session, Telemetry}
 
   @typedoc "A name of Python."
   @type name :: String.t() | atom()
@@ -218,6 +219,169 @@ defmodule SnakeBridge do
   @spec slice!(target(), term(), term(), term(), keyword()) :: term()
   def slice!(target, start, stop, step \\ nil, opts \\ []),
     do: unwrap!(slice(target, start, stop, step, opts))
+
+  # --- streams ---
+
+  @doc """
+  The items of a ref as a stream.
+
+      iex> letters = SnakeBridge.call!("builtins", "iter", ["abc"])
+      iex> {:ok, stream} = SnakeBridge.stream(letters, chunk: 1)
+      iex> Enum.to_list(stream)
+      ["a", "b", "c"]
+
+  Options:
+
+    * `:chunk` - the most items that one round trip brings, default 512 (the first ones bring fewer)
+    * `:timeout` - in milliseconds, for each round trip
+
+  With a name instead of options it is `stream/5`.
+  """
+  @spec stream(Ref.t() | name(), keyword() | name()) :: {:ok, Enumerable.t()} | {:error, Exception.t()}
+  def stream(ref, opts \\ [])
+  def stream(%Ref{} = ref, opts) when is_list(opts), do: {:ok, Iteration.new(ref, opts)}
+  def stream(module_or_ref, name), do: stream(module_or_ref, name, [])
+
+  @doc """
+  Calls a function of a module, or a method of a ref, and gives the items of what it returns as a stream.
+
+      iex> {:ok, numbers} = SnakeBridge.stream("itertools", "count", [10])
+      iex> Enum.take(numbers, 3)
+      [10, 11, 12]
+
+  Any Python iterable will do: generators, infinite ones too, files, asynchronous generators. Items are asked for as the
+  consumer takes them, so a fast producer does not run ahead: see `SnakeBridge.Iteration`. Options: those of calls, and
+  those of `stream/2`.
+  """
+  @spec stream(name() | Ref.t(), name(), [term()], kwargs(), keyword()) ::
+          {:ok, Enumerable.t()} | {:error, Exception.t()}
+  def stream(module_or_ref, name, args, kwargs \\ [], opts \\ []) do
+    call_opts = opts |> Keyword.delete(:chunk) |> Keyword.put(:as, :ref)
+
+    called =
+      case module_or_ref do
+        %Ref{} = ref -> method(ref, name, args, kwargs, call_opts)
+        module -> call(module, name, args, kwargs, call_opts)
+      end
+
+    with {:ok, ref} <- called, {:ok, ref} <- settled(ref, call_opts), do: stream(ref, opts)
+  end
+
+  # An `async def` that returns what is to be iterated.
+  defp settled(%Ref{type: "builtins.coroutine"} = ref, opts), do: await(ref, opts)
+  defp settled(ref, _), do: {:ok, ref}
+
+  @doc "Like `stream/2`, but gives the stream or raises."
+  @spec stream!(Ref.t() | name(), keyword() | name()) :: Enumerable.t()
+  def stream!(ref_or_module, opts_or_name \\ []), do: unwrap!(stream(ref_or_module, opts_or_name))
+
+  @doc "Like `stream/5`, but gives the stream or raises."
+  @spec stream!(name() | Ref.t(), name(), [term()], kwargs(), keyword()) :: Enumerable.t()
+  def stream!(module_or_ref, name, args, kwargs \\ [], opts \\ []),
+    do: unwrap!(stream(module_or_ref, name, args, kwargs, opts))
+
+  # --- asynchronous code ---
+
+  @doc """
+  Waits for what comes of an awaitable: a future, a task, a coroutine that was asked for `as: :ref`.
+
+      iex> coroutine = SnakeBridge.call!("asyncio", "sleep", [0.01, "done"], [], as: :ref)
+      iex> SnakeBridge.await(coroutine)
+      {:ok, "done"}
+
+  A call whose result is a coroutine is awaited without this:
+
+      iex> SnakeBridge.call("asyncio", "sleep", [0.01, "done"])
+      {:ok, "done"}
+
+  Coroutines run on the worker's event loop, which all processes share, with the context variables of the caller's thread;
+  what they print comes out where the caller's output does. When the call times out or the calling process ends, the
+  coroutine is cancelled.
+  An Elixir function that a coroutine calls runs in the process that waits, and holds up the event loop meanwhile.
+  """
+  @spec await(Ref.t(), keyword()) :: result()
+  def await(%Ref{} = ref, opts \\ []), do: steps(ref, [{:await}], opts)
+
+  @doc "Like `await/2`, but gives the value or raises."
+  @spec await!(Ref.t(), keyword()) :: term()
+  def await!(ref, opts \\ []), do: unwrap!(await(ref, opts))
+
+  # --- contexts ---
+
+  @doc """
+  Runs a function inside of a Python context manager, with what its `__enter__` gives: `with manager as value`.
+
+      iex> folder = SnakeBridge.call!("tempfile", "TemporaryDirectory")
+      iex> {:ok, path} = SnakeBridge.with_python(folder, fn path -> true = File.dir?(path) and path end)
+      iex> File.exists?(path)
+      false
+
+  Of a list of managers the function gets a list; they are entered in order and left in reverse.
+
+  Gives `{:ok, value of the function}`, or `{:error, exception}` where entering or leaving failed. What the function raises,
+  throws or exits with is shown to the manager's `__exit__` (a Python exception as the very object, anything else as an
+  `ElixirError`), and goes on from here, unless the manager suppresses it: then the value is `{:ok, nil}`.
+
+      iex> suppress = SnakeBridge.call!("contextlib", "suppress", [SnakeBridge.get!("builtins", "ValueError")])
+      iex> SnakeBridge.with_python(suppress, fn _ -> SnakeBridge.call!("builtins", "int", ["one"]) end)
+      {:ok, nil}
+
+  When the calling process ends inside, the worker leaves the context. Asynchronous context managers are awaited.
+  Options: `:timeout` in milliseconds, for entering and for leaving.
+  """
+  @spec with_python(Ref.t() | [Ref.t()], (term() -> term()), keyword()) :: result()
+  def with_python(managers, function, opts \\ []) when is_function(function, 1),
+    do: Context.run(managers, function, opts)
+
+  @doc "Like `with_python/3`, but gives the function's value or raises."
+  @spec with_python!(Ref.t() | [Ref.t()], (term() -> term()), keyword()) :: term()
+  def with_python!(managers, function, opts \\ []), do: unwrap!(with_python(managers, function, opts))
+
+  # --- source, and many calls at once ---
+
+  @doc """
+  Runs Python source, in a namespace of its own that holds the bindings, and gives the value of its last expression.
+
+      iex> SnakeBridge.run("total = sum(xs)\ntotal / len(xs)", xs: [1, 2, 6])
+      {:ok, 3.0}
+
+  Values go in as bindings and never become part of the text, so nothing needs to be quoted. What the source defines is
+  gone with it, but for what it returns. `await` may stand at the top level. Tracebacks show the source's lines.
+  Options are those of `call/5`.
+  """
+  @spec run(String.t(), kwargs(), keyword()) :: result()
+  def run(source, bindings \\ [], opts \\ []) do
+    names = Map.new(bindings, fn {name, value} -> {text(name), value} end)
+    opts = home(Map.values(names), [], opts)
+
+    # A ref is made of what comes of a source that awaits, not of its coroutine.
+    steps =
+      if opts[:as] == :ref,
+        do: [{:method, "run", [source, names, true], []}, {:await}],
+        else: [{:method, "run", [source, names], []}]
+
+    steps({:module, "snakebridge.running"}, steps, opts)
+  end
+
+  @doc "Like `run/3`, but gives the value or raises."
+  @spec run!(String.t(), kwargs(), keyword()) :: term()
+  def run!(source, bindings \\ [], opts \\ []), do: unwrap!(run(source, bindings, opts))
+
+  @doc """
+  Makes several calls in one round trip: `{module_or_ref, name, args}` or `{module_or_ref, name, args, kwargs}` each.
+
+      iex> SnakeBridge.batch([{"math", "sqrt", [16]}, {"math", "comb", [5, 2]}])
+      {:ok, [ok: 4.0, ok: 10]}
+
+  The results stand in the order of the calls; one that fails leaves the others alone. `{:error, exception}` where there
+  was no answer at all. Options are those of `call/5`, for all of them.
+  """
+  @spec batch([Batch.call()], keyword()) :: {:ok, [result()]} | {:error, Exception.t()}
+  def batch(calls, opts \\ []), do: Batch.run(calls, opts)
+
+  @doc "Like `batch/2`, but gives the values, or raises the first exception."
+  @spec batch!([Batch.call()], keyword()) :: [term()]
+  def batch!(calls, opts \\ []), do: calls |> batch(opts) |> unwrap!() |> Enum.map(&unwrap!/1)
 
   # --- operators ---
 

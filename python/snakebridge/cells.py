@@ -12,9 +12,6 @@ import time
 
 from snakebridge import analysis, engines, tracebacks
 
-# `take_interrupt` gives this for a request that the main thread serves outside cells.
-_SERVED_REQUEST = -1
-
 # How long user code that holds up the loop may go on before the interrupt is raised in it.
 _PATIENCE_SECONDS = 0.1
 
@@ -40,11 +37,12 @@ class Cell:
 class Cells:
     """The cells of a session. Everything here happens on the main thread."""
 
-    def __init__(self, native, namespace, publisher, loop, selector, directory):
+    def __init__(self, native, namespace, publisher, awaits, selector, directory):
         self._native = native
         self._namespace = namespace
         self._publisher = publisher
-        self._loop = loop
+        self._awaits = awaits
+        self._loop = awaits.loop
         self._selector = selector
         self._directory = directory
         self._queue = asyncio.Queue()
@@ -132,11 +130,18 @@ class Cells:
     def on_interrupt(self, _signal=None, _frame=None):
         """The handler of SIGINT: between two bytecodes of the main thread, or inside `_native.poll`."""
         reminded, self._reminded = self._reminded, False
-        target = self._native.take_interrupt()
-        if target == _SERVED_REQUEST:
+        here = False
+        for kind, number in self._native.take_interrupt():
+            if kind == "cell":
+                self._interrupt(number, reminded)
+            else:
+                here |= kind == "request" or self._awaits.interrupt(number)
+        if here:
             raise KeyboardInterrupt
+
+    def _interrupt(self, number, reminded):
         cell = self._running
-        if target is None or cell is None or cell.number != target:
+        if cell is None or cell.number != number:
             return
         in_cell = asyncio.current_task(self._loop) is self._task
         if reminded:

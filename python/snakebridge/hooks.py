@@ -7,7 +7,7 @@ import builtins
 import os
 import sys
 
-from snakebridge import hints, streams, tracebacks
+from snakebridge import hints, leftovers, streams, tracebacks
 from snakebridge.display import Display, Publisher
 from snakebridge.namespace import Namespace
 
@@ -22,6 +22,7 @@ class Hooks:
         self._publisher = Publisher(native)
         self._cells = None
         self._loop = None
+        self._awaits = None
         self._over = False
         self._assistant = None
 
@@ -38,6 +39,7 @@ class Hooks:
         """Makes the process ready for user code."""
         # Here and not above: the host has our greeting by now.
         from snakebridge import loop
+        from snakebridge.awaiting import Awaits
         from snakebridge.cells import Cells
 
         native = self._native
@@ -48,7 +50,8 @@ class Hooks:
             builtins.ex = native.ex
         sys.ps1, sys.ps2 = ">>> ", "... "
         self._loop, selector = loop.make(native)
-        self._cells = Cells(native, self._namespace, self._publisher, self._loop, selector, self._directory)
+        self._awaits = Awaits(self._loop)
+        self._cells = Cells(native, self._namespace, self._publisher, self._awaits, selector, self._directory)
 
     def run(self, cells):
         """Runs the loop until `shutdown`; `cells`: whether cells will come."""
@@ -91,6 +94,24 @@ class Hooks:
     def names(self):
         """The names that Python owns."""
         return self._help.names()
+
+    # --- called on the thread that serves a caller ---
+
+    def await_here(self, awaitable, caller):
+        """Waits for what comes of an awaitable."""
+        return self._awaits.here(awaitable, caller)
+
+    def await_aside(self, awaitable, caller):
+        """The same on the main thread, whose loop cannot turn meanwhile."""
+        return self._awaits.aside(awaitable, caller)
+
+    def await_later(self, awaitable, caller):
+        """Has `caller.finish` called when an awaitable is done; on the main thread."""
+        self._awaits.later(awaitable, caller)
+
+    def lane_ended(self, lane):
+        """Closes what the caller of a lane has left open."""
+        leftovers.close(lane, self._loop)
 
     # --- called on any thread ---
 

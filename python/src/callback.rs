@@ -21,6 +21,7 @@ use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 use crate::conn::{Conn, frame};
 use crate::lane::{self, Kind, Lane, Received, Wait};
 use crate::message::{self, Head};
+use crate::requests::Awaits;
 use crate::worker::{Worker, worker};
 use crate::{interrupt, io, lanes, main_thread, stack, threads};
 
@@ -171,7 +172,7 @@ pub(crate) fn call<'py>(
             "call it in the session's own process, and hand the result over",
         ));
     }
-    let lane = match threads::lane_to_elixir() {
+    let lane = match threads::lane_to_elixir(py) {
         Some(lane) => lane,
         None => open(py, worker)?,
     };
@@ -226,6 +227,10 @@ pub(crate) fn wait<'py>(
                 lane.conn.close();
                 signals(py, lane, id)?;
                 interrupt::has_seen(py, lane);
+                // A lane of a caller's own ends where it is served.
+                if lane.kind == Kind::Callback {
+                    lanes::ended(py, worker, lane);
+                }
                 return Err(gone(py, lane));
             }
         }
@@ -290,7 +295,10 @@ fn take<'py>(
             Ok((Head::Request { id, op }, mut reader)) => {
                 let mut answer = match op.as_ref() {
                     op::INPUT => ask(py, id, &mut reader),
-                    op => lane::serve_request(py, worker, lane, id, op, &mut reader, Vec::new()),
+                    op => {
+                        let (buffer, here) = (Vec::new(), Awaits::Here);
+                        lane::serve_request(py, worker, lane, id, op, &mut reader, buffer, here)
+                    }
                 };
                 lanes::end_forked_child(py);
                 py.detach(|| lane.send(&mut answer));
@@ -314,6 +322,23 @@ fn take<'py>(
         }
         None
     })
+}
+
+/// The exception that an error of Elixir is in Python. It comes as the field `error` of a struct, like any argument.
+#[pyfunction]
+pub(crate) fn exception(py: Python<'_>, carrier: &Bound<'_, marshal::ElixirTerm>) -> PyResult<Py<PyAny>> {
+    let worker = started()?;
+    let lane = threads::served_lane(py).map(|(lane, _)| lane);
+    let error = carrier.get().field("error");
+    let raised = error
+        .zip(lane)
+        .map(|(error, lane)| raised(py, worker, &lane, &mut Reader::fragment(error)));
+    match raised {
+        Some(error) => Ok(error.into_value(py).into_any()),
+        None => Err(pyo3::exceptions::PyValueError::new_err(
+            "this is no error of a caller",
+        )),
+    }
 }
 
 /// What an error answer raises in Python.
@@ -479,7 +504,7 @@ fn ask(py: Python<'_>, id: i64, reader: &mut Reader<'_>) -> Vec<u8> {
 #[pyo3(signature = (prompt = "", password = false))]
 pub(crate) fn input(py: Python<'_>, prompt: &str, password: bool) -> PyResult<String> {
     let worker = started()?;
-    let (lane, cell) = match threads::served_lane() {
+    let (lane, cell) = match threads::served_lane(py) {
         Some((lane, cell)) => (lane, cell),
         None => match (main_thread::cells_lane(), main_thread::running_cell()) {
             (Some(lane), Some(cell)) if main_thread::is_this() => (lane.clone(), Some(cell)),

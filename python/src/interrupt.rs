@@ -30,8 +30,17 @@ struct Running {
     /// Where its output goes.
     conn: Arc<Conn>,
     cell: Option<u64>,
-    /// A cell of Python, rather than a request.
-    is_cell: bool,
+    what: What,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    /// A cell of Python.
+    Cell,
+    /// A request, while it is being served.
+    Request,
+    /// A task of the loop, while a request waits for it.
+    Task,
 }
 
 /// Says, while it lives, that something runs which can be interrupted.
@@ -63,17 +72,26 @@ impl Activity {
             Kind::Callback => threads::destination(py).unwrap_or_else(|| (lane.conn.clone(), cell)),
             _ => (lane.conn.clone(), cell),
         };
-        let mut activity = Activity::begin(main, Some(lane.conn.id), conn, cell, false);
+        let mut activity = Activity::begin(main, Some(lane.conn.id), conn, cell, What::Request);
         activity.busy = busy;
         activity
     }
 
     /// A cell of Python.
     pub(crate) fn cell(conn: Arc<Conn>, cell: u64) -> Self {
-        Activity::begin(true, None, conn, Some(cell), true)
+        Activity::begin(true, None, conn, Some(cell), What::Cell)
     }
 
-    fn begin(main: bool, lane: Option<u64>, conn: Arc<Conn>, cell: Option<u64>, is_cell: bool) -> Self {
+    /// A task that a request on a lane waits for.
+    pub(crate) fn task(lane: &Lane, conn: Arc<Conn>, cell: Option<u64>) -> Self {
+        Activity::begin(true, Some(lane.conn.id), conn, cell, What::Task)
+    }
+
+    pub(crate) fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    fn begin(main: bool, lane: Option<u64>, conn: Arc<Conn>, cell: Option<u64>, what: What) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let serial = NEXT.fetch_add(1, Ordering::Relaxed);
         running().push(Running {
@@ -82,7 +100,7 @@ impl Activity {
             lane,
             conn,
             cell,
-            is_cell,
+            what,
         });
         Activity { serial, busy: None }
     }
@@ -110,7 +128,7 @@ pub(crate) fn foreground() -> Option<(Arc<Conn>, Option<u64>)> {
     running
         .iter()
         .rev()
-        .find(|running| running.main)
+        .find(|running| running.main && running.what != What::Task)
         .or(running.last())
         .map(of)
 }
@@ -124,7 +142,7 @@ pub(crate) fn running_lanes() -> Vec<u64> {
 pub(crate) fn interrupt_cell(cell: u64) -> bool {
     let serial = running()
         .iter()
-        .find(|running| running.is_cell && running.cell == Some(cell))
+        .find(|running| running.what == What::Cell && running.cell == Some(cell))
         .map(|r| r.serial);
     serial.inspect(|&serial| signal_main(serial)).is_some()
 }
@@ -186,20 +204,27 @@ fn take_back(py: Python<'_>) {
     unsafe { ffi::PyThreadState_SetAsyncExc(threads::ident(py) as std::ffi::c_long, std::ptr::null_mut()) };
 }
 
-/// What SIGINT was meant for: the number of a cell, -1 for a request that the main thread serves, or nothing that
-/// still runs. To be asked by the signal's handler, once.
+/// What SIGINT was meant for and still runs: of tasks all that it was sent for, of cells and requests the innermost. To be
+/// asked by the signal's handler, once. `("cell", number)`, `("request", serial)` or `("task", serial)` each.
 #[pyfunction]
-pub(crate) fn take_interrupt() -> Option<i64> {
+pub(crate) fn take_interrupt() -> Vec<(&'static str, u64)> {
     let meant = std::mem::take(&mut *meant());
-    // A signal that nobody here has sent (`os.kill`, a terminal) is meant for what runs.
     let running = running();
-    let hit = running
+    let describe = |hit: &Running| match (hit.what, hit.cell) {
+        (What::Task, _) => ("task", hit.serial),
+        // One that is not with the package yet is stopped where it is.
+        (What::Cell, Some(cell)) if !main_thread::is_starting() => ("cell", cell),
+        _ => ("request", hit.serial),
+    };
+    // A signal that nobody here has sent (`os.kill`, a terminal) is meant for what runs.
+    let (tasks, others): (Vec<_>, Vec<_>) = running
         .iter()
         .rev()
-        .find(|running| running.main && (meant.is_empty() || meant.contains(&running.serial)))?;
-    match (hit.is_cell, hit.cell) {
-        // One that is not with the package yet is stopped where it is.
-        (true, Some(cell)) if !main_thread::is_starting() => i64::try_from(cell).ok(),
-        _ => Some(-1),
+        .filter(|running| running.main && (meant.is_empty() || meant.contains(&running.serial)))
+        .partition(|running| running.what == What::Task);
+    let innermost = others.into_iter().take(1);
+    match meant.is_empty() {
+        true => innermost.chain(tasks).take(1).map(describe).collect(),
+        false => tasks.into_iter().chain(innermost).map(describe).collect(),
     }
 }

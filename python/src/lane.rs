@@ -4,13 +4,13 @@
 //! the other side it serves, on the same lane, the requests that the other side makes meanwhile.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bridge_core::exception::{is_interrupt, write_failure};
-use bridge_core::marshal::{Failure, encode_plain, encode_value_as};
-use bridge_core::steps::{self, Do, Shape};
+use bridge_core::marshal::{Failure, encode_plain};
+use bridge_core::steps;
 use bridge_core::term::{Reader, Writer};
 use bridge_core::wire::{Frame, FrameReader, op};
 use pyo3::prelude::*;
@@ -20,10 +20,10 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 
 use crate::conn::Conn;
-use crate::interrupt::Activity;
 use crate::message::{self, Head};
+use crate::requests::{self, Awaits};
 use crate::worker::{Worker, plain_dict, protocol_key, teller};
-use crate::{calls, capture, names, threads};
+use crate::{calls, names};
 
 /// Who made a lane, and what for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +63,8 @@ pub(crate) struct Lane {
     hung: OnceLock<Instant>,
     /// The lane's thread has seen that, and needs no interrupt.
     pub(crate) seen: AtomicBool,
+    /// How many tasks of the loop requests of this lane wait for.
+    pub(crate) awaiting: AtomicUsize,
     waits: Mutex<Waits>,
     /// The requests whose answers may still come, but nobody waits for.
     given_up: Mutex<Vec<i64>>,
@@ -113,6 +115,7 @@ impl Lane {
             busy: AtomicU64::new(0),
             hung: OnceLock::new(),
             seen: AtomicBool::new(false),
+            awaiting: AtomicUsize::new(0),
             waits: Mutex::default(),
             given_up: Mutex::default(),
         }
@@ -205,7 +208,7 @@ impl Lane {
 
     /// Begins a wait for an answer.
     pub(crate) fn waiting(&self, _py: Python<'_>) -> Waiting<'_> {
-        self.waits().depth += 1;
+        self.hold_errors(true);
         Waiting(self)
     }
 
@@ -214,7 +217,8 @@ impl Lane {
         self.waits().left.as_ref().map(|error| error.clone_ref(py))
     }
 
-    fn leaves(&self, py: Python<'_>, failure: &Failure) {
+    /// Remembers what leaves, for as long as it may come back.
+    pub(crate) fn leaves(&self, py: Python<'_>, failure: &Failure) {
         let Failure::Python(error) = failure else { return };
         let mut waits = self.waits();
         let before = match waits.depth {
@@ -223,6 +227,18 @@ impl Lane {
         };
         drop(waits);
         drop(before);
+    }
+
+    /// Has what leaves be remembered, or no longer: a block of Elixir began or ended that errors may come back from.
+    pub(crate) fn hold_errors(&self, hold: bool) {
+        let mut waits = self.waits();
+        waits.depth = match hold {
+            true => waits.depth + 1,
+            false => waits.depth.saturating_sub(1),
+        };
+        let left = if waits.depth == 0 { waits.left.take() } else { None };
+        drop(waits);
+        drop(left);
     }
 
     fn waits(&self) -> std::sync::MutexGuard<'_, Waits> {
@@ -291,11 +307,7 @@ impl Lane {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        let mut waits = self.0.waits();
-        waits.depth -= 1;
-        let left = if waits.depth == 0 { waits.left.take() } else { None };
-        drop(waits);
-        drop(left);
+        self.0.hold_errors(false);
     }
 }
 
@@ -315,7 +327,8 @@ pub(crate) fn serve(py: Python<'_>, worker: &Worker, lane: &Arc<Lane>) {
         });
         match received {
             Received::Frame(frame) => {
-                answer = serve_frame(py, worker, lane, &frame, std::mem::take(&mut answer));
+                let buffer = std::mem::take(&mut answer);
+                answer = serve_frame(py, worker, lane, &frame, buffer, Awaits::Here);
                 served = Some(frame);
                 if lane.is_over() {
                     return;
@@ -327,17 +340,18 @@ pub(crate) fn serve(py: Python<'_>, worker: &Worker, lane: &Arc<Lane>) {
     }
 }
 
-/// Serves a message that is expected to be a request; returns the answer, empty if none is due.
+/// Serves a message that is expected to be a request; returns the answer, empty if none is due now.
 pub(crate) fn serve_frame(
     py: Python<'_>,
     worker: &Worker,
     lane: &Arc<Lane>,
     frame: &[u8],
     buffer: Vec<u8>,
+    awaits: Awaits,
 ) -> Vec<u8> {
     message::read(frame, |message| match message {
         Ok((Head::Request { id, op }, mut reader)) => {
-            serve_request(py, worker, lane, id, &op, &mut reader, buffer)
+            serve_request(py, worker, lane, id, &op, &mut reader, buffer, awaits)
         }
         Ok((Head::Ok { id } | Head::Error { id }, _)) => {
             crate::io::fault(&format!("an answer to request {id}, which was not made"));
@@ -351,7 +365,12 @@ pub(crate) fn serve_frame(
     })
 }
 
-/// Serves a request whose body the reader has before it. Whatever happens, there is an answer.
+/// Serves a request whose body the reader has before it. Whatever happens, there is an answer; it is empty if it comes
+/// later.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "what a request is, and how it is served"
+)]
 pub(crate) fn serve_request(
     py: Python<'_>,
     worker: &Worker,
@@ -360,17 +379,35 @@ pub(crate) fn serve_request(
     op: &str,
     reader: &mut Reader<'_>,
     buffer: Vec<u8>,
+    awaits: Awaits,
 ) -> Vec<u8> {
-    let mut step = None;
+    use Kind::{BeamMain, BeamOwn, Callback};
+    if matches!(op, op::DO | op::BATCH) && matches!(lane.kind, BeamMain | BeamOwn | Callback) {
+        return requests::serve(py, worker, lane, id, op, reader, buffer, awaits);
+    }
     let mut out = message::ok(buffer, id);
-    let body = out.position();
+    let value = out.position();
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        perform(py, worker, lane, op, reader, &mut out, &mut step).and_then(|()| Ok(reader.finish()?))
+        perform(py, worker, lane, op, reader, &mut out).and_then(|()| Ok(reader.finish()?))
     }));
+    conclude(py, lane, id, out, value, outcome, None)
+}
+
+/// The answer to a request: what was written, or the error of what came of it. The value begins at `value`; `step` is
+/// the step that failed.
+pub(crate) fn conclude(
+    py: Python<'_>,
+    lane: &Lane,
+    id: i64,
+    out: Writer,
+    value: usize,
+    outcome: std::thread::Result<Result<(), Failure>>,
+    step: Option<usize>,
+) -> Vec<u8> {
     let failure = match outcome {
         Ok(Ok(())) if message::fits(&out) => return out.into_bytes(),
         Ok(Ok(())) => {
-            let size = out.position() - body;
+            let size = out.position() - value;
             Failure::not_convertible(format!(
                 "the result takes {size} bytes, more than a message can hold"
             ))
@@ -413,11 +450,9 @@ fn perform(
     op: &str,
     reader: &mut Reader<'_>,
     out: &mut Writer,
-    step: &mut Option<usize>,
 ) -> Result<(), Failure> {
     use Kind::{BeamMain, BeamOwn, Callback, Questions};
     match (op, lane.kind) {
-        (op::DO, BeamMain | BeamOwn | Callback) => run_steps(py, worker, lane, reader, out, step),
         (op::READ, BeamMain | BeamOwn | Callback) => names::read(py, worker, reader, out),
         (op::MEMBERS, BeamMain | BeamOwn | Callback) => {
             reader.expect_tuple(2)?;
@@ -449,43 +484,4 @@ fn perform(
             format!("this lane serves no operation {other:?}"),
         )),
     }
-}
-
-fn run_steps(
-    py: Python<'_>,
-    worker: &Worker,
-    lane: &Arc<Lane>,
-    reader: &mut Reader<'_>,
-    out: &mut Writer,
-    failed: &mut Option<usize>,
-) -> Result<(), Failure> {
-    let call = Do::read(reader)?;
-    reader.finish()?;
-    let cell = call.cell.or(lane.cell);
-    let counted = calls::Caller::of(lane, cell);
-    let mut shape = counted.map(|_| Shape::default());
-    let _serving = threads::Serving::enter(lane, cell);
-    let _activity = Activity::lane(py, lane, cell);
-    // From here on the end of the caller interrupts this thread; one that came before would not.
-    if lane.is_over() {
-        return Err(Failure::refuse("interrupted", "the caller is gone"));
-    }
-    let mut step = 0;
-    let outcome = call
-        .run(
-            py,
-            &worker.refs,
-            &names::Globals(worker),
-            &mut step,
-            shape.as_mut(),
-        )
-        .and_then(|value| {
-            if let (Some(caller), Some(shape)) = (counted, shape) {
-                calls::count(caller, shape, bridge_core::marshal::kind(&value));
-            }
-            encode_value_as(&value, call.encoding, &worker.refs, out)
-        });
-    *failed = Some(step);
-    capture::drain(py, false)?;
-    outcome
 }

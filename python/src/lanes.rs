@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -212,6 +213,18 @@ fn serve(py: Python<'_>, worker: &Worker, lane: &Arc<Lane>) {
     lane::serve(py, worker, lane);
     end_forked_child(py);
     lane.conn.close();
+    ended(py, worker, lane);
+}
+
+/// A lane is over: what its caller has left open is closed, on the thread that served it.
+pub(crate) fn ended(py: Python<'_>, worker: &Worker, lane: &Lane) {
+    if let Err(error) = worker
+        .hooks
+        .bind(py)
+        .call_method1(intern!(py, "lane_ended"), (lane.conn.id,))
+    {
+        error.write_unraisable(py, None);
+    }
 }
 
 /// A forked child that comes back out of user code has no business here.

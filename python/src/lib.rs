@@ -18,11 +18,13 @@ mod lanes;
 mod main_thread;
 mod newcomers;
 
+mod awaiting;
 mod callback;
 mod calls;
 mod interrupt;
 mod modules;
 mod names;
+mod requests;
 mod stack;
 mod threads;
 
@@ -50,8 +52,11 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(main_thread::poll, module)?)?;
     module.add_function(wrap_pyfunction!(interrupt::take_interrupt, module)?)?;
     module.add_function(wrap_pyfunction!(callback::input, module)?)?;
+    module.add_function(wrap_pyfunction!(callback::exception, module)?)?;
     module.add_function(wrap_pyfunction!(modules::exports, module)?)?;
     module.add_function(wrap_pyfunction!(current_cell, module)?)?;
+    module.add_function(wrap_pyfunction!(current_lane, module)?)?;
+    module.add_function(wrap_pyfunction!(hold_errors, module)?)?;
     module.add_function(wrap_pyfunction!(set_cell, module)?)?;
     module.add_function(wrap_pyfunction!(drain, module)?)?;
     module.add_function(wrap_pyfunction!(emit, module)?)?;
@@ -65,6 +70,20 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
 #[pyfunction]
 fn current_cell(py: Python<'_>) -> Option<u64> {
     threads::current_cell(py)
+}
+
+/// The number of the lane that the calling code runs for, if any.
+#[pyfunction]
+fn current_lane(py: Python<'_>) -> Option<u64> {
+    threads::served_lane(py).map(|(lane, _)| lane.conn.id)
+}
+
+/// Begins or ends a block of Elixir, of the caller that the calling code runs for: errors may come back from it.
+#[pyfunction]
+fn hold_errors(py: Python<'_>, hold: bool) {
+    if let Some((lane, _)) = threads::served_lane(py) {
+        lane.hold_errors(hold);
+    }
 }
 
 /// Makes the calling code, and what it starts, belong to a cell.

@@ -18,9 +18,10 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll as poll_fds};
 use crate::interrupt::Activity;
 use crate::lane::{self, Lane, Received, Wait};
 use crate::message::{self, Head};
+use crate::requests::Awaits;
 use crate::wake::Wake;
 use crate::worker::{self, Worker, plain_dict, protocol_key, worker};
-use crate::{calls, capture, lanes, names, output, threads};
+use crate::{awaiting, calls, capture, lanes, names, output, threads};
 
 static WAKE: OnceLock<Wake> = OnceLock::new();
 static THREAD: OnceLock<libc::pthread_t> = OnceLock::new();
@@ -144,11 +145,12 @@ pub(crate) fn poll(py: Python<'_>, fd: i32, timeout: Option<f64>) -> PyResult<bo
             return Ok(false);
         }
         let mut turn = Turn::default();
-        if ready.is_empty() {
+        let resumed = awaiting::resume(py, worker);
+        if ready.is_empty() && !resumed {
             turn = py.detach(|| wait(fd, wake, &lanes, deadline, &mut ready));
         }
         py.check_signals()?;
-        let served = !ready.is_empty();
+        let served = resumed || !ready.is_empty();
         for index in ready.drain(..) {
             match serve(py, worker, &lanes[index], &mut buffer)? {
                 Served::All => {}
@@ -287,7 +289,8 @@ fn serve(py: Python<'_>, worker: &Worker, lane: &Arc<Lane>, buffer: &mut Vec<u8>
                 }
             }
             Received::Frame(frame) => {
-                let mut answer = lane::serve_frame(py, worker, lane, &frame, std::mem::take(buffer));
+                let mut answer =
+                    lane::serve_frame(py, worker, lane, &frame, std::mem::take(buffer), Awaits::Later);
                 lane.reuse(frame);
                 lanes::end_forked_child(py);
                 if !answer.is_empty() && !lane.conn.send(&mut answer) {
@@ -302,6 +305,7 @@ fn serve(py: Python<'_>, worker: &Worker, lane: &Arc<Lane>, buffer: &mut Vec<u8>
             Received::Woken => py.check_signals()?,
             Received::Ended => {
                 lane.conn.close();
+                lanes::ended(py, worker, lane);
                 return Ok(Served::Ended);
             }
         }

@@ -9,6 +9,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
+use crate::awaiting::Awaiting;
 use crate::conn::Conn;
 use crate::lane::{Kind, Lane};
 use crate::main_thread;
@@ -47,16 +48,16 @@ impl Drop for Serving {
 }
 
 /// The lane by which this thread reaches Elixir without opening one.
-pub(crate) fn lane_to_elixir() -> Option<Arc<Lane>> {
-    STATE
-        .try_with(|state| {
-            let serving = state.serving.borrow().last().map(|(lane, _)| lane.clone());
-            serving
-                .or_else(|| state.callback.borrow().clone())
-                .filter(|lane| !lane.is_over())
+pub(crate) fn lane_to_elixir(py: Python<'_>) -> Option<Arc<Lane>> {
+    served_lane(py)
+        .map(|(lane, _)| lane)
+        .or_else(|| {
+            STATE
+                .try_with(|state| state.callback.borrow().clone())
+                .ok()
+                .flatten()
         })
-        .ok()
-        .flatten()
+        .filter(|lane| !lane.is_over())
 }
 
 /// Keeps a lane for this thread's calls to Elixir, for as long as the thread lives.
@@ -78,7 +79,11 @@ pub(crate) fn destination(py: Python<'_>) -> Option<(Arc<Conn>, Option<u64>)> {
     if let Ok(Some(served)) = served {
         return Some(served);
     }
-    destination_of_cell(cell_of_context(py))
+    let context = context(py);
+    match context.as_ref().map(|context| context.cast_exact::<Awaiting>()) {
+        Some(Ok(awaiting)) => awaiting.get().destination(),
+        _ => destination_of_cell(context.and_then(|cell| cell.extract().ok())),
+    }
 }
 
 /// Where output of a cell goes: to the host, on the lane of cells while that very cell runs, else on control.
@@ -105,16 +110,24 @@ pub(crate) fn current_cell(py: Python<'_>) -> Option<u64> {
     }
 }
 
-/// Whether this thread serves a request of Elixir, and on which lane.
-pub(crate) fn served_lane() -> Option<(Arc<Lane>, Option<u64>)> {
-    STATE
-        .try_with(|state| state.serving.borrow().last().cloned())
-        .ok()
-        .flatten()
+/// Whether this thread serves a request of Elixir, and on which lane. Of a task that is awaited for a request, the
+/// caller's lane: the thread that serves it waits, so it can be used here, on the one thread that runs tasks.
+pub(crate) fn served_lane(py: Python<'_>) -> Option<(Arc<Lane>, Option<u64>)> {
+    let served = STATE.try_with(|state| state.serving.borrow().last().cloned());
+    if let Ok(Some(served)) = served {
+        return Some(served);
+    }
+    let awaiting = main_thread::is_this()
+        .then(|| awaiting_of_context(py))
+        .flatten()?;
+    let awaiting = awaiting.get();
+    awaiting
+        .is_awaited()
+        .then(|| (awaiting.lane.clone(), awaiting.cell))
 }
 
-/// The context variable that says which cell code belongs to: tasks inherit it.
-fn cell_variable(py: Python<'_>) -> PyResult<&'static (Py<PyAny>, Py<PyAny>)> {
+/// The context variable that says which cell code belongs to, or which call waits for it: tasks inherit it.
+fn context_variable(py: Python<'_>) -> PyResult<&'static (Py<PyAny>, Py<PyAny>)> {
     static VARIABLE: PyOnceLock<(Py<PyAny>, Py<PyAny>)> = PyOnceLock::new();
     VARIABLE.get_or_try_init(py, || {
         let variable = py
@@ -127,18 +140,35 @@ fn cell_variable(py: Python<'_>) -> PyResult<&'static (Py<PyAny>, Py<PyAny>)> {
     })
 }
 
-fn cell_of_context(py: Python<'_>) -> Option<u64> {
-    let (_, get) = cell_variable(py).ok()?;
+fn context(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
+    let (_, get) = context_variable(py).ok()?;
     // A thread has a context of its own, in which nothing is set.
-    let cell = get.bind(py).call1((py.None(),)).ok()?;
-    cell.extract().ok()
+    get.bind(py).call1((py.None(),)).ok()
+}
+
+fn cell_of_context(py: Python<'_>) -> Option<u64> {
+    let context = context(py)?;
+    match context.cast_exact::<Awaiting>() {
+        Ok(awaiting) => awaiting.get().cell,
+        Err(_) => context.extract().ok(),
+    }
+}
+
+/// The call that the calling code runs for, where that is a task's.
+pub(crate) fn awaiting_of_context(py: Python<'_>) -> Option<Bound<'_, Awaiting>> {
+    context(py)?.cast_into_exact::<Awaiting>().ok()
+}
+
+/// Makes what runs from here on in this context belong to a cell or a call.
+pub(crate) fn set_context(py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    let (variable, _) = context_variable(py)?;
+    variable.bind(py).call_method1(intern!(py, "set"), (value,))?;
+    Ok(())
 }
 
 /// Makes what runs from here on in this context belong to a cell.
 pub(crate) fn set_cell(py: Python<'_>, cell: Option<u64>) -> PyResult<()> {
-    let (variable, _) = cell_variable(py)?;
-    variable.bind(py).call_method1(intern!(py, "set"), (cell,))?;
-    Ok(())
+    set_context(py, &cell.into_pyobject(py)?)
 }
 
 /// Python's number of this thread.

@@ -65,6 +65,11 @@ impl ElixirTerm {
         &self.term
     }
 
+    /// The encoded field of a struct.
+    pub fn field(&self, name: &str) -> Option<&[u8]> {
+        self.as_struct()?.get(name)
+    }
+
     fn as_struct(&self) -> Option<Struct<'_>> {
         let mut reader = Reader::fragment(&self.term);
         match reader.token() {

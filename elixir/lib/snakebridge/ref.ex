@@ -14,7 +14,8 @@ defmodule SnakeBridge.Ref do
   | protocol | |
   |---|---|
   | `Access` | `ref["a"]`, `ref[{1, 2}]`, `ref[1..2]` (a slice), `put_in(ref["a"], value)`, `pop_in/1`: as in Python, exceptions included |
-  | `Enumerable` | lazy, in chunks; a generator is closed when the consumer stops |
+  | `Enumerable` | lazy, in chunks; a generator is closed when the consumer stops: see `SnakeBridge.Iteration` |
+  | `Collectable` | `Enum.into(1..3, ref)` adds to the Python object itself, by its `extend` or `update` |
   | `String.Chars` | `str(object)` |
   | `Inspect` | `repr(object)`, bounded in length and time |
   """
@@ -160,35 +161,13 @@ defmodule SnakeBridge.Ref do
   defimpl Enumerable do
     alias SnakeBridge.Iteration
 
-    def reduce(ref, acc, function), do: Iteration.reduce(ref, acc, function)
+    def reduce(ref, acc, function), do: ref |> Iteration.new([]) |> Iteration.reduce(acc, function)
+    def count(ref), do: Iteration.count(ref)
+    def member?(ref, value), do: Iteration.member?(ref, value)
+    def slice(ref), do: Iteration.slice(ref)
+  end
 
-    # Of these `len` is the number of items that iteration gives; of a data frame it is the number of rows, while
-    # iteration gives columns. What is not known is counted by iteration.
-    @sized Enum.map(~w(list tuple dict set frozenset str range bytes bytearray), &"builtins.#{&1}") ++
-             [
-               "collections.deque",
-               "collections.OrderedDict",
-               "collections.defaultdict",
-               "collections.Counter"
-             ] ++
-             ["numpy.ndarray"]
-
-    def count(%{type: type} = ref) when type in @sized do
-      case SnakeBridge.steps(ref, [{:fun, :len}]) do
-        {:ok, count} -> {:ok, count}
-        {:error, _} -> {:error, __MODULE__}
-      end
-    end
-
-    def count(_), do: {:error, __MODULE__}
-
-    def member?(ref, value) do
-      case SnakeBridge.operator(ref, :contains, value) do
-        {:ok, answer} when is_boolean(answer) -> {:ok, answer}
-        _ -> {:error, __MODULE__}
-      end
-    end
-
-    def slice(_), do: {:error, __MODULE__}
+  defimpl Collectable do
+    def into(ref), do: SnakeBridge.Iteration.into(ref)
   end
 end

@@ -22,8 +22,8 @@ defmodule SnakeBridge.Telemetry do
 
   One call of the API is one event, however many steps it takes on its way (`batch/2` is one call), and a call that is
   sent again, since the worker had died before, is one too. Waiting for a pool's member is part of it.
-  What a call's callbacks call are calls of their own; so is each chunk of items when a ref is enumerated or streamed: the
-  method `take` of a `snakebridge.iteration.Chunks`. `inspect/1` and releases are no calls, and neither is one that is
+  What a call's callbacks call are calls of their own; so is each chunk of items when a ref is enumerated or streamed:
+  `begin` and `take` of `snakebridge.iteration`. Of a batch `target` is `"batch"`, and `arity` how many calls it has. `inspect/1` and releases are no calls, and neither is one that is
   refused before it is sent: an argument that cannot be converted, refs of two workers.
   """
 

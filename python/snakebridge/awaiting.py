@@ -1,0 +1,131 @@
+"""Awaitables that calls of Elixir wait for: each becomes a task of the main thread's loop.
+
+The caller's context variables are those of the task, and what the task sets in them the caller finds set, as behind
+`await`. What starts and answers the calls is the extension module, whose `Awaiting` (here: `caller`) says whose call it is.
+"""
+
+import _thread
+import asyncio
+import contextvars
+import threading
+
+
+class Awaits:
+    """The awaitables of a session that are waited for."""
+
+    def __init__(self, loop):
+        self.loop = loop
+        self._waiting = {}
+
+    def here(self, awaitable, caller):
+        """Waits for what comes of an awaitable, on a thread that is not the loop's."""
+        done = _thread.allocate_lock()
+        done.acquire()
+        waiting = self._add(awaitable, caller, done.release)
+        self.loop.call_soon_threadsafe(waiting.start)
+        # What ends the wait early is an interrupt, and that cancels the task.
+        done.acquire()
+        return waiting.outcome()
+
+    def later(self, awaitable, caller):
+        """Starts to wait; `caller.finish` gets what gives the outcome."""
+        self._add(awaitable, caller, lambda: None).start()
+
+    def aside(self, awaitable, caller):
+        """Waits on the loop's own thread, in the middle of something that the loop runs: another loop turns for it."""
+        waiting = _Waiting(awaitable, caller, lambda: None)
+        loops = []
+
+        def run():
+            try:
+                asyncio.run(main())
+            except BaseException as error:
+                waiting.error = error
+
+        async def main():
+            loops.append(asyncio.get_running_loop())
+            waiting.start()
+            await asyncio.wait([waiting.task])
+
+        thread = threading.Thread(target=run, name="snakebridge-await", daemon=True)
+        thread.start()
+        try:
+            thread.join()
+        except BaseException:
+            if loops and not loops[0].is_closed():
+                loops[0].call_soon_threadsafe(waiting.cancel)
+            raise
+        return waiting.outcome()
+
+    def interrupt(self, serial):
+        """Stops a task whose caller is gone or gives up. True: it is what runs right now, so it is to be raised in.
+
+        Called by the signal's handler.
+        """
+        waiting = self._waiting.get(serial)
+        if waiting is None:
+            return False
+        if waiting.caller.is_current():
+            return True
+        waiting.cancel()
+        return False
+
+    def _add(self, awaitable, caller, wake):
+        def finished():
+            self._waiting.pop(caller.serial, None)
+            wake()
+
+        waiting = self._waiting[caller.serial] = _Waiting(awaitable, caller, finished)
+        return waiting
+
+
+class _Waiting:
+    """One awaitable on its way."""
+
+    def __init__(self, awaitable, caller, finished):
+        self.caller = caller
+        self.task = None
+        self.error = None
+        self._awaitable = awaitable
+        self._finished = finished
+        self._cancelled = False
+        self._context = contextvars.copy_context()
+        self._before = dict(self._context.items())
+        self._changed = {}
+
+    def start(self):
+        """Makes the task. On the thread of its loop."""
+        if self._cancelled:
+            return
+        self._context.run(self.caller.enter)
+        self.task = self._context.run(asyncio.get_running_loop().create_task, self._run())
+        self.task.add_done_callback(self._done)
+
+    async def _run(self):
+        mine = dict(contextvars.copy_context().items())
+        try:
+            return await self._awaitable
+        finally:
+            now = contextvars.copy_context().items()
+            self._changed = {name: value for name, value in now if mine.get(name, self) is not value}
+
+    def _done(self, _task):
+        self.caller.finish(self.outcome)
+        self._finished()
+
+    def cancel(self):
+        """Cancels the task, or has it never start."""
+        if self.task is not None:
+            self.task.cancel()
+        elif not self._cancelled:
+            self._cancelled = True
+            self.error = KeyboardInterrupt()
+            self._finished()
+
+    def outcome(self):
+        """What came of it: the result, or raises. On the caller's thread."""
+        if self.error is not None:
+            raise self.error
+        for name, value in self._changed.items():
+            name.set(value)
+        return self.task.result()

@@ -1,0 +1,67 @@
+"""Context managers around code of Elixir: entered by one call and left by another, of the same caller.
+
+With the end of the caller's lane its contexts are left, the last first.
+"""
+
+from snakebridge import _native, leftovers
+
+
+class _Entered:
+    """A context that was entered."""
+
+    def __init__(self, manager):
+        self._manager = manager
+        # As `with` does it: looked up on the class, and both before either is called.
+        cls = type(manager)
+        self._is_async = not (hasattr(cls, "__enter__") and hasattr(cls, "__exit__")) and hasattr(
+            cls, "__aexit__"
+        )
+        names = ("__aenter__", "__aexit__") if self._is_async else ("__enter__", "__exit__")
+        for name in names:
+            if not hasattr(cls, name):
+                raise TypeError(
+                    f"'{cls.__qualname__}' object does not support the context manager protocol (missed {name})"
+                )
+        self._enter, self._exit = (getattr(cls, name) for name in names)
+
+    def enter(self):
+        """What `with .. as` binds, with the number to leave by; of an asynchronous one, a coroutine."""
+        if self._is_async:
+            return self._enter_async()
+        return self._entered(self._enter(self._manager))
+
+    async def _enter_async(self):
+        return self._entered(await self._enter(self._manager))
+
+    def _entered(self, value):
+        _native.hold_errors(True)
+        return leftovers.add(self), value
+
+    def leave(self, error):
+        """Whether the context wants the error to end here; of an asynchronous one, a coroutine."""
+        _native.hold_errors(False)
+        triple = (None, None, None) if error is None else (type(error), error, error.__traceback__)
+        if self._is_async:
+            return self._leave_async(triple)
+        return bool(self._exit(self._manager, *triple))
+
+    async def _leave_async(self, triple):
+        return bool(await self._exit(self._manager, *triple))
+
+    def abandon(self):
+        """Leaves it because the caller is gone."""
+        error = _native.ElixirError("the Elixir process ended inside of with_python")
+        error.kind, error.reason = "exit", "killed"
+        return self.leave(error)
+
+
+def enter(manager):
+    """Enters a context: a number to leave it by, and what `with .. as` binds. Of an asynchronous one, a coroutine."""
+    return _Entered(manager).enter()
+
+
+def leave(number, raised=None):
+    """Leaves a context; `raised` is the error that ended the block. Whether the context wants it to end there."""
+    # Where the caller has lost the lane, the context is left with that lane.
+    entered = leftovers.remove(number) if leftovers.is_mine(number) else None
+    return entered is not None and entered.leave(raised and _native.exception(raised))
