@@ -312,7 +312,7 @@ defmodule SnakeBridge do
   Runs a function inside of a Python context manager, with what its `__enter__` gives: `with manager as value`.
 
       iex> folder = SnakeBridge.call!("tempfile", "TemporaryDirectory")
-      iex> {:ok, path} = SnakeBridge.with_python(folder, fn path -> true = File.dir?(path) and path end)
+      iex> {:ok, {path, true}} = SnakeBridge.with_python(folder, fn path -> {path, File.dir?(path)} end)
       iex> File.exists?(path)
       false
 
@@ -342,7 +342,7 @@ defmodule SnakeBridge do
   @doc """
   Runs Python source, in a namespace of its own that holds the bindings, and gives the value of its last expression.
 
-      iex> SnakeBridge.run("total = sum(xs)\ntotal / len(xs)", xs: [1, 2, 6])
+      iex> SnakeBridge.run("total = sum(xs); total / len(xs)", xs: [1, 2, 6])
       {:ok, 3.0}
 
   Values go in as bindings and never become part of the text, so nothing needs to be quoted. What the source defines is

@@ -6,7 +6,7 @@ defmodule SnakeBridge.Batch do
   another fails.
   """
 
-  alias SnakeBridge.{Fault, Lane, Marshal, Ref, Session}
+  alias SnakeBridge.{Lane, Ref, Session}
 
   @type call ::
           {SnakeBridge.name() | Ref.t(), SnakeBridge.name(), [term()]}
@@ -19,11 +19,7 @@ defmodule SnakeBridge.Batch do
     ref = Enum.find_value(calls, &ref/1)
     session = if ref, do: ref.session, else: Keyword.get(opts, :session, Session)
     opts = if ref, do: [{:ref, ref} | opts], else: opts
-
-    with {:ok, results} <- Lane.request(session, :batch, Enum.map(calls, &body(&1, wire)), opts) do
-      home = {session, Lane.generation(session)}
-      {:ok, Enum.map(results, &result(&1, home))}
-    end
+    Lane.batch(session, Enum.map(calls, &body(&1, wire)), opts)
   end
 
   defp body({target, name, args}, wire), do: body({target, name, args, []}, wire)
@@ -36,9 +32,6 @@ defmodule SnakeBridge.Batch do
     steps = Enum.map(names, &{:attr, &1}) ++ [{:method, name, args, kwargs(kwargs)}]
     {{:module, text(module)}, steps, wire}
   end
-
-  defp result({:ok, value}, home), do: {:ok, Marshal.decode(value, home)}
-  defp result({:error, error}, _), do: {:error, Fault.exception(error)}
 
   # The calls of a batch go to one worker: that of the first ref.
   defp ref(call), do: call |> Tuple.to_list() |> Enum.find_value(&find/1)

@@ -101,6 +101,20 @@ defmodule SnakeBridge.Lane do
     error in BridgeError -> {:error, error}
   end
 
+  @doc "Makes independent calls in one round trip; each has its own result."
+  @spec batch(Session.t(), [tuple()], keyword()) :: {:ok, [SnakeBridge.result()]} | {:error, Exception.t()}
+  def batch(session, calls, opts \\ []) do
+    with {:ok, results} <- request(session, :batch, calls, opts) do
+      lane = Process.get({__MODULE__, session})
+
+      {:ok,
+       Enum.map(results, fn
+         {:ok, value} -> {:ok, Marshal.decode(value, lane)}
+         {:error, error} -> {:error, Fault.exception(error, {lane.session, lane.generation})}
+       end)}
+    end
+  end
+
   @doc "Closes the lane of this process, if it has one; the next call opens another."
   @spec close(Session.t()) :: :ok
   def close(session) do
