@@ -352,7 +352,6 @@ defmodule SnakeBridge do
   @spec run(String.t(), kwargs(), keyword()) :: result()
   def run(source, bindings \\ [], opts \\ []) do
     names = Map.new(bindings, fn {name, value} -> {text(name), value} end)
-    opts = home(Map.values(names), [], opts)
 
     # A ref is made of what comes of a source that awaits, not of its coroutine.
     steps =

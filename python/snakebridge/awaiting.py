@@ -109,7 +109,10 @@ class _Waiting:
             now = contextvars.copy_context().items()
             self._changed = {name: value for name, value in now if mine.get(name, self) is not value}
 
-    def _done(self, _task):
+    def _done(self, task):
+        if not task.cancelled():
+            # Whoever waited may be gone; the loop is not to complain of an exception that nobody took.
+            task.exception()
         self.caller.finish(self.outcome)
         self._finished()
 

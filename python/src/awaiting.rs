@@ -168,8 +168,8 @@ pub(crate) fn resume(py: Python<'_>, worker: &Worker) -> bool {
         }
         let mut answer = request.resume(py, worker, outcome.bind(py).call0());
         lanes::end_forked_child(py);
-        if !answer.is_empty() && !lane.conn.send(&mut answer) {
-            py.detach(|| lane.finish_sending());
+        if !answer.is_empty() {
+            py.detach(|| lane.send(&mut answer));
         }
     }
 }

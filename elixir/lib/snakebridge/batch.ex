@@ -6,7 +6,7 @@ defmodule SnakeBridge.Batch do
   another fails.
   """
 
-  alias SnakeBridge.{Lane, Ref, Session}
+  alias SnakeBridge.{BridgeError, Lane, Marshal, Ref, Session, Telemetry}
 
   @type call ::
           {SnakeBridge.name() | Ref.t(), SnakeBridge.name(), [term()]}
@@ -16,10 +16,20 @@ defmodule SnakeBridge.Batch do
   @spec run([call()], keyword()) :: {:ok, [SnakeBridge.result()]} | {:error, Exception.t()}
   def run(calls, opts) do
     wire = if as = opts[:as], do: %{as: as}, else: %{}
-    ref = Enum.find_value(calls, &ref/1)
-    session = if ref, do: ref.session, else: Keyword.get(opts, :session, Session)
-    opts = if ref, do: [{:ref, ref} | opts], else: opts
-    Lane.batch(session, Enum.map(calls, &body(&1, wire)), opts)
+    {calls, refs} = calls |> Enum.map(&body(&1, wire)) |> Marshal.encode()
+
+    # All go to one worker: that of the refs.
+    with {:ok, ref} <- Marshal.one_home(refs) do
+      session = if ref, do: ref.session, else: Keyword.get(opts, :session, Session)
+      opts = if ref, do: [{:ref, ref} | opts], else: opts
+      request = fn -> Lane.request(session, :batch, calls, opts) end
+
+      if Telemetry.loaded?(),
+        do: Telemetry.span(session, {:name, "batch"}, [{:call, calls, []}], opts, request),
+        else: request.()
+    end
+  rescue
+    error in BridgeError -> {:error, error}
   end
 
   defp body({target, name, args}, wire), do: body({target, name, args, []}, wire)
@@ -32,13 +42,6 @@ defmodule SnakeBridge.Batch do
     steps = Enum.map(names, &{:attr, &1}) ++ [{:method, name, args, kwargs(kwargs)}]
     {{:module, text(module)}, steps, wire}
   end
-
-  # The calls of a batch go to one worker: that of the first ref.
-  defp ref(call), do: call |> Tuple.to_list() |> Enum.find_value(&find/1)
-  defp find(%Ref{} = ref), do: ref
-  defp find(list) when is_list(list), do: Enum.find_value(list, &find/1)
-  defp find({_, value}), do: find(value)
-  defp find(_), do: nil
 
   defp kwargs(kwargs), do: for({name, value} <- kwargs, do: {text(name), value})
 

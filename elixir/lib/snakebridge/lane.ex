@@ -67,7 +67,7 @@ defmodule SnakeBridge.Lane do
         :ok ->
           answer = await(lane, lane.depth, deadline)
           Pins.keep(body)
-          answer
+          if op == :batch, do: results(lane, answer), else: answer
 
         {:error, :emsgsize} ->
           {:error, %BridgeError{reason: :not_convertible, message: Socket.describe(:emsgsize)}}
@@ -99,20 +99,6 @@ defmodule SnakeBridge.Lane do
     end
   rescue
     error in BridgeError -> {:error, error}
-  end
-
-  @doc "Makes independent calls in one round trip; each has its own result."
-  @spec batch(Session.t(), [tuple()], keyword()) :: {:ok, [SnakeBridge.result()]} | {:error, Exception.t()}
-  def batch(session, calls, opts \\ []) do
-    with {:ok, results} <- request(session, :batch, calls, opts) do
-      lane = Process.get({__MODULE__, session})
-
-      {:ok,
-       Enum.map(results, fn
-         {:ok, value} -> {:ok, Marshal.decode(value, lane)}
-         {:error, error} -> {:error, Fault.exception(error, {lane.session, lane.generation})}
-       end)}
-    end
   end
 
   @doc "Closes the lane of this process, if it has one; the next call opens another."
@@ -275,6 +261,19 @@ defmodule SnakeBridge.Lane do
   rescue
     _ -> wrong(lane, "its answer holds no value of the protocol")
   end
+
+  # Each of a batch is a value or an error by itself.
+  defp results(lane, {:ok, results}) do
+    {:ok,
+     Enum.map(results, fn
+       {:ok, value} -> {:ok, Marshal.decode(value, lane)}
+       {:error, error} -> {:error, Fault.exception(error, {lane.session, lane.generation})}
+     end)}
+  rescue
+    _ -> wrong(lane, "its answer to a batch holds no results")
+  end
+
+  defp results(_, error), do: error
 
   defp failed(lane, error) do
     {:error, Fault.exception(error, lane)}
