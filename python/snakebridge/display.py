@@ -138,6 +138,13 @@ def format_object(value):
     return data, metadata
 
 
+def bundle(value):
+    """What an application of Elixir shows for an object, where no cell has set matplotlib up."""
+    if "matplotlib.figure" in sys.modules:
+        import snakebridge.inline  # noqa: F401 - gives figures their picture
+    return encode(format_object(value)[0])
+
+
 def _bundle_of(value):
     bundle = _call(value, "_repr_mimebundle_", include=None, exclude=None)
     if isinstance(bundle, tuple) and len(bundle) == 2:

@@ -88,10 +88,15 @@ defimpl SnakeBridge.Encoder, for: Any do
     end
   end
 
-  # `Decimal` is another library's, which may be compiled before or after this one, and may be missing: so it is known
-  # by its fields, and only where nobody has implemented the protocol for it.
+  # These are other libraries', which may be compiled before or after this one, and may be missing: so they are known by
+  # name, and only where nobody has implemented the protocol for them.
   def encode(%{__struct__: Decimal, sign: sign, coef: coef, exp: exp}),
     do: SnakeBridge.Encoder.make("decimal.Decimal", [decimal(if(sign < 0, do: "-", else: ""), coef, exp)])
+
+  def encode(%{__struct__: Nx.Tensor} = tensor), do: SnakeBridge.Array.from_nx(tensor)
+
+  def encode(%{__struct__: module} = table) when module in [Explorer.DataFrame, Explorer.Series],
+    do: SnakeBridge.Arrow.from_explorer(table)
 
   def encode(struct), do: struct
 

@@ -31,9 +31,4 @@ defmodule SnakeBridge.ArrowTest do
     assert error.message == "a builtins.dict is no table: it has no Arrow interface"
     assert error.hint =~ "pyarrow.table(x)"
   end
-
-  test "Explorer is asked for where it is needed" do
-    error = assert_raise ArgumentError, fn -> Arrow.to_explorer(%Arrow{data: ""}) end
-    assert Exception.message(error) =~ "Explorer.DataFrame is not loaded; add {:explorer,"
-  end
 end
