@@ -18,7 +18,9 @@ defmodule SnakeBridge.LibrariesTest do
 
   test "an array becomes a tensor" do
     for {dtype, type} <- [s64: {:s, 64}, f32: {:f, 32}, c64: {:c, 64}, bool: {:u, 8}] do
-      array = Array.from_list([[0, 1], [1, 0]] |> Enum.map(fn row -> Enum.map(row, &item(&1, dtype)) end), dtype)
+      array =
+        Array.from_list([[0, 1], [1, 0]] |> Enum.map(fn row -> Enum.map(row, &item(&1, dtype)) end), dtype)
+
       assert Array.to_nx(array) == %Nx.Tensor{type: type, shape: {2, 2}, data: array.data}
     end
 
@@ -44,7 +46,9 @@ defmodule SnakeBridge.LibrariesTest do
 
   test "a library that is missing is named" do
     error = assert_raise ArgumentError, fn -> Library.ensure!(NoSuch.Module, :no_such) end
-    assert Exception.message(error) =~ ~s(NoSuch.Module is not loaded; add {:no_such, "..."} to the dependencies)
+
+    assert Exception.message(error) =~
+             ~s(NoSuch.Module is not loaded; add {:no_such, "..."} to the dependencies)
   end
 
   @source """
