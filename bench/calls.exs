@@ -14,7 +14,9 @@ defmodule Bench do
     |> Enum.sort()
   end
 
-  def percentile(sorted, p), do: Enum.at(sorted, min(length(sorted) - 1, trunc(length(sorted) * p / 100)))
+  def percentile(sorted, p),
+    do: Enum.at(sorted, min(length(sorted) - 1, trunc(length(sorted) * p / 100)))
+
   def us(sorted), do: %{p50: percentile(sorted, 50) / 1000, p99: percentile(sorted, 99) / 1000}
 
   def best_ms(times, fun) do
@@ -64,7 +66,9 @@ echo_us = echoes |> List.flatten() |> Enum.sort() |> Bench.us()
 call_us = calls |> List.flatten() |> Enum.sort() |> Bench.us()
 
 ints = Enum.to_list(1..1_000_000)
-main = SnakeBridge.attr!(SnakeBridge.call!("importlib", "import_module", ["__main__"]), "__dict__", as: :ref)
+
+main =
+  SnakeBridge.attr!(SnakeBridge.call!("importlib", "import_module", ["__main__"]), "__dict__", as: :ref)
 
 SnakeBridge.call!("builtins", "exec", [
   "def take(xs): return len(xs)\nmillion = list(range(1, 1_000_001))",
@@ -78,10 +82,38 @@ encode_ms = Bench.best_ms(7, fn -> :erlang.term_to_binary(ints) end)
 binary = :erlang.term_to_binary(ints)
 decode_ms = Bench.best_ms(7, fn -> :erlang.binary_to_term(binary) end)
 
+# Python calls a function of Elixir: from the thread that serves the caller, and from eight threads of its own.
+SnakeBridge.call!("builtins", "exec", [
+  """
+  from concurrent.futures import ThreadPoolExecutor
+  def calls(f, n):
+      for i in range(n): f(i)
+  pool = ThreadPoolExecutor(8)
+  def calls_in_threads(f, n):
+      for _ in pool.map(f, range(n)): pass
+  """,
+  main
+])
+
+callback = fn n -> n end
+callbacks = 20_000
+
+for name <- ["calls", "calls_in_threads"],
+    do: SnakeBridge.call!("__main__", name, [callback, 1_000])
+
+callback_ms =
+  Bench.best_ms(5, fn -> SnakeBridge.call!("__main__", "calls", [callback, callbacks]) end)
+
+threads_ms =
+  Bench.best_ms(5, fn ->
+    SnakeBridge.call!("__main__", "calls_in_threads", [callback, callbacks])
+  end)
+
 IO.puts(
   Bench.json(%{
     echo_us: echo_us,
     call_us: call_us,
+    callback_us: %{own: callback_ms * 1000 / callbacks, threads: threads_ms * 1000 / callbacks},
     million: %{
       to_python_ms: to_python_ms,
       from_python_ms: from_python_ms,

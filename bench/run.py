@@ -56,6 +56,9 @@ def table(calls, bulk, session, peers):
     call, echo = calls["call_us"], calls["echo_us"]
     row("math.sqrt(16) from Elixir, median", call["p50"], "us", "socket echo", echo["p50"], "<= 1.3")
     row("math.sqrt(16) from Elixir, p99", call["p99"], "us", "socket echo", echo["p99"])
+    callback = calls["callback_us"]
+    row("Python calls an Elixir function, in a call", callback["own"], "us", "socket echo", echo["p50"])
+    row("the same from 8 threads, each call's share", callback["threads"], "us", "socket echo", echo["p50"])
     million = calls["million"]
     floor = million["term_to_binary_ms"] + peers["build_list_ms"]
     row(

@@ -4,7 +4,7 @@ defmodule SnakeBridge.ExceptionsTest do
 
   require SnakeBridge.Py
 
-  alias SnakeBridge.{CallbackError, Native, Probe, Py, Session}
+  alias SnakeBridge.{CallbackError, Probe, Py, Session}
 
   @moduletag :capture_log
 
@@ -343,20 +343,6 @@ defmodule SnakeBridge.ExceptionsTest do
       assert {true, [1], _} = SnakeBridge.apply!(run, [again])
       twice = fn -> SnakeBridge.apply!(run, [fn -> SnakeBridge.apply!(throw, []) end]) && again.() end
       assert {true, [1], _} = SnakeBridge.apply!(run, [twice])
-    end
-
-    if Native.loaded?() do
-      test "is raised later, by its ref, from any process" do
-        names = names(@source)
-        {:error, first} = SnakeBridge.apply(SnakeBridge.item!(names, "throw"), [])
-        {:error, _other} = SnakeBridge.apply(SnakeBridge.item!(names, "throw"), [])
-        assert SnakeBridge.attr!(first.ref, "extra") == [1]
-        SnakeBridge.steps!(names, [{:item, "thrown"}, {:method, "pop", [], []}])
-        run = SnakeBridge.item!(names, "run")
-
-        assert {true, [1], _} =
-                 Task.await(Task.async(fn -> SnakeBridge.apply!(run, [fn -> raise first end]) end))
-      end
     end
 
     test "of Elixir comes back as the same term and kind" do
