@@ -5,11 +5,14 @@
 
 mod describe;
 
+use std::sync::Arc;
+
 use pyo3::exceptions::{PyException, PyKeyboardInterrupt, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use pyo3::{create_exception, ffi, intern};
 
+use crate::marshal::pin::Pin;
 use crate::marshal::{ElixirTerm, Failure, Refusal};
 use crate::refs::Refs;
 use crate::term::{Error, Reader, Writer};
@@ -72,8 +75,16 @@ impl std::fmt::Debug for Teller<'_> {
     }
 }
 
-/// Makes the exception that carries an error of Elixir through Python. `error` is the encoded `{elixir, ..}`.
-pub fn elixir_error(py: Python<'_>, error: &[u8], kind: &str, reason: Bound<'_, PyAny>, text: &str) -> PyErr {
+/// Makes the exception that carries an error of Elixir through Python. `error` is the encoded `{elixir, ..}`, `pin` what
+/// keeps it whole.
+pub fn elixir_error(
+    py: Python<'_>,
+    error: &[u8],
+    pin: Option<Arc<Pin>>,
+    kind: &str,
+    reason: Bound<'_, PyAny>,
+    text: &str,
+) -> PyErr {
     let exception = ElixirError::new_err(text.to_owned());
     let value = exception.value(py);
     // An exception takes attributes; where it did not, it would still carry its message.
@@ -81,7 +92,7 @@ pub fn elixir_error(py: Python<'_>, error: &[u8], kind: &str, reason: Bound<'_, 
     let _ = value.setattr(intern!(py, "reason"), reason);
     let _ = value.setattr(intern!(py, "message"), text);
     // In an object that Python code can neither make nor change: it is sent back as it is.
-    let _ = value.setattr(intern!(py, "_term"), ElixirTerm::new(error));
+    let _ = value.setattr(intern!(py, "_term"), ElixirTerm::new(error, pin));
     exception
 }
 

@@ -13,6 +13,7 @@ mod from_python;
 mod function;
 mod numpy;
 mod opaque;
+pub mod pin;
 mod plain;
 mod structs;
 mod to_python;

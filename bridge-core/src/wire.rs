@@ -72,6 +72,8 @@ pub mod op {
     pub const ATTACH: &str = "attach";
     pub const WORKER: &str = "worker";
     pub const BROKEN: &str = "broken";
+    pub const UNPIN: &str = "unpin";
+    pub const STRAYS: &str = "strays";
     pub const OPEN_LANE: &str = "open_lane";
     pub const DETACH: &str = "detach";
     pub const ELIXIR: &str = "elixir";

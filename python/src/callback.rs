@@ -3,6 +3,7 @@
 //! A thread that serves a lane of Elixir calls back on that lane; any other asks for one of its own and keeps it. While
 //! it waits it serves, on that lane, what Elixir asks meanwhile; the interpreter is free, and signals are seen.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -10,7 +11,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bridge_core::exception::{bridge_error, elixir_error, message as message_of};
-use bridge_core::marshal::{self, ElixirFunction, Failure, decode_value, encode_argument, encode_value};
+use bridge_core::marshal::pin::{self, Pin};
+use bridge_core::marshal::{
+    self, Decoder, ElixirFunction, Failure, decode_value, encode_argument, encode_value,
+};
 use bridge_core::term::{Reader, Term, Writer};
 use bridge_core::wire::op;
 use pyo3::exceptions::{PyBaseException, PyEOFError};
@@ -23,7 +27,7 @@ use crate::lane::{self, Kind, Lane, Received, Wait};
 use crate::message::{self, Head};
 use crate::requests::Awaits;
 use crate::worker::{Worker, worker};
-use crate::{interrupt, io, lanes, main_thread, stack, threads};
+use crate::{interrupt, io, lanes, lifetime, main_thread, stack, threads};
 
 /// How long Elixir may take to start, or to open a lane.
 const OPEN_TIME: Duration = Duration::from_secs(30);
@@ -54,9 +58,16 @@ pub(crate) fn is_there() -> bool {
 }
 
 /// The BEAM's control connection is there.
-pub(crate) fn set_beam(conn: Option<Arc<Conn>>) {
-    *beam() = conn;
+pub(crate) fn set_beam(conn: Arc<Conn>) {
+    if beam().replace(conn).is_some() {
+        lifetime::beam_gone();
+    }
     BEAM_CAME.notify_all();
+}
+
+/// The BEAM's control connection.
+pub(crate) fn connected() -> Option<Arc<Conn>> {
+    beam().clone()
 }
 
 /// A control connection of the BEAM has ended.
@@ -67,6 +78,7 @@ pub(crate) fn beam_gone(conn: &Arc<Conn>) {
         drop(beam);
         // Nobody will answer to these.
         *opening() = None;
+        lifetime::beam_gone();
     }
 }
 
@@ -109,11 +121,17 @@ impl marshal::Elixir for Way {
         Ok(result.unbind())
     }
 
-    fn decode(&self, py: Python<'_>, term: &[u8]) -> PyResult<Py<PyAny>> {
+    fn decode(&self, py: Python<'_>, term: &[u8], pin: Option<&Arc<Pin>>) -> PyResult<Py<PyAny>> {
         let worker = started()?;
-        let value =
-            decode_value(py, &worker.refs, &mut Reader::fragment(term)).map_err(|f| f.into_pyerr(py))?;
+        let decoder = Decoder::new(py, &worker.refs).pinned(pin);
+        let value = decoder
+            .value(&mut Reader::fragment(term))
+            .map_err(|f| f.into_pyerr(py))?;
         Ok(value.unbind())
+    }
+
+    fn unpin(&self, id: u64) {
+        lifetime::unpin(id);
     }
 }
 
@@ -181,10 +199,12 @@ pub(crate) fn call<'py>(
     // `{req, Id, Op, _}`
     out.raw(&[104, 4, 119, 3, b'r', b'e', b'q']);
     out.int(id);
+    let sending = lane.sending();
     let written = out
         .atom(op)
         .map_err(Failure::from)
         .and_then(|()| body(worker, &mut out));
+    drop(sending);
     written.map_err(|failure| failure.into_pyerr(py))?;
     if !message::fits(&out) {
         return Err(
@@ -346,7 +366,8 @@ fn raised(py: Python<'_>, worker: &Worker, lane: &Lane, reader: &mut Reader<'_>)
     let Ok(raw) = reader.skip() else {
         return unavailable(py, "Elixir answered with an error that cannot be read", "");
     };
-    let Ok(error) = Term::read(&mut Reader::fragment(raw)) else {
+    let (raw, pin) = unpinned(raw);
+    let Ok(error) = Term::read(&mut Reader::fragment(&raw)) else {
         return unavailable(py, "Elixir answered with an error that cannot be read", "");
     };
     let text = |term: &Term| {
@@ -356,8 +377,9 @@ fn raised(py: Python<'_>, worker: &Worker, lane: &Lane, reader: &mut Reader<'_>)
     };
     match error.as_tuple() {
         Some([tag, kind, _, message]) if tag.as_atom() == Some("elixir") => {
-            let reason = reason(py, worker, raw).unwrap_or_else(|| py.None().into_bound(py));
-            elixir_error(py, raw, kind.as_atom().unwrap_or("error"), reason, &text(message))
+            let reason = reason(py, worker, &raw, pin.as_ref()).unwrap_or_else(|| py.None().into_bound(py));
+            let kind = kind.as_atom().unwrap_or("error");
+            elixir_error(py, &raw, pin, kind, reason, &text(message))
         }
         Some([tag, reason, message, hint]) if tag.as_atom() == Some("bridge") => {
             let reason = reason.as_atom().unwrap_or("unavailable");
@@ -378,16 +400,45 @@ fn raised(py: Python<'_>, worker: &Worker, lane: &Lane, reader: &mut Reader<'_>)
     }
 }
 
-/// The third part of `{elixir, Kind, Reason, Text}`, as Python sees it.
-fn reason<'py>(py: Python<'py>, worker: &Worker, raw: &[u8]) -> Option<Bound<'py, PyAny>> {
+/// `{elixir, Kind, Reason, Text}` with the reason itself where that is pinned, and its pin. Other errors as they are.
+fn unpinned(raw: &[u8]) -> (Cow<'_, [u8]>, Option<Arc<Pin>>) {
+    let rewritten = || {
+        let [tag, kind, reason, text] = parts(raw)?;
+        let (reason, Some(pin)) = pin::unwrap(reason) else {
+            return None;
+        };
+        let mut out = Writer::fragment();
+        out.tuple_header(4).ok()?;
+        for part in [tag, kind, reason, text] {
+            out.raw(part);
+        }
+        Some((out.into_bytes(), pin))
+    };
+    match rewritten() {
+        Some((bytes, pin)) => (Cow::Owned(bytes), Some(pin)),
+        None => (Cow::Borrowed(raw), None),
+    }
+}
+
+fn parts(raw: &[u8]) -> Option<[&[u8]; 4]> {
     let mut reader = Reader::fragment(raw);
     reader.expect_tuple(4).ok()?;
-    reader.skip().ok()?;
-    reader.skip().ok()?;
-    let encoded = reader.skip().ok()?;
-    let value = decode_value(py, &worker.refs, &mut Reader::fragment(encoded));
+    let mut part = || reader.skip().ok();
+    Some([part()?, part()?, part()?, part()?])
+}
+
+/// The third part of `{elixir, Kind, Reason, Text}`, as Python sees it.
+fn reason<'py>(
+    py: Python<'py>,
+    worker: &Worker,
+    raw: &[u8],
+    pin: Option<&Arc<Pin>>,
+) -> Option<Bound<'py, PyAny>> {
+    let [_, _, encoded, _] = parts(raw)?;
+    let decoder = Decoder::new(py, &worker.refs).pinned(pin);
+    let value = decoder.value(&mut Reader::fragment(encoded));
     Some(value.unwrap_or_else(|_| {
-        Bound::new(py, marshal::ElixirTerm::new(encoded))
+        Bound::new(py, marshal::ElixirTerm::new(encoded, pin.cloned()))
             .map_or_else(|_| py.None().into_bound(py), Bound::into_any)
     }))
 }

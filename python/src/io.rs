@@ -19,7 +19,7 @@ use crate::message::{self, Head};
 use crate::newcomers::{Listener, Newcomer};
 use crate::wake::Wake;
 use crate::worker::{Worker, worker};
-use crate::{callback, capture, descriptors, interrupt, lanes, main_thread, names};
+use crate::{callback, capture, descriptors, interrupt, lanes, lifetime, main_thread, names};
 
 /// How long text may wait for more of it.
 const TEXT_DELAY: Duration = Duration::from_millis(15);
@@ -224,6 +224,7 @@ impl Io {
                 .extend(self.listener.iter().flat_map(Listener::accept));
         }
         self.hear_hellos();
+        lifetime::tell(callback::connected().as_deref());
         self.flush_text(&conns);
         if self.exit_at.is_some_and(|at| at <= Instant::now()) {
             end_process();
@@ -291,7 +292,8 @@ impl Io {
         };
         watch(&conn);
         let Some(kind) = kind else {
-            callback::set_beam(Some(conn.clone()));
+            callback::set_beam(conn.clone());
+            lifetime::set_collects(hello.collects);
             self.controls.push(Control {
                 conn,
                 reader: newcomer.reader,

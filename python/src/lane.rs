@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use bridge_core::exception::{is_interrupt, write_failure};
 use bridge_core::marshal::{Failure, encode_plain};
+use bridge_core::refs::Recording;
 use bridge_core::steps;
 use bridge_core::term::{Reader, Writer};
 use bridge_core::wire::{Frame, FrameReader, op};
@@ -23,7 +24,7 @@ use crate::conn::Conn;
 use crate::message::{self, Head};
 use crate::requests::{self, Awaits};
 use crate::worker::{Worker, plain_dict, protocol_key, teller};
-use crate::{calls, names};
+use crate::{calls, lifetime, names};
 
 /// Who made a lane, and what for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +69,8 @@ pub(crate) struct Lane {
     waits: Mutex<Waits>,
     /// The requests whose answers may still come, but nobody waits for.
     given_up: Mutex<Vec<i64>>,
+    /// The refs that were sent since the last frame that came. What has come since shows that they arrived.
+    sent: Mutex<Vec<u64>>,
 }
 
 /// What a lane's thread is waiting for.
@@ -81,6 +84,13 @@ struct Waits {
 /// Says, while it lives, that the lane's thread waits for an answer.
 #[derive(Debug)]
 pub(crate) struct Waiting<'a>(&'a Lane);
+
+/// See [`Lane::sending`].
+#[derive(Debug)]
+pub(crate) struct Sending<'a> {
+    lane: &'a Lane,
+    recording: Recording,
+}
 
 /// What comes of waiting for a frame.
 #[derive(Debug)]
@@ -118,11 +128,17 @@ impl Lane {
             awaiting: AtomicUsize::new(0),
             waits: Mutex::default(),
             given_up: Mutex::default(),
+            sent: Mutex::default(),
         }
     }
 
     pub(crate) fn next_id(&self) -> i64 {
         self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Whether Elixir is on the other side.
+    pub(crate) fn is_of_beam(&self) -> bool {
+        !matches!(self.kind, Kind::Cells | Kind::Questions)
     }
 
     pub(crate) fn is_over(&self) -> bool {
@@ -156,7 +172,10 @@ impl Lane {
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             match reader.take_frame() {
-                Ok(Some(frame)) => return Received::Frame(frame),
+                Ok(Some(frame)) => {
+                    self.take_sent();
+                    return Received::Frame(frame);
+                }
                 Ok(None) => {}
                 Err(error) => return self.broken(&error.to_string()),
             }
@@ -261,6 +280,18 @@ impl Lane {
         given_up.len() < before
     }
 
+    /// While it lives, the refs that this thread writes are sent on this lane.
+    pub(crate) fn sending(&self) -> Sending<'_> {
+        Sending {
+            lane: self,
+            recording: Recording::begin(),
+        }
+    }
+
+    fn take_sent(&self) -> Vec<u64> {
+        std::mem::take(&mut *self.sent.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Gives a frame's buffer back, to receive the next one into.
     pub(crate) fn reuse(&self, frame: Frame) {
         self.reader
@@ -302,6 +333,22 @@ impl Lane {
         while self.conn.is_stuck() && !self.conn.is_closed() {
             self.conn.wait_to_send(Duration::from_millis(200));
         }
+    }
+}
+
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        let ids = self.recording.take();
+        if !ids.is_empty() {
+            let mut sent = self.lane.sent.lock().unwrap_or_else(PoisonError::into_inner);
+            sent.extend(ids);
+        }
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        lifetime::strays(self.take_sent());
     }
 }
 
@@ -382,6 +429,7 @@ pub(crate) fn serve_request(
     awaits: Awaits,
 ) -> Vec<u8> {
     use Kind::{BeamMain, BeamOwn, Callback};
+    let _sending = lane.sending();
     if matches!(op, op::DO | op::BATCH) && matches!(lane.kind, BeamMain | BeamOwn | Callback) {
         return requests::serve(py, worker, lane, id, op, reader, buffer, awaits);
     }

@@ -1,7 +1,7 @@
 //! The lanes of other threads than the main one: their threads, what happens when a peer hangs up, and what the peers
 //! have released. What needs the interpreter here is done by attendant threads.
 
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -17,6 +17,16 @@ static LANES: Mutex<Vec<Weak<Lane>>> = Mutex::new(Vec::new());
 static ATTENDANT: OnceLock<Sender<Errand>> = OnceLock::new();
 /// Drops have an attendant of their own: a destructor is user code, and may take as long as it likes.
 static DROPS: OnceLock<Sender<Errand>> = OnceLock::new();
+
+/// After so many dropped objects the system gets back what the allocator keeps: it does not do so by itself in the
+/// middle of its memory.
+const TRIMMED_AFTER: usize = 100_000;
+
+/// How long after the last of them: what it costs is paid once.
+const TRIM_DELAY: Duration = Duration::from_millis(50);
+
+/// So many objects are dropped before another thread has its turn.
+const DROPPED_AT_ONCE: usize = 2_000;
 
 /// Whether the package has prepared the process for user code, and who waits for that.
 static READY: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
@@ -100,10 +110,20 @@ pub(crate) fn start_thread(lane: Arc<Lane>) {
 /// Lets go of objects that the peer does not hold any more.
 pub(crate) fn release(ids: Vec<u64>) {
     if let Some(worker) = worker() {
-        let objects = worker.refs.release(ids);
-        if !objects.is_empty() {
-            send_to(&DROPS, Errand::Drop(objects));
-        }
+        drop_later(worker.refs.release(ids));
+    }
+}
+
+/// Lets go of all objects: the peer is gone.
+pub(crate) fn release_all() {
+    if let Some(worker) = worker() {
+        drop_later(worker.refs.release_all());
+    }
+}
+
+fn drop_later(objects: Vec<Py<PyAny>>) {
+    if !objects.is_empty() {
+        send_to(&DROPS, Errand::Drop(objects));
     }
 }
 
@@ -147,9 +167,9 @@ struct Attendant {
 impl Attendant {
     fn run(&self, py: Python<'_>) {
         io::block_signals(Some(libc::SIGINT));
+        let mut dropped = 0;
         loop {
-            let errand = py.detach(|| self.errands.lock().unwrap_or_else(PoisonError::into_inner).recv());
-            match errand {
+            match py.detach(|| self.next(dropped > TRIMMED_AFTER)) {
                 Ok(Errand::Start(lane)) => {
                     if let Err(error) = start(py, &lane) {
                         io::fault(&format!("no thread could be started for a lane: {error}"));
@@ -157,10 +177,40 @@ impl Attendant {
                     }
                 }
                 Ok(Errand::Interrupt(lane)) => interrupt::interrupt_thread(py, &lane),
-                Ok(Errand::Drop(objects)) => drop(objects),
-                Err(_) => return,
+                Ok(Errand::Drop(mut objects)) => {
+                    dropped += objects.len();
+                    // Other threads want the interpreter too.
+                    while !objects.is_empty() {
+                        objects.truncate(objects.len().saturating_sub(DROPPED_AT_ONCE));
+                        py.detach(|| {});
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    py.detach(trim);
+                    dropped = 0;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
             }
         }
+    }
+}
+
+impl Attendant {
+    /// The next errand; not for ever, if something is to be done when none comes.
+    fn next(&self, soon: bool) -> Result<Errand, RecvTimeoutError> {
+        let errands = self.errands.lock().unwrap_or_else(PoisonError::into_inner);
+        match soon {
+            true => errands.recv_timeout(TRIM_DELAY),
+            false => errands.recv().map_err(RecvTimeoutError::from),
+        }
+    }
+}
+
+fn trim() {
+    // SAFETY: a plain call.
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    unsafe {
+        libc::malloc_trim(0);
     }
 }
 

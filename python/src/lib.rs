@@ -15,6 +15,7 @@ mod output;
 mod io;
 mod lane;
 mod lanes;
+mod lifetime;
 mod main_thread;
 mod newcomers;
 

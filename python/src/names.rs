@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bridge_core::marshal::{
-    ElixirTerm, Encoding, Failure, decode_value, digest, encode_value, encode_value_as,
+    ElixirTerm, Encoding, Failure, decode_value, digest, encode_value, encode_value_as, pin,
 };
 use bridge_core::steps::Scope;
 use bridge_core::term::{Error, Reader, Token, Writer};
@@ -182,7 +182,10 @@ fn put_back(names: impl Iterator<Item = (String, Written)>) {
 fn held<'py>(py: Python<'py>, worker: &Worker, term: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     match decode_value(py, &worker.refs, &mut Reader::fragment(term)) {
         Ok(value) => Ok(value),
-        Err(_) => Ok(Bound::new(py, ElixirTerm::new(term))?.into_any()),
+        Err(_) => {
+            let (term, pin) = pin::unwrap(term);
+            Ok(Bound::new(py, ElixirTerm::new(term, pin))?.into_any())
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bridge_core::exception::{is_interrupt, write_failure};
-use bridge_core::marshal::{Failure, encode_value_as};
+use bridge_core::marshal::{Failure, encode_value_as, pin};
 use bridge_core::steps::{Do, Progress, Shape};
 use bridge_core::term::{Reader, Token, Writer};
 use bridge_core::wire::op;
@@ -100,6 +100,7 @@ impl Suspended {
         worker: &Worker,
         given: PyResult<Bound<'_, PyAny>>,
     ) -> Vec<u8> {
+        let _sending = self.lane.sending();
         let request = Request {
             lane: &self.lane,
             id: self.id,
@@ -154,7 +155,10 @@ impl Request<'_> {
                 }
             }
             Ok(Ok(Outcome::Done)) => Ok(Ok(())),
-            Ok(Err(failure)) => Ok(Err(failure)),
+            Ok(Err(failure)) => {
+                pin::abandon(&mut Reader::fragment(self.body));
+                Ok(Err(failure))
+            }
             Err(panic) => Err(panic),
         };
         lane::conclude(py, self.lane, self.id, out, value, outcome, step)
@@ -205,6 +209,7 @@ impl Request<'_> {
                 Err(failure) if is_interrupt(py, &failure) && self.lane.is_over() => return Err(failure),
                 Err(failure) => {
                     self.lane.leaves(py, &failure);
+                    pin::abandon(&mut Reader::fragment(body));
                     out.rewind(at.result);
                     out.tuple_header(2)?;
                     out.atom("error")?;

@@ -22,7 +22,7 @@ use crate::descriptors::Descriptor;
 use crate::io;
 use crate::lane::{Kind, Lane};
 use crate::newcomers::Listener;
-use crate::{callback, capture, descriptors, lanes, main_thread};
+use crate::{callback, capture, descriptors, lanes, lifetime, main_thread};
 
 /// How long the host may take to answer a hello.
 const HELLO_TIME: Duration = Duration::from_secs(10);
@@ -167,10 +167,11 @@ pub(crate) fn plain_dict<'py>(
 }
 
 /// How exceptions are told on a lane, or to the host.
-pub(crate) fn teller(_lane: Option<&Lane>) -> Teller<'static> {
+pub(crate) fn teller(lane: Option<&Lane>) -> Teller<'static> {
+    let collects = lane.is_some_and(|lane| lane.is_of_beam() && lifetime::collects());
     Teller {
         render: &render,
-        refs: None,
+        refs: worker().filter(|_| collects).map(|worker| &worker.refs),
     }
 }
 

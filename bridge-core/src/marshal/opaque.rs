@@ -3,7 +3,7 @@
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::intern;
@@ -11,6 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use super::function::Function;
+use super::pin::Pin;
 use super::structs::{self, Struct};
 use crate::term::{Reader, Term, Token};
 
@@ -27,8 +28,11 @@ pub trait Elixir: Send + Sync {
         kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>>;
 
-    /// Turns a field of a struct into an object.
-    fn decode(&self, py: Python<'_>, term: &[u8]) -> PyResult<Py<PyAny>>;
+    /// Turns a field of a struct into an object. The pin is the struct's.
+    fn decode(&self, py: Python<'_>, term: &[u8], pin: Option<&Arc<Pin>>) -> PyResult<Py<PyAny>>;
+
+    /// Tells Elixir that nothing here keeps a pinned term any more. May be called with or without the interpreter.
+    fn unpin(&self, id: u64);
 }
 
 static ELIXIR: OnceLock<Box<dyn Elixir>> = OnceLock::new();
@@ -47,17 +51,26 @@ fn elixir() -> PyResult<&'static dyn Elixir> {
     })
 }
 
+/// Tells Elixir, if it is there.
+pub(super) fn unpin(id: u64) {
+    if let Some(elixir) = ELIXIR.get() {
+        elixir.unpin(id);
+    }
+}
+
 /// A pid, port, reference, struct or other term of Elixir. Equal to another that is the same term.
 #[pyclass(frozen, module = "snakebridge")]
 #[derive(Debug)]
 pub struct ElixirTerm {
     term: Box<[u8]>,
+    pin: Option<Arc<Pin>>,
 }
 
 impl ElixirTerm {
-    /// Keeps an encoded term (without a version byte).
-    pub fn new(term: &[u8]) -> Self {
-        ElixirTerm { term: term.into() }
+    /// Keeps an encoded term (without a version byte), and what keeps it whole.
+    pub fn new(term: &[u8], pin: Option<Arc<Pin>>) -> Self {
+        let term = term.into();
+        ElixirTerm { term, pin }
     }
 
     /// The encoded term, without a version byte.
@@ -102,7 +115,7 @@ impl ElixirTerm {
             false => self.as_struct().and_then(|fields| fields.get(name)),
         };
         match found {
-            Some(field) => elixir()?.decode(py, field),
+            Some(field) => elixir()?.decode(py, field, self.pin.as_ref()),
             None => Err(PyAttributeError::new_err(format!(
                 "{} has no field {name:?}",
                 self.__repr__()
@@ -146,12 +159,15 @@ impl ElixirTerm {
 #[derive(Debug)]
 pub struct ElixirFunction {
     term: Box<[u8]>,
+    /// Keeps what the function has captured alive in Elixir.
+    _pin: Option<Arc<Pin>>,
 }
 
 impl ElixirFunction {
-    /// Keeps an encoded function (without a version byte).
-    pub fn new(term: &[u8]) -> Self {
-        ElixirFunction { term: term.into() }
+    /// Keeps an encoded function (without a version byte), and what keeps it whole.
+    pub fn new(term: &[u8], pin: Option<Arc<Pin>>) -> Self {
+        let term = term.into();
+        ElixirFunction { term, _pin: pin }
     }
 
     /// The encoded function, without a version byte.

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyComplex, PyDict};
 
+use super::pin::PINNED;
 use super::types::Types;
 use super::{Failure, Result, array};
 use crate::refs::Refs;
@@ -26,6 +27,8 @@ pub(super) enum Counterpart<'a, 'py> {
     Set(&'a [u8]),
     /// What calling something gives.
     Make(Make<'a>),
+    /// Its term, which Elixir keeps whole, and the number by which it does.
+    Pinned(u64, &'a [u8]),
     /// It stays a term.
     None,
 }
@@ -84,6 +87,12 @@ impl<'a> Struct<'a> {
             .filter(|name| !name.starts_with("__"))
     }
 
+    /// The number and the term, if this is a pinned one.
+    pub(super) fn pinned(&self) -> Option<(u64, &'a [u8])> {
+        (self.name.strip_prefix("Elixir.")? == PINNED).then_some(())?;
+        Some((u64::try_from(self.int("id")?).ok()?, self.get("term")?))
+    }
+
     /// The counterpart in Python.
     pub(super) fn counterpart<'py>(&self, py: Python<'py>, refs: &Refs) -> Result<Counterpart<'a, 'py>> {
         let Some(name) = self.name.strip_prefix("Elixir.") else {
@@ -107,6 +116,15 @@ impl<'a> Struct<'a> {
             )?),
             "SnakeBridge.Arrow" => Some(array::decode_table(py, self.get("data"))?),
             "MapSet" => return Ok(self.get("map").map_or(Counterpart::None, Counterpart::Set)),
+            PINNED => {
+                let (id, term) = self.pinned().ok_or_else(|| {
+                    Failure::refuse(
+                        "bad_message",
+                        "a pinned term without its number, or without the term",
+                    )
+                })?;
+                return Ok(Counterpart::Pinned(id, term));
+            }
             "SnakeBridge.Make" => return self.make().map(Counterpart::Make),
             "Range" => self.range(py)?,
             "Date" => self.built(py, |types| &types.date, &["year", "month", "day"]),

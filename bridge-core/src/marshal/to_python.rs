@@ -1,10 +1,13 @@
 //! Terms to Python objects, as PROTOCOL.md's "From Elixir" says.
 
+use std::sync::Arc;
+
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyFloat, PyInt, PyList, PySet, PyString, PyTuple};
 use pyo3::{PyTypeInfo, ffi};
 
 use super::opaque::{ElixirFunction, ElixirTerm};
+use super::pin::Pin;
 use super::structs::{self, Counterpart, special_float};
 use super::{Failure, MAX_DEPTH, MAX_INTEGER_BYTES, Result, decoders};
 use crate::import;
@@ -13,7 +16,7 @@ use crate::term::{OpaqueKind, Reader, Token};
 
 /// Reads the next term as an object.
 pub fn decode_value<'py>(py: Python<'py>, refs: &Refs, reader: &mut Reader<'_>) -> Result<Bound<'py, PyAny>> {
-    Decoder { py, refs }.value(reader)
+    Decoder::new(py, refs).value(reader)
 }
 
 /// Reads terms as objects.
@@ -21,6 +24,8 @@ pub fn decode_value<'py>(py: Python<'py>, refs: &Refs, reader: &mut Reader<'_>) 
 pub struct Decoder<'a, 'py> {
     py: Python<'py>,
     refs: &'a Refs,
+    /// What keeps whole the term that the terms are parts of.
+    pin: Option<&'a Arc<Pin>>,
 }
 
 /// A container that is being filled.
@@ -55,25 +60,45 @@ enum Frame<'a, 'py> {
         left: usize,
         outer: Reader<'a>,
     },
+    /// What keeps the one term in it whole; `outer` reads on behind.
+    Pinned { pin: Arc<Pin>, outer: Reader<'a> },
 }
 
 enum Step<'a, 'py> {
     Value(Bound<'py, PyAny>),
     Open(Frame<'a, 'py>),
+    /// Terms that stay what they are.
+    Function(&'a [u8]),
+    Term(&'a [u8]),
 }
 
 impl<'a, 'py> Decoder<'a, 'py> {
     /// A decoder that finds refs in a table.
     pub fn new(py: Python<'py>, refs: &'a Refs) -> Self {
-        Decoder { py, refs }
+        Decoder { py, refs, pin: None }
+    }
+
+    /// The same for parts of a pinned term.
+    #[must_use]
+    pub fn pinned(self, pin: Option<&'a Arc<Pin>>) -> Self {
+        Decoder { pin, ..self }
     }
 
     /// Reads the next term as an object.
     pub fn value(self, reader: &mut Reader<'_>) -> Result<Bound<'py, PyAny>> {
         let mut stack: Vec<Frame<'_, 'py>> = Vec::new();
         loop {
+            let pin = || {
+                let innermost = stack.iter().rev().find_map(|frame| match frame {
+                    Frame::Pinned { pin, .. } => Some(pin),
+                    _ => None,
+                });
+                innermost.or(self.pin).cloned()
+            };
             let mut value = match self.step(reader)? {
                 Step::Value(value) => value,
+                Step::Function(term) => Bound::new(self.py, ElixirFunction::new(term, pin()))?.into_any(),
+                Step::Term(term) => Bound::new(self.py, ElixirTerm::new(term, pin()))?.into_any(),
                 Step::Open(frame) => {
                     if stack.len() >= MAX_DEPTH {
                         return Err(Failure::too_deep());
@@ -185,6 +210,10 @@ impl<'a, 'py> Decoder<'a, 'py> {
                 *reader = outer.clone();
                 Ok(Some(make(path, &positional, &part)?))
             }
+            Frame::Pinned { outer, .. } => {
+                *reader = outer.clone();
+                Ok(Some(part))
+            }
             Frame::Set {
                 set,
                 length,
@@ -276,9 +305,9 @@ impl<'a, 'py> Decoder<'a, 'py> {
                 .with_hint("pad it to whole bytes"));
             }
             Token::Opaque(OpaqueKind::Fun | OpaqueKind::Export, term) => {
-                Bound::new(py, ElixirFunction::new(term))?.into_any()
+                return Ok(Step::Function(term));
             }
-            Token::Opaque(_, term) => Bound::new(py, ElixirTerm::new(term))?.into_any(),
+            Token::Opaque(_, term) => return Ok(Step::Term(term)),
         }))
     }
 
@@ -298,9 +327,12 @@ impl<'a, 'py> Decoder<'a, 'py> {
         };
         match fields.counterpart(py, self.refs)? {
             Counterpart::Object(object) => Ok(Step::Value(object)),
-            Counterpart::None => Ok(Step::Value(
-                Bound::new(py, ElixirTerm::new(before.skip()?))?.into_any(),
-            )),
+            Counterpart::None => Ok(Step::Term(before.skip()?)),
+            Counterpart::Pinned(id, term) => {
+                let outer = std::mem::replace(reader, Reader::fragment(term));
+                let pin = Pin::new(id);
+                Ok(Step::Open(Frame::Pinned { pin, outer }))
+            }
             Counterpart::Make(call) => {
                 let outer = std::mem::replace(reader, Reader::fragment(call.args));
                 Ok(Step::Open(Frame::Make {

@@ -58,6 +58,8 @@ pub struct Hello {
     pub versions: BTreeMap<String, String>,
     /// The interpreter.
     pub executable: Option<String>,
+    /// Whether the BEAM releases refs by itself.
+    pub collects: bool,
 }
 
 impl Hello {
@@ -74,6 +76,7 @@ impl Hello {
             socket: None,
             versions: BTreeMap::new(),
             executable: None,
+            collects: false,
         }
     }
 
@@ -131,6 +134,7 @@ impl Hello {
             socket: fields.optional_text("socket")?,
             versions: versions.unwrap_or_default(),
             executable: fields.optional_text("executable")?,
+            collects: fields.get("collects").and_then(Term::as_atom) == Some("true"),
         })
     }
 
@@ -165,6 +169,14 @@ impl Hello {
             ("socket", self.socket.as_ref().into()),
             ("versions", versions),
             ("executable", self.executable.as_ref().into()),
+            (
+                "collects",
+                if self.collects {
+                    Term::atom("true")
+                } else {
+                    Term::nil()
+                },
+            ),
         ];
         let present = fields.into_iter().filter(|(_, value)| !value.is_nil());
         let info = Term::map(present.map(|(name, value)| (Term::atom(name), value)));

@@ -5,7 +5,7 @@ defmodule SnakeBridge.Callback do
   It runs in the process that waits for Python, and neither sends nor receives.
   """
 
-  alias SnakeBridge.{Fault, Marshal}
+  alias SnakeBridge.{Fault, Marshal, Pins}
 
   @doc "Serves a request: `apply`, `mfa`, `exports` or `read`."
   @spec run(atom(), term(), %{
@@ -20,8 +20,14 @@ defmodule SnakeBridge.Callback do
     {:ok, op |> serve(body, lane) |> Marshal.encode_answer(lane)}
   catch
     :throw, {__MODULE__, error} -> {:error, error}
-    kind, reason -> {:error, Fault.caught(kind, reason, __STACKTRACE__)}
+    kind, reason -> {:error, kind |> Fault.caught(reason, __STACKTRACE__) |> pinned_reason()}
   end
+
+  # Nothing here holds what was raised until Python has read it.
+  defp pinned_reason({:elixir, kind, reason, text}),
+    do: {:elixir, kind, Pins.pin(reason, Pins.refs(reason)), text}
+
+  defp pinned_reason(error), do: error
 
   # Which options a library gives its callbacks is for the library to say, so a name that no atom has stays text.
   defp serve(:apply, {function, args, kwargs}, lane) do

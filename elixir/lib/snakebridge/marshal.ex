@@ -51,7 +51,7 @@ defmodule SnakeBridge.Marshal do
 
       {term, [ref | _] = refs} ->
         with {:ok, _} <- one_home(refs), true <- at_home?(ref, home) do
-          term
+          Pins.pin(term, refs)
         else
           {:error, error} -> raise error
           false -> raise strangers(ref, home)
@@ -148,7 +148,7 @@ defmodule SnakeBridge.Marshal do
   defp pin(term, refs) do
     case Pins.refs(term) do
       [] -> {term, refs}
-      found -> {term, found ++ refs}
+      found -> {Pins.pin(term, found), found ++ refs}
     end
   end
 

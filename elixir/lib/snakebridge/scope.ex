@@ -5,7 +5,7 @@ defmodule SnakeBridge.Scope do
   It sees the refs that this process gets while the function runs; those that other processes get are theirs.
   """
 
-  alias SnakeBridge.{Pins, Ref}
+  alias SnakeBridge.{Pins, Ref, Session}
 
   @doc "Runs the function, then releases the refs that this process got meanwhile and that are not in its result."
   @spec run((-> result)) :: result when result: term()
@@ -40,9 +40,8 @@ defmodule SnakeBridge.Scope do
 
     if outer, do: Process.put(__MODULE__, survivors ++ outer), else: Process.delete(__MODULE__)
 
-    SnakeBridge.release(
-      for {session, worker, id} <- ended, do: %Ref{session: session, worker: worker, id: id}
-    )
+    for {{session, worker}, ids} <- Enum.group_by(ended, &Tuple.delete_at(&1, 2), &elem(&1, 2)),
+        do: Session.release_now(session, worker, ids)
   end
 
   # Not the ref itself, which would keep its object alive.

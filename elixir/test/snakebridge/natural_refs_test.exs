@@ -144,8 +144,9 @@ defmodule SnakeBridge.NaturalRefsTest do
     p = Probe.new("p", session: session)
     {:ok, %{refs: before}} = Session.usage(session)
     assert Spelled.chain(p, 7) == "head(7, {'k': 7})"
-    # Values in between would be refs.
-    assert {:ok, %{refs: ^before}} = Session.usage(session)
+    # Values in between would be refs; there may be fewer than before, for they are released by themselves.
+    assert {:ok, %{refs: refs}} = Session.usage(session)
+    assert refs <= before
   end
 
   test "pipes, captures, maps and patterns", %{p: p} do
