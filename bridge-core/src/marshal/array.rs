@@ -13,7 +13,6 @@ use super::describe::{lossy_text, type_name};
 use super::from_python::TAGGED;
 use super::{Failure, Result};
 use crate::term::{Reader, Token, Writer};
-use crate::wire::MAX_FRAME_BYTES;
 
 /// What an item is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +102,6 @@ impl Dtype {
 /// Writes an object as an array, in its wrapper.
 pub(super) fn encode(object: &Bound<'_, PyAny>, out: &mut Writer) -> Result<()> {
     let (dtype, foreign, buffer) = open(object)?;
-    let length = fitting(buffer.len())?;
     let shape = buffer.shape();
     out.raw(TAGGED);
     out.tuple_header(4)?;
@@ -113,13 +111,9 @@ pub(super) fn encode(object: &Bound<'_, PyAny>, out: &mut Writer) -> Result<()> 
     for length in shape {
         out.u64(length as u64);
     }
-    out.binary_header(length)?;
-    let start = out.position();
-    match buffer.contiguous() {
-        Some(bytes) => out.raw(bytes),
-        None => buffer.copy_to(out.zeros(length))?,
-    }
+    buffer.write(out)?;
     if foreign {
+        let start = out.position() - buffer.len();
         for word in out.since(start).chunks_exact_mut(dtype.word()) {
             word.reverse();
         }
@@ -214,17 +208,6 @@ fn no_items(object: &Bound<'_, PyAny>, array: &Bound<'_, PyAny>, format: &str) -
         "convert it first (`astype(\"float64\")`, `view(\"int64\")` for times, one field of a record), or ask for \
          `as: :list`",
     )
-}
-
-/// A length that a message has room for, beside the little that goes around it.
-fn fitting(length: usize) -> Result<usize> {
-    match length <= MAX_FRAME_BYTES - 4096 {
-        true => Ok(length),
-        false => Err(Failure::not_convertible(format!(
-            "the result takes {length} bytes, more than a message can hold"
-        ))
-        .with_hint("ask for it in parts, or keep it in Python and ask for a ref")),
-    }
 }
 
 /// The array that a `SnakeBridge.Array` stands for, by its fields.
@@ -351,17 +334,10 @@ pub(super) fn encode_table(object: &Bound<'_, PyAny>, out: &mut Writer) -> Resul
             .with_hint("pandas.DataFrame(x), polars.DataFrame(x) and pyarrow.table(x) make one"));
         }
     };
-    let length = fitting(buffer.len())?;
     out.raw(TAGGED);
     out.tuple_header(2)?;
     out.atom("$arrow")?;
-    match buffer.contiguous() {
-        Some(bytes) => Ok(out.binary(bytes)?),
-        None => {
-            out.binary_header(length)?;
-            Ok(buffer.copy_to(out.zeros(length))?)
-        }
-    }
+    buffer.write(out)
 }
 
 /// The table that a `SnakeBridge.Arrow` stands for.

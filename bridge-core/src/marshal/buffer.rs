@@ -9,6 +9,10 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use pyo3::ffi::{self, Py_ssize_t};
 use pyo3::prelude::*;
 
+use super::{Failure, Result};
+use crate::term::Writer;
+use crate::wire::MAX_FRAME_BYTES;
+
 /// `Py_buffer`.
 #[repr(C)]
 struct View {
@@ -106,8 +110,31 @@ impl<'py> Buffer<'py> {
             .collect()
     }
 
+    /// Writes the items as a binary, in C order, unless no message could hold it.
+    pub(super) fn write(&self, out: &mut Writer) -> Result<()> {
+        let length = self.len();
+        // Some room is for what goes around it.
+        if length > MAX_FRAME_BYTES - 4096 {
+            return Err(Failure::not_convertible(format!(
+                "the result takes {length} bytes, more than a message can hold"
+            ))
+            .with_hint("ask for it in parts, or keep it in Python and ask for a ref"));
+        }
+        if let Some(bytes) = self.contiguous() {
+            return Ok(out.binary(bytes)?);
+        }
+        out.binary_header(length)?;
+        let into = out.zeros(length).as_mut_ptr().cast();
+        // SAFETY: the view is filled in, and `into` has room for all its items: the function refuses another length
+        // than the view's.
+        match unsafe { PyBuffer_ToContiguous(into, &raw const *self.view, self.view.len, C_ORDER) } {
+            0 => Ok(()),
+            _ => Err(PyErr::fetch(self.py).into()),
+        }
+    }
+
     /// The memory itself, where the items lie one behind the other in C order.
-    pub(super) fn contiguous(&self) -> Option<&[u8]> {
+    fn contiguous(&self) -> Option<&[u8]> {
         if self.view.len <= 0 {
             return Some(&[]);
         }
@@ -118,18 +145,6 @@ impl<'py> Buffer<'py> {
         // SAFETY: contiguous and not null: `len` bytes, which the exporter keeps as long as the view. No code of
         // Python changes them while this thread is attached and only copies them.
         Some(unsafe { std::slice::from_raw_parts(self.view.buf.cast(), self.len()) })
-    }
-
-    /// Copies the items, in C order, into memory of their length.
-    pub(super) fn copy_to(&self, into: &mut [u8]) -> PyResult<()> {
-        let length = into.len() as Py_ssize_t;
-        // SAFETY: the view is filled in; the function refuses a length that is not the view's.
-        match unsafe {
-            PyBuffer_ToContiguous(into.as_mut_ptr().cast(), &raw const *self.view, length, C_ORDER)
-        } {
-            0 => Ok(()),
-            _ => Err(PyErr::fetch(self.py)),
-        }
     }
 }
 

@@ -11,6 +11,7 @@ use pyo3::types::{PyBool, PyByteArray, PyBytes, PyComplex, PyFloat, PyInt, PyStr
 use pyo3::{PyTypeInfo, ffi, intern};
 
 use self::containers::{Ambiguous, Frame};
+use super::buffer::Buffer;
 use super::describe::type_name;
 use super::opaque::{ElixirFunction, ElixirTerm};
 use super::types::Types;
@@ -227,17 +228,11 @@ impl<'py> Encoder<'_, 'py> {
         let is = |known: &Py<PyType>| known.as_ptr() == class.cast();
         if class == PyBytes::type_object_raw(py) {
             self.bytes(object)?;
-        } else if class == PyByteArray::type_object_raw(py) {
-            self.out
-                .binary(&object.cast::<PyByteArray>().map_err(PyErr::from)?.to_vec())?;
-        } else if is(&self.types.memoryview) {
+        } else if class == PyByteArray::type_object_raw(py) || is(&self.types.memoryview) {
             self.ambiguous.leaves += 1;
-            // Also gathers a view that is not contiguous.
-            match object.call_method0(intern!(py, "tobytes")) {
-                Ok(bytes) => self
-                    .out
-                    .binary(bytes.cast::<PyBytes>().map_err(PyErr::from)?.as_bytes())?,
-                Err(_released) => self.reference(object)?,
+            match Buffer::of(object) {
+                Ok(Some(buffer)) => buffer.write(self.out)?,
+                _released => self.reference(object)?,
             }
         } else if class == PyComplex::type_object_raw(py) {
             self.complex(object)?;

@@ -56,6 +56,8 @@ defmodule SnakeBridge.Conversion do
      "%Duration{day: 7, second: 7200}", "one of months or years has no counterpart, and is opaque"},
     {~S|SnakeBridge.Encoder.make("fractions.Fraction", [1, 3])|, "fractions.Fraction(1, 3)", ":ref",
      "what Python makes; see `SnakeBridge.Encoder`"},
+    {"SnakeBridge.Array.from_list([1, 2])", "", "",
+     "an array of numpy, or a `memoryview` where that is not installed; a tensor of Nx likewise"},
     {"Date.new!(12024, 1, 1)", "", "Date.new!(12024, 1, 1)", "opaque: Python's years end at 9999"},
     {"self()", "", "self()", "opaque, as ports and references are: it comes back as it was"},
     {"&String.upcase/1", "", "&String.upcase/1", "a callable; it comes back as it was"},

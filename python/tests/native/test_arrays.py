@@ -4,12 +4,13 @@ import functools
 import struct
 import subprocess
 import sys
+import time
 
 import pytest
 from etf import Atom, struct_map
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from session import PYTHON, ProtocolError, Session, method, module, step, value
+from session import PATIENCE, PYTHON, ProtocolError, Session, method, module, step, value
 
 # Of the protocol: each with numpy's spelling, and that of the module struct where it has one.
 DTYPES = {
@@ -390,3 +391,25 @@ def test_what_is_no_stream_is_an_error_of_the_library(lane):
     with pytest.raises(ProtocolError) as caught:
         lane.do(value(struct_map("SnakeBridge.Arrow", data=b"nonsense")))
     assert b"ArrowInvalid" in caught.value.python[Atom("class")]
+
+
+# --- memory ---
+
+
+def test_an_idle_lane_gives_the_memory_of_large_messages_back(session):
+    lane, beam = session.lane(), session.beam()
+
+    def memory():
+        return beam.request("usage", None)[Atom("memory_bytes")]
+
+    before = memory()
+    large = 64 << 20
+    for _ in range(3):
+        assert lane.do(value(b"\xff" * large), step("fun", "len")) == large
+        assert len(lane.do(module("builtins"), method("bytes", large))) == large
+    deadline = time.monotonic() + PATIENCE
+    while memory() > before + large // 2:
+        assert time.monotonic() < deadline, "the memory of the last messages is still held"
+        time.sleep(0.05)
+    # And works on.
+    assert lane.do(value(b"\xff" * large), step("fun", "len")) == large

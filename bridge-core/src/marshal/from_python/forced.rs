@@ -71,7 +71,7 @@ pub(super) fn made<'py>(object: &Bound<'py, PyAny>, encoding: Encoding) -> Resul
     }
 }
 
-/// What is in an object's buffer, gathered where it is not contiguous.
+/// A view of what is in an object's buffer.
 fn bytes<'py>(object: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
     let py = object.py();
     if PyBytes::is_exact_type_of(object) {
@@ -105,7 +105,7 @@ fn bytes<'py>(object: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>> {
         ))
         .with_hint("`as: :list` gives them"));
     }
-    Ok(view.call_method0(intern!(py, "tobytes"))?)
+    Ok(view)
 }
 
 /// The refusal of an object, for a caller who asked for a value.
