@@ -238,17 +238,8 @@ impl<'py> Encoder<'_, 'py> {
             self.complex(object)?;
         } else if is(&self.types.range) {
             return self.range(object).map(|()| None);
-        } else if is(&self.types.date) {
-            self.tag("$date", 3)?;
-            self.fields(object, &["year", "month", "day"])?;
-        } else if is(&self.types.time) && object.getattr(intern!(py, "tzinfo"))?.is_none() {
-            self.tag("$time", 4)?;
-            self.fields(object, &["hour", "minute", "second", "microsecond"])?;
-        } else if is(&self.types.datetime) {
-            self.datetime(object)?;
-        } else if is(&self.types.timedelta) {
-            self.tag("$timedelta", 3)?;
-            self.fields(object, &["days", "seconds", "microseconds"])?;
+        } else if let Some(moment) = self.types.moment(is) {
+            self.moment(object, moment)?;
         } else if let Ok(term) = object.cast_exact::<ElixirTerm>() {
             self.tag("$term", 1)?;
             self.out.raw(term.get().term());

@@ -18,7 +18,31 @@ pub(crate) struct Types {
     pub(crate) functions: [Py<PyType>; 4],
 }
 
+/// What dates and times are written as.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Moment {
+    Date,
+    Time,
+    DateTime,
+    Duration,
+}
+
 impl Types {
+    /// Which of dates and times a class is, or extends.
+    pub(crate) fn moment(&self, is: impl Fn(&Py<PyType>) -> bool) -> Option<Moment> {
+        // A datetime is a date too, so it comes first.
+        let known = [
+            (&self.datetime, Moment::DateTime),
+            (&self.date, Moment::Date),
+            (&self.time, Moment::Time),
+            (&self.timedelta, Moment::Duration),
+        ];
+        known
+            .into_iter()
+            .find(|(class, _)| is(class))
+            .map(|(_, moment)| moment)
+    }
+
     pub(crate) fn get(py: Python<'_>) -> PyResult<&'static Types> {
         static TYPES: PyOnceLock<Types> = PyOnceLock::new();
         TYPES.get_or_try_init(py, || {

@@ -87,12 +87,6 @@ defmodule SnakeBridge.SessionTest do
       assert SnakeBridge.apply!(f, [fn a, b, opts -> {a, b, opts[:cut]} end]) == {1, 2, 3}
     end
 
-    test "have a signature, which libraries ask for" do
-      [f, g] = [fn _, _, _ -> 1 end, &String.upcase/1]
-      parameters = &SnakeBridge.call!("builtins", "str", [SnakeBridge.call!("inspect", "signature", [&1])])
-      assert {parameters.(f), parameters.(g)} == {"(arg1, arg2, arg3, /, **options)", "(arg1, /, **options)"}
-    end
-
     test "take keyword arguments that no atom names" do
       f = function("def f(g):\n    return g(**{'cut': 1, 'no' + '_such_atom': 2})\n", "f")
       assert SnakeBridge.apply!(f, [fn opts -> opts == [{:cut, 1}, {"no_such_atom", 2}] end])

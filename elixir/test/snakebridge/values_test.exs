@@ -87,6 +87,31 @@ defmodule SnakeBridge.ValuesTest do
     assert %Ref{type: "collections.OrderedDict"} = eval("collections.OrderedDict(a=1)")
   end
 
+  test "subclasses of dates and times are refs, and values for who insists" do
+    names =
+      Probe.run("""
+      import datetime as dt
+      made = lambda base, *args: type(base.__name__, (base,), {})(*args)
+      moments = [made(dt.datetime, 2024, 1, 2, 3, 4, 5, 6), made(dt.date, 2024, 1, 2), made(dt.time, 3, 4)]
+      duration = made(dt.timedelta, 1, 30)
+      zoned = made(dt.time, 3, 4, 5, 6, dt.timezone.utc)
+      no_time = type("NaT", (dt.datetime,), {"year": float("nan")})(2024, 1, 1)
+      """)
+
+    moments = SnakeBridge.item!(names, "moments")
+    assert Enum.all?(moments, &is_struct(&1, Ref))
+
+    assert Enum.map(moments, &SnakeBridge.value!/1) ==
+             [~N[2024-01-02 03:04:05.000006], ~D[2024-01-02], ~T[03:04:00]]
+
+    duration = names |> SnakeBridge.item!("duration") |> SnakeBridge.value!()
+    assert duration == struct!(@duration, day: 1, second: 30)
+
+    for name <- ["zoned", "no_time"] do
+      assert {:error, %{reason: :not_convertible}} = names |> SnakeBridge.item!(name) |> SnakeBridge.value()
+    end
+  end
+
   test "dates of Elixir arrive as Python's", %{echo: _} do
     iso = &SnakeBridge.method!({:value, &1}, "isoformat")
     assert iso.(~U[2024-01-01 10:00:00.5Z]) == "2024-01-01T10:00:00.500000+00:00"

@@ -30,12 +30,10 @@ def test_a_function_has_a_signature(session):
     session.run("""
 import inspect
 def signature(f): return str(inspect.signature(f))
-def bind(f, *args, **kwargs): return inspect.signature(f).bind(*args, **kwargs).kwargs
 """)
     lane = session.lane()
     assert lane.do(name("signature"), call(FUN)) == b"(arg1, arg2, /, **options)"
     assert lane.do(name("signature"), call(etf.export("a", "b", 0))) == b"(**options)"
-    assert lane.do(name("bind"), call(FUN, 1, 2, unit="m")) == {b"unit": b"m"}
 
 
 def test_values_in_callbacks(session):

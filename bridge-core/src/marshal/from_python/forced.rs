@@ -2,7 +2,7 @@
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple, PyType};
 use pyo3::{PyTypeInfo, intern};
 
 use super::containers::Frame;
@@ -15,6 +15,14 @@ impl<'py> Encoder<'_, 'py> {
     /// The value of an object that has none by its exact type, for a caller who insists.
     pub(super) fn forced(&mut self, object: &Bound<'py, PyAny>) -> Result<Option<Frame<'py>>> {
         let py = object.py();
+        let extends = |known: &Py<PyType>| object.is_instance(known.bind(py)).unwrap_or(false);
+        if let Some(moment) = self.types.moment(extends) {
+            // Some are no moment, as pandas' NaT: its fields are no numbers.
+            let written = self.moment(object, moment);
+            return written
+                .map(|()| None)
+                .map_err(|_| no_counterpart(object, self.encoding));
+        }
         let plain = if self.forcing {
             // What gives something for itself that has no value either (a mock) could go on so for ever.
             None

@@ -8,6 +8,7 @@ use pyo3::{PyTypeInfo, ffi, intern};
 
 use super::{Encoder, exactly};
 use crate::marshal::numpy::Scalar;
+use crate::marshal::types::Moment;
 use crate::marshal::{Failure, MAX_INTEGER_BYTES, Result};
 use crate::term::Writer;
 
@@ -97,7 +98,29 @@ impl<'py> Encoder<'_, 'py> {
         Ok(())
     }
 
-    pub(super) fn datetime(&mut self, object: &Bound<'py, PyAny>) -> Result<()> {
+    pub(super) fn moment(&mut self, object: &Bound<'py, PyAny>, moment: Moment) -> Result<()> {
+        match moment {
+            Moment::DateTime => self.datetime(object),
+            Moment::Date => {
+                self.tag("$date", 3)?;
+                self.fields(object, &["year", "month", "day"])
+            }
+            // Elixir has no time of day with a zone.
+            Moment::Time if !object.getattr(intern!(object.py(), "tzinfo"))?.is_none() => {
+                self.reference(object)
+            }
+            Moment::Time => {
+                self.tag("$time", 4)?;
+                self.fields(object, &["hour", "minute", "second", "microsecond"])
+            }
+            Moment::Duration => {
+                self.tag("$timedelta", 3)?;
+                self.fields(object, &["days", "seconds", "microseconds"])
+            }
+        }
+    }
+
+    fn datetime(&mut self, object: &Bound<'py, PyAny>) -> Result<()> {
         const FIELDS: [&str; 7] = ["year", "month", "day", "hour", "minute", "second", "microsecond"];
         let py = object.py();
         let zone = object.getattr(intern!(py, "tzinfo"))?;
