@@ -69,7 +69,7 @@ pub(crate) fn serve(
     lane: &Arc<Lane>,
     id: i64,
     op: &str,
-    reader: &mut Reader<'_>,
+    reader: &Reader<'_>,
     buffer: Vec<u8>,
     awaits: Awaits,
 ) -> Vec<u8> {
@@ -78,15 +78,12 @@ pub(crate) fn serve(
         value: out.position(),
         ..At::default()
     };
-    let body = match reader.skip().and_then(|body| reader.finish().map(|()| body)) {
-        Ok(body) => body,
-        Err(error) => return lane::conclude(py, lane, id, out, at.value, Ok(Err(error.into())), None),
-    };
     let request = Request {
         lane,
         id,
         batch: op == op::BATCH,
-        body,
+        // The last part of the message: what comes behind it is found when it is read.
+        body: reader.rest(),
         awaits,
     };
     request.go_on(py, worker, at, out, None)
@@ -112,6 +109,14 @@ impl Suspended {
     }
 }
 
+/// A call, whole.
+fn read(body: &[u8]) -> Result<Do<'_>, Failure> {
+    let mut reader = Reader::fragment(body);
+    let call = Do::read(&mut reader)?;
+    reader.finish()?;
+    Ok(call)
+}
+
 struct Request<'a> {
     lane: &'a Arc<Lane>,
     id: i64,
@@ -130,8 +135,7 @@ impl Request<'_> {
         given: Given<'_>,
     ) -> Vec<u8> {
         let outcome = catch_unwind(AssertUnwindSafe(|| match self.batch {
-            false => Do::read(&mut Reader::fragment(self.body))
-                .and_then(|call| self.call(py, worker, &call, &mut at, given, &mut out)),
+            false => read(self.body).and_then(|call| self.call(py, worker, &call, &mut at, given, &mut out)),
             true => self.calls(py, worker, &mut at, given, &mut out),
         }));
         let (value, step) = (at.value, at.step.filter(|_| !self.batch));
@@ -200,8 +204,7 @@ impl Request<'_> {
                 out.tuple_header(2)?;
                 out.atom("ok")?;
             }
-            let outcome = Do::read(&mut Reader::fragment(body))
-                .and_then(|call| self.call(py, worker, &call, at, given.take(), out));
+            let outcome = read(body).and_then(|call| self.call(py, worker, &call, at, given.take(), out));
             match outcome {
                 Ok(Outcome::Done) => {}
                 Ok(awaits) => return Ok(awaits),
@@ -218,10 +221,11 @@ impl Request<'_> {
             }
         }
         out.nil();
-        match count == 0 || reader.end_list() {
-            true => Ok(Outcome::Done),
-            false => Err(Failure::refuse("bad_message", "a batch is no proper list")),
+        if count > 0 && !reader.end_list() {
+            return Err(Failure::refuse("bad_message", "a batch is no proper list"));
         }
+        reader.finish()?;
+        Ok(Outcome::Done)
     }
 
     /// One call, from the step on at which it stands.

@@ -63,6 +63,11 @@ impl<'a> Reader<'a> {
         self.input.len() - self.rest.len()
     }
 
+    /// The bytes that have not been read.
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     /// The next token. Cost: constant for every kind but atoms (which are checked to be text) and opaque terms
     /// (whose extent must be found).
     #[inline]

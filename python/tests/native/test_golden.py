@@ -59,8 +59,8 @@ def requests():
             "worker_control",
             "worker_lane",
         )
-        # `attach` and `worker` are between the host and the BEAM; Elixir's cells are not Python's.
-        others = ("attach", "worker", "execute_elixir")
+        # `attach`, `worker` and `broken` are between the host and the BEAM; Elixir's cells are not Python's.
+        others = ("attach", "worker", "broken", "execute_elixir")
         if to_worker and parts[0] == {"atom": "req"} and message["name"] not in others:
             yield pytest.param(message, id=message["name"])
 

@@ -267,6 +267,13 @@ messages = [
   {"do_call", :worker_lane, :beam,
    request.(1, :do, {{:module, "math"}, [{:attr, "sqrt"}, {:call, [16], []}], %{}})},
   {"do_ok", :worker_lane, :worker, {:ok, 1, 4.0}},
+  {"batch", :worker_lane, :beam,
+   request.(1, :batch, [
+     {{:module, "math"}, [{:method, "sqrt", [16], []}], %{}},
+     {{:module, "asyncio"}, [{:method, "sleep", [0, "done"], []}, {:await}], %{as: :value}}
+   ])},
+  {"batch_ok", :worker_lane, :worker,
+   {:ok, 1, [{:ok, 4.0}, {:error, {:bridge, :ref_gone, "the object was released", nil}}]}},
   {"do_steps", :worker_lane, :beam,
    request.(
      2,
