@@ -109,10 +109,51 @@ threads_ms =
     SnakeBridge.call!("__main__", "calls_in_threads", [callback, callbacks])
   end)
 
+# A generator of a million items, walked through from Elixir and by Python itself.
+generator = fn -> SnakeBridge.run!("(i for i in range(1_000_000))") end
+
+own_loop = """
+import time
+began = time.perf_counter()
+for _ in (i for i in range(1_000_000)): pass
+time.perf_counter() - began
+"""
+
+{walks, loops} =
+  Enum.unzip(
+    for _ <- 1..5 do
+      items = generator.()
+      {us, 1_000_000} = :timer.tc(fn -> Enum.reduce(items, 0, fn _, n -> n + 1 end) end)
+      {us, SnakeBridge.run!(own_loop)}
+    end
+  )
+
+# Ten steps in one request, beside one call and beside ten; ten calls in a batch.
+step = {:method, "upper", [], []}
+sqrt = {"math", "sqrt", [16]}
+ten_sqrts = List.duplicate(sqrt, 10)
+
+shapes = %{
+  one: fn -> SnakeBridge.steps!({:value, "a"}, [step]) end,
+  chain: fn -> SnakeBridge.steps!({:value, "a"}, List.duplicate(step, 10)) end,
+  ten: fn -> for _ <- 1..10, do: SnakeBridge.steps!({:value, "a"}, [step]) end,
+  batch: fn -> SnakeBridge.batch!(ten_sqrts) end,
+  ten_sqrts: fn -> for {module, name, args} <- ten_sqrts, do: SnakeBridge.call!(module, name, args) end
+}
+
+shape_us =
+  for(_ <- 1..5, {name, fun} <- shapes, do: {name, Bench.sample(1_000, fun)})
+  |> Enum.group_by(&elem(&1, 0), &elem(&1, 1))
+  |> Map.new(fn {name, samples} ->
+    {name, samples |> List.flatten() |> Enum.sort() |> Bench.percentile(50) |> Kernel./(1000)}
+  end)
+
 IO.puts(
   Bench.json(%{
     echo_us: echo_us,
     call_us: call_us,
+    item_ns: %{elixir: Enum.min(walks) / 1000, python: Enum.min(loops) * 1000},
+    shape_us: shape_us,
     callback_us: %{own: callback_ms * 1000 / callbacks, threads: threads_ms * 1000 / callbacks},
     million: %{
       to_python_ms: to_python_ms,

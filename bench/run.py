@@ -59,6 +59,19 @@ def table(calls, bulk, session, peers):
     callback = calls["callback_us"]
     row("Python calls an Elixir function, in a call", callback["own"], "us", "socket echo", echo["p50"])
     row("the same from 8 threads, each call's share", callback["threads"], "us", "socket echo", echo["p50"])
+    shapes = calls["shape_us"]
+    row("ten steps in one request", shapes["chain"], "us", "one step", shapes["one"], "<= 1.5")
+    row("the same", shapes["chain"], "us", "ten requests", shapes["ten"])
+    row("batch of ten calls", shapes["batch"], "us", "ten calls", shapes["ten_sqrts"])
+    items = calls["item_ns"]
+    row(
+        "one item of a Python generator of 1M",
+        items["elixir"],
+        "ns",
+        "Python's own loop",
+        items["python"],
+        "<= +1,000 ns",
+    )
     million = calls["million"]
     floor = million["term_to_binary_ms"] + peers["build_list_ms"]
     row(
