@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyByteArray, PyBytes, PyComplex, PyFloat, PyInt, PyString, PyType};
 use pyo3::{PyTypeInfo, ffi, intern};
 
-use self::containers::{Ambiguous, Frame};
+use self::containers::Frame;
 use super::buffer::Buffer;
 use super::describe::type_name;
 use super::opaque::{ElixirFunction, ElixirTerm};
@@ -118,7 +118,7 @@ fn encode_with(
         deep: HashSet::new(),
         held: Vec::new(),
         tagged: false,
-        ambiguous: Ambiguous::default(),
+        ambiguous: 0,
     };
     let outcome = match encoding {
         Encoding::Ref => encoder.reference(object),
@@ -177,7 +177,9 @@ struct Encoder<'a, 'py> {
     /// Refs made for this value, and where each stands.
     held: Vec<(usize, u64)>,
     tagged: bool,
-    ambiguous: Ambiguous,
+    /// How many leaves were written that can make different keys, or items of a set, the same on the other side: bytes
+    /// (like text) and NaN.
+    ambiguous: u64,
 }
 
 impl<'py> Encoder<'_, 'py> {
@@ -229,7 +231,7 @@ impl<'py> Encoder<'_, 'py> {
         if class == PyBytes::type_object_raw(py) {
             self.bytes(object)?;
         } else if class == PyByteArray::type_object_raw(py) || is(&self.types.memoryview) {
-            self.ambiguous.leaves += 1;
+            self.ambiguous += 1;
             match Buffer::of(object) {
                 Ok(Some(buffer)) => buffer.write(self.out)?,
                 _released => self.reference(object)?,

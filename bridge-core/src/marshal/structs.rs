@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyComplex, PyDict};
 
 use super::pin::PINNED;
+use super::to_python::decode_value;
 use super::types::Types;
 use super::{Failure, Result, array};
 use crate::refs::Refs;
@@ -126,7 +127,7 @@ impl<'a> Struct<'a> {
                 return Ok(Counterpart::Pinned(id, term));
             }
             "SnakeBridge.Make" => return self.make().map(Counterpart::Make),
-            "Range" => self.range(py)?,
+            "Range" => self.range(py, refs)?,
             "Date" => self.built(py, |types| &types.date, &["year", "month", "day"]),
             "Time" => self
                 .clock()
@@ -182,13 +183,24 @@ impl<'a> Struct<'a> {
         }
     }
 
-    fn range<'py>(&self, py: Python<'py>) -> Result<Option<Bound<'py, PyAny>>> {
-        let (Some(first), Some(last), Some(step)) = (self.int("first"), self.int("last"), self.int("step"))
+    fn range<'py>(&self, py: Python<'py>, refs: &Refs) -> Result<Option<Bound<'py, PyAny>>> {
+        let integer = |name| {
+            let term = self.get(name)?;
+            match Reader::fragment(term).token() {
+                Ok(Token::Int(_) | Token::BigInt { .. }) => {
+                    Some(decode_value(py, refs, &mut Reader::fragment(term)))
+                }
+                _ => None,
+            }
+        };
+        let (Some(first), Some(last), Some(step)) = (integer("first"), integer("last"), integer("step"))
         else {
             return Ok(None);
         };
-        let Some(stop) = last.checked_add(step.signum()) else {
-            return Ok(None);
+        let (first, last, step) = (first?, last?, step?);
+        let stop = match step.gt(0)? {
+            true => last.add(1)?,
+            false => last.sub(1)?,
         };
         Ok(call(py, |types| &types.range, (first, stop, step)))
     }

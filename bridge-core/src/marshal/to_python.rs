@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyFloat, PyInt, PyList, PySet, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple};
 use pyo3::{PyTypeInfo, ffi};
 
 use super::opaque::{ElixirFunction, ElixirTerm};
@@ -185,7 +186,8 @@ impl<'a, 'py> Decoder<'a, 'py> {
                     *key = Some(part);
                     return Ok(None);
                 };
-                dict.set_item(&name, part)
+                dict.set_item(&name, &part)
+                    .or_else(|error| dict.set_item(frozen(&name, error)?, &part))
                     .map_err(|error| unhashable(error, &name))?;
                 *left -= 1;
                 if *left > 0 {
@@ -222,7 +224,9 @@ impl<'a, 'py> Decoder<'a, 'py> {
             } => {
                 // The value of the inner map means nothing.
                 reader.skip()?;
-                set.add(&part).map_err(|error| unhashable(error, &part))?;
+                set.add(&part)
+                    .or_else(|error| set.add(frozen(&part, error)?))
+                    .map_err(|error| unhashable(error, &part))?;
                 *left -= 1;
                 if *left > 0 {
                     return Ok(None);
@@ -424,8 +428,32 @@ fn make<'py>(path: &str, args: &Bound<'py, PyAny>, kwargs: &Bound<'py, PyAny>) -
     })
 }
 
+/// What can be a key in the place of one that cannot: sets as frozensets, also inside of tuples. Else the error that
+/// said so.
+fn frozen<'py>(key: &Bound<'py, PyAny>, error: PyErr) -> PyResult<Bound<'py, PyAny>> {
+    const DEPTH: usize = 100;
+    fn freeze<'py>(key: &Bound<'py, PyAny>, depth: usize) -> PyResult<Bound<'py, PyAny>> {
+        let py = key.py();
+        match key.cast_exact::<PyTuple>() {
+            Ok(tuple) if depth < DEPTH => {
+                let items: PyResult<Vec<_>> = tuple
+                    .iter_borrowed()
+                    .map(|item| freeze(&item, depth + 1))
+                    .collect();
+                Ok(PyTuple::new(py, items?)?.into_any())
+            }
+            _ if key.is_exact_instance_of::<PySet>() => PyFrozenSet::type_object(py).call1((key,)),
+            _ => Ok(key.clone()),
+        }
+    }
+    match error.is_instance_of::<PyTypeError>(key.py()) {
+        true => freeze(key, 0),
+        false => Err(error),
+    }
+}
+
 fn unhashable(error: PyErr, key: &Bound<'_, PyAny>) -> Failure {
-    match error.is_instance_of::<pyo3::exceptions::PyTypeError>(key.py()) {
+    match error.is_instance_of::<PyTypeError>(key.py()) {
         true => Failure::not_convertible(format!(
             "a map or set has a key that Python's dict and set cannot hold: a {}",
             super::type_name(key.get_type().as_any())

@@ -91,7 +91,7 @@ defmodule SnakeBridge.Marshal do
   defp plain?([head | tail]) when is_number(head) or is_binary(head) or is_atom(head), do: plain?(tail)
   defp plain?([head | tail]), do: plain?(head) and plain?(tail)
   defp plain?(tuple) when is_tuple(tuple), do: plain_tuple?(tuple, tuple_size(tuple))
-  defp plain?(%MapSet{} = set), do: Enum.all?(set, &plain?/1)
+  defp plain?(%MapSet{map: map}) when is_map(map), do: plain_map?(:maps.next(:maps.iterator(map)))
   defp plain?(struct) when is_struct(struct), do: :erlang.map_get(:__struct__, struct) in @leaves
   defp plain?(map) when is_map(map), do: plain_map?(:maps.next(:maps.iterator(map)))
   defp plain?(other), do: not is_function(other)
@@ -117,7 +117,7 @@ defmodule SnakeBridge.Marshal do
     {List.to_tuple(items), refs}
   end
 
-  defp build(%MapSet{} = set, refs) do
+  defp build(%MapSet{map: map} = set, refs) when is_map(map) do
     {items, refs} = set |> MapSet.to_list() |> build(refs)
     {items |> MapSet.new() |> whole(MapSet.size(set), "items of a set"), refs}
   end

@@ -9,7 +9,7 @@ use pyo3::{PyTypeInfo, ffi};
 
 use super::Encoder;
 use crate::marshal::{Failure, MAX_DEPTH, Result};
-use crate::term::Reader;
+use crate::term::{Reader, Token};
 
 /// Up to this depth a cycle is looked for among the open containers one by one; below, in a set.
 const SHALLOW: usize = 24;
@@ -38,8 +38,8 @@ enum Parts<'py> {
         items: Bound<'py, PyIterator>,
         left: usize,
         length: usize,
-        /// The encoder's count when the set began.
-        before: Ambiguous,
+        /// The encoder's count of ambiguous leaves when the set began.
+        before: u64,
     },
 }
 
@@ -50,28 +50,10 @@ struct DictParts<'py> {
     length: usize,
     /// The value of the key that is being written.
     value: Option<Bound<'py, PyAny>>,
-    /// The encoder's count when the current key began.
-    before_key: Ambiguous,
-    /// What was ambiguous in keys.
-    in_keys: Ambiguous,
-}
-
-/// How much was written that can make different keys, or items of a set, the same on the other side.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Ambiguous {
-    /// Bytes (like text) and NaN.
-    pub(super) leaves: u64,
-    /// Sets with such leaves: their bytes differ by their order too.
-    sets: u64,
-}
-
-impl Ambiguous {
-    fn since(self, before: Ambiguous) -> Ambiguous {
-        Ambiguous {
-            leaves: self.leaves - before.leaves,
-            sets: self.sets - before.sets,
-        }
-    }
+    /// The encoder's count of ambiguous leaves when the current key began.
+    before_key: u64,
+    /// How many of them were in keys.
+    in_keys: u64,
 }
 
 impl<'py> Encoder<'_, 'py> {
@@ -104,8 +86,8 @@ impl<'py> Encoder<'_, 'py> {
                 left: length,
                 length,
                 value,
-                before_key: Ambiguous::default(),
-                in_keys: Ambiguous::default(),
+                before_key: 0,
+                in_keys: 0,
             })
         } else if class == PySet::type_object_raw(py) || class == PyFrozenSet::type_object_raw(py) {
             let length = object.len()?;
@@ -212,9 +194,7 @@ impl<'py> Encoder<'_, 'py> {
     fn advance_dict(&mut self, parts: &mut DictParts<'py>) -> Result<Option<Frame<'py>>> {
         loop {
             if let Some(value) = parts.value.take() {
-                let in_key = self.ambiguous.since(parts.before_key);
-                parts.in_keys.leaves += in_key.leaves;
-                parts.in_keys.sets += in_key.sets;
+                parts.in_keys += self.ambiguous - parts.before_key;
                 if let Some(child) = self.item(&value)? {
                     return Ok(Some(child));
                 }
@@ -243,12 +223,9 @@ impl<'py> Encoder<'_, 'py> {
             Parts::Tuple { .. } => {}
             Parts::Set { length, before, .. } => {
                 self.out.nil();
-                let inside = self.ambiguous.since(before);
-                if !self.differ(frame.start, length, inside, true)? {
+                if !self.differ(frame.start, length, self.ambiguous - before, true)? {
                     self.rewind(frame.start);
                     self.reference(&frame.object)?;
-                } else if inside.leaves > 0 {
-                    self.ambiguous.sets += 1;
                 }
             }
             Parts::Dict(parts) => {
@@ -261,13 +238,11 @@ impl<'py> Encoder<'_, 'py> {
         Ok(())
     }
 
-    /// Whether the keys of the map, or the items of the set, written at `start` are all different on the other side.
-    fn differ(&self, start: usize, length: usize, inside: Ambiguous, set: bool) -> Result<bool> {
-        if inside.leaves == 0 || length < 2 {
+    /// Whether the keys of the map, or the items of the set, written at `start` are all different on the other side:
+    /// so many leaves in them were ambiguous.
+    fn differ(&self, start: usize, length: usize, ambiguous: u64, set: bool) -> Result<bool> {
+        if ambiguous == 0 || length < 2 {
             return Ok(true);
-        }
-        if inside.sets > 0 {
-            return Ok(false);
         }
         let mut reader = Reader::fragment(&self.out.as_bytes()[start..]);
         let mut keys = HashSet::with_capacity(length);
@@ -278,7 +253,8 @@ impl<'py> Encoder<'_, 'py> {
             reader.token()?;
         }
         for _ in 0..length {
-            if !keys.insert(reader.skip()?) {
+            let mut key = Vec::new();
+            if !canonical(&mut reader, &mut key, 0)? || !keys.insert(key) {
                 return Ok(false);
             }
             if !set {
@@ -286,6 +262,60 @@ impl<'py> Encoder<'_, 'py> {
             }
         }
         Ok(true)
+    }
+}
+
+/// Writes a key such that two are the same bytes when they are one key on the other side: the items of sets in order,
+/// and zeros without a sign, which does not count before OTP 27. False for one that is too deep to tell.
+fn canonical(reader: &mut Reader<'_>, out: &mut Vec<u8>, depth: usize) -> Result<bool> {
+    const DEPTH: usize = 64;
+    if depth > DEPTH {
+        return Ok(false);
+    }
+    let mut ahead = reader.clone();
+    match ahead.token()? {
+        Token::Tuple(length) => {
+            let mut inside = ahead.clone();
+            if length == 2 && matches!(inside.token()?, Token::Atom(tag) if tag == "$set") {
+                let count = match inside.token()? {
+                    Token::List(count) => count,
+                    _ => 0,
+                };
+                let mut items = Vec::new();
+                for _ in 0..count {
+                    let mut item = Vec::new();
+                    if !canonical(&mut inside, &mut item, depth + 1)? {
+                        return Ok(false);
+                    }
+                    items.push(item);
+                }
+                items.sort_unstable();
+                out.extend(b"set");
+                out.extend(count.to_be_bytes());
+                out.extend(items.into_iter().flatten());
+                reader.skip()?;
+                return Ok(true);
+            }
+            *reader = ahead;
+            out.extend(b"tuple");
+            out.extend(length.to_be_bytes());
+            for _ in 0..length {
+                if !canonical(reader, out, depth + 1)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        }
+        // Minus zero too.
+        Token::Float(0.0) => {
+            *reader = ahead;
+            out.extend(b"zero");
+            Ok(true)
+        }
+        _ => {
+            out.extend(reader.skip()?);
+            Ok(true)
+        }
     }
 }
 
