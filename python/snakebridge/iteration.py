@@ -9,7 +9,17 @@ import contextlib
 import itertools
 import sys
 import time
-from collections.abc import AsyncGenerator, Generator, MutableMapping, Reversible, Sized
+from collections.abc import (
+    AsyncGenerator,
+    Generator,
+    Mapping,
+    MutableMapping,
+    Reversible,
+    Sequence,
+    Set,
+    Sized,
+    ValuesView,
+)
 
 from snakebridge import leftovers
 
@@ -208,7 +218,13 @@ def _taken(number, more, items):
 
 
 def has(container, value):
-    """Whether Elixir would find the value among the items: equal, and of the same class where that can differ."""
+    """Whether Elixir would find the value among the items: equal, and of the same class where that can differ.
+
+    None where `in` may ask for something else than the items, as of a data frame's column.
+    """
+    plain = value is None or isinstance(value, (str, bytes, bool, int, float))
+    if plain and not isinstance(container, (Sequence, Mapping, Set, ValuesView)):
+        return None
     if type(value) is str:
         if isinstance(container, str):
             return len(value) == 1 and value in container

@@ -133,12 +133,13 @@ defmodule SnakeBridge.Iteration do
 
   def count(_), do: {:error, Enumerable.SnakeBridge.Ref}
 
-  @doc "`Enumerable.member?/2` of a ref: asked of Python where its `in` and Elixir's `===` mean the same."
+  @doc """
+  `Enumerable.member?/2` of a ref: asked of Python where its `in` and Elixir's `===` mean the same; and for refs, which
+  `===` never finds, since each sending of an object is a ref of its own.
+  """
   @spec member?(Ref.t(), term()) :: {:ok, boolean()} | {:error, module()}
-  def member?(%Ref{type: type} = ref, value)
-      when type in @containers and
-             (is_number(value) or is_binary(value) or is_boolean(value) or value == nil or
-                is_struct(value, Ref)) do
+  def member?(%Ref{} = ref, value)
+      when is_number(value) or is_binary(value) or is_boolean(value) or value == nil or is_struct(value, Ref) do
     case call(new(ref, []), "has", [ref, value]) do
       {:ok, answer} when is_boolean(answer) -> {:ok, answer}
       _ -> {:error, Enumerable.SnakeBridge.Ref}

@@ -291,6 +291,14 @@ defmodule SnakeBridge.IterationTest do
       assert Enum.member?(ref!("[(1, 2)]"), {1, 2})
       object = ref!("object()")
       assert Enum.member?(ref!("[o]", o: object), object)
+      assert Enum.member?(ref!("type('Bag', (), {'__iter__': lambda self: iter([o])})()", o: object), object)
+
+      mapping =
+        "type('Any', (__import__('collections').UserDict,), {'__contains__': lambda self, key: True})()"
+
+      assert Enum.member?(ref!(mapping), "b")
+      odd = "type('Odd', (), {'__iter__': lambda self: iter([1]), '__contains__': lambda self, key: True})()"
+      refute Enum.member?(ref!(odd), 2)
       assert Enum.member?(ref!("(i for i in [1, 2])"), 2)
     end
 
