@@ -1,4 +1,4 @@
 [
-  inputs: ["{mix,.formatter}.exs", "{config,lib,test}/**/*.{ex,exs}"],
+  inputs: ["{mix,build,.formatter}.exs", "{config,lib,test}/**/*.{ex,exs}"],
   line_length: 110
 ]

@@ -1,3 +1,5 @@
+Code.require_file("build.exs", __DIR__)
+
 defmodule SnakeBridge.MixProject do
   use Mix.Project
 
@@ -7,6 +9,7 @@ defmodule SnakeBridge.MixProject do
       version: "0.1.0",
       elixir: "~> 1.15",
       start_permanent: Mix.env() == :prod,
+      compilers: Mix.compilers() ++ [:snakebridge],
       elixirc_paths: elixirc_paths(Mix.env()),
       deps: []
     ]

@@ -18,10 +18,8 @@ mkdir "$new/python" "$new/elixir"
 cp -R "$root/python/snakebridge" "$new/python/"
 find "$new/python" -name __pycache__ -prune -exec rm -rf {} +
 cp -R "$root/elixir/_build/prod/lib/snakebridge/ebin" "$new/elixir/"
-for source in lib priv native mix.exs; do
-    if [ -e "$root/elixir/$source" ]; then cp -R "$root/elixir/$source" "$new/elixir/"; fi
-done
-rm -rf "$new/elixir/native/target"
+mkdir -p "$new/elixir/priv"
+for source in lib mix.exs build.exs priv/native; do cp -R "$root/elixir/$source" "$new/elixir/$source"; done
 cp "$CARGO_TARGET_DIR/release/snakebridge" "$new/binary"
 
 rm -rf "$share/python" "$share/elixir"
