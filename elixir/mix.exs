@@ -9,7 +9,8 @@ defmodule SnakeBridge.MixProject do
       version: "0.1.0",
       elixir: "~> 1.15",
       start_permanent: Mix.env() == :prod,
-      compilers: Mix.compilers() ++ [:snakebridge],
+      # First, for a module looks for its native library when it is loaded.
+      compilers: [:snakebridge | Mix.compilers()],
       elixirc_paths: elixirc_paths(Mix.env()),
       deps: []
     ]

@@ -213,7 +213,7 @@ defmodule SnakeBridge.Worker do
   defp folder do
     base = Enum.find([System.tmp_dir(), "/tmp"], &(&1 && byte_size(&1) < 60))
     remove_stale(base)
-    folder = Path.join(base, @prefix <> Base.encode32(:crypto.strong_rand_bytes(5), case: :lower))
+    folder = Path.join(base, @prefix <> Base.encode32(:rand.bytes(5), case: :lower))
     with :ok <- File.mkdir(folder), :ok <- File.chmod(folder, 0o700), do: {:ok, folder}
   end
 
