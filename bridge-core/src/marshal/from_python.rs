@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyByteArray, PyBytes, PyComplex, PyFloat, PyInt, PyString, PyType};
-use pyo3::{PyTypeInfo, ffi, intern};
+use pyo3::{PyTypeInfo, ffi};
 
 use self::containers::Frame;
 use super::buffer::Buffer;
