@@ -191,7 +191,7 @@ defmodule SnakeBridge do
       {"a", "bc"}
   """
   @spec item(target(), term(), keyword()) :: result()
-  def item(target, key, opts \\ []), do: steps(target, [Ref.item_step(tuple_of_slices(target, key))], opts)
+  def item(target, key, opts \\ []), do: steps(target, [Ref.item_step(key)], opts)
 
   @doc "Like `item/3`, but gives the value or raises."
   @spec item!(target(), term(), keyword()) :: term()
@@ -203,7 +203,7 @@ defmodule SnakeBridge do
     do:
       assigned(
         target,
-        steps(target, [{:set_item, Ref.index(target, key), value}], Keyword.put(opts, :as, :ref))
+        steps(target, [{:set_item, Ref.index(key), value}], Keyword.put(opts, :as, :ref))
       )
 
   @doc "Like `put_item/4`, but gives the target or raises."
@@ -565,9 +565,6 @@ defmodule SnakeBridge do
 
   defp target(%Ref{} = ref), do: ref
   defp target(value), do: {:value, value}
-
-  defp tuple_of_slices(target, key) when is_tuple(key), do: Ref.index(target, key)
-  defp tuple_of_slices(_, key), do: key
 
   defp text(name) when is_binary(name), do: name
   defp text(name) when is_atom(name), do: Atom.to_string(name)

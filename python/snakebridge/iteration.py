@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import itertools
 import sys
-import time
 from collections.abc import (
     AsyncGenerator,
     Generator,
@@ -20,6 +19,9 @@ from collections.abc import (
     Sized,
     ValuesView,
 )
+from datetime import date, datetime, time, timedelta
+from numbers import Number
+from time import monotonic
 
 from snakebridge import leftovers
 
@@ -33,13 +35,32 @@ _SECONDS = 0.02
 # Chunks grow until they take so many bytes.
 _BYTES = 1 << 20
 
+# What is a value on the other side, whatever its iterator does next.
+_VALUES = frozenset(
+    {type(None), bool, int, float, complex, str, bytes, tuple, list, dict, date, time, datetime, timedelta}
+)
+
+
+def _is_value(item):
+    """Whether an item stays what it is while its iterator goes on. An object may not: a group of `itertools.groupby` is
+    used up then, an open image shows its next frame."""
+    kind = type(item)
+    if kind is tuple:
+        return all(type(part) in _VALUES or isinstance(part, Number) for part in item)
+    return kind in _VALUES or isinstance(item, Number)
+
 
 class _Size:
     """How many items the next chunk has."""
 
     def __init__(self, most, is_container):
         self._most = most
+        self._is_container = is_container
         self.next = min(_MANY if is_container else 1, most)
+
+    def ends_with(self, item):
+        """Whether a chunk ends with this item, however few it has."""
+        return not self._is_container and not _is_value(item)
 
     def grow(self, items):
         """Sees a chunk."""
@@ -64,13 +85,13 @@ class Chunks:
             raise self._error
         items = []
         count = self._size.next
-        clock = time.monotonic
+        clock = monotonic
         until = clock() + _SECONDS
-        add = items.append
+        add, ends_with = items.append, self._size.ends_with
         try:
             for item in itertools.islice(self._iterator, count):
                 add(item)
-                if clock() > until:
+                if ends_with(item) or clock() > until:
                     break
             else:
                 if len(items) < count:
@@ -134,7 +155,7 @@ class AsyncChunks:
             async for item in self._iterator:
                 self._items.append(item)
                 self._some.set()
-                if len(self._items) >= self._size.next:
+                if len(self._items) >= self._size.next or self._size.ends_with(item):
                     self._wanted.clear()
                     self._enough.set()
                     await self._wanted.wait()

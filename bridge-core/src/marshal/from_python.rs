@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyByteArray, PyBytes, PyComplex, PyFloat, PyInt, PyString, PyType};
 use pyo3::{PyTypeInfo, ffi};
 
-use self::containers::Frame;
+use self::containers::{Ambiguous, Frame};
 use super::buffer::Buffer;
 use super::describe::type_name;
 use super::opaque::{ElixirFunction, ElixirTerm};
@@ -118,7 +118,7 @@ fn encode_with(
         deep: HashSet::new(),
         held: Vec::new(),
         tagged: false,
-        ambiguous: 0,
+        ambiguous: Ambiguous::default(),
     };
     let outcome = match encoding {
         Encoding::Ref => encoder.reference(object),
@@ -177,9 +177,7 @@ struct Encoder<'a, 'py> {
     /// Refs made for this value, and where each stands.
     held: Vec<(usize, u64)>,
     tagged: bool,
-    /// How many leaves were written that can make different keys, or items of a set, the same on the other side: bytes
-    /// (like text) and NaN.
-    ambiguous: u64,
+    ambiguous: Ambiguous,
 }
 
 impl<'py> Encoder<'_, 'py> {
@@ -231,7 +229,7 @@ impl<'py> Encoder<'_, 'py> {
         if class == PyBytes::type_object_raw(py) {
             self.bytes(object)?;
         } else if class == PyByteArray::type_object_raw(py) || is(&self.types.memoryview) {
-            self.ambiguous += 1;
+            self.ambiguous.leaves += 1;
             match Buffer::of(object) {
                 Ok(Some(buffer)) => buffer.write(self.out)?,
                 _released => self.reference(object)?,
@@ -296,6 +294,7 @@ impl<'py> Encoder<'_, 'py> {
         self.tag("$ref", 2)?;
         let id = self.refs.hold(object);
         self.held.push((start, id));
+        self.ambiguous.refs += 1;
         self.out.u64(id);
         Ok(self.out.binary(class.as_bytes())?)
     }

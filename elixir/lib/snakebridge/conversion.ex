@@ -19,6 +19,8 @@ defmodule SnakeBridge.Conversion do
     {"{'a': 1, (2, 3): None}", ~S(%{"a" => 1, {2, 3} => nil}), "{'a': 1, (2, 3): None}", ""},
     {"{'a': 1, b'a': 2}", ":ref", "{'a': 1, b'a': 2}",
      "keys, or items of a set, that would become one: the container stays in Python"},
+    {"{int: 1}", ":ref", "",
+     "so do dicts and sets that are looked up by objects: Elixir could not find those"},
     {"{1}", "MapSet.new([1])", "{1}", ""},
     {"frozenset([1])", "MapSet.new([1])", "{1}", ""},
     {"range(5)", "0..4", "range(5)", "Elixir's end is inclusive"},

@@ -8,8 +8,9 @@ defmodule SnakeBridge.Iteration do
 
   Nothing is computed that is not asked for, but for the rest of a chunk: the first has one item (of a container, more),
   the next 8, then twice as many each, to 512; `chunk:` sets the most. A chunk that took 20 ms is handed over as it is,
-  so a slow iterator's items come one by one. Where the next item depends on what is done with the one before, say
-  `chunk: 1`.
+  so a slow iterator's items come one by one. So do the objects of an iterator, for they may change when it goes on: a
+  group of `itertools.groupby` is used up then, an image shows its next frame. Where other items depend on what is done
+  with the one before, say `chunk: 1`.
 
   Asynchronous iterators and generators are walked through on the worker's event loop, by one task from start to end.
 

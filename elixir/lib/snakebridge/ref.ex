@@ -75,7 +75,7 @@ defmodule SnakeBridge.Ref do
   end
 
   defp delete(ref, key) do
-    SnakeBridge.steps!(ref, [{:method, "__delitem__", [index(ref, key)], []}])
+    SnakeBridge.steps!(ref, [{:method, "__delitem__", [index(key)], []}])
     ref
   end
 
@@ -86,7 +86,7 @@ defmodule SnakeBridge.Ref do
     {:slice, start, stop, step}
   end
 
-  def item_step(key), do: {:item, key}
+  def item_step(key), do: {:item, index(key)}
 
   @doc """
   `start`, `stop` and `step` of the slice that an inclusive range means.
@@ -108,20 +108,19 @@ defmodule SnakeBridge.Ref do
   def slice(%Range{first: first, last: last, step: step}),
     do: {first, if(last == 0, do: nil, else: last - 1), step}
 
-  @doc "A key as Python takes it where no step stands for a slice: as of `__setitem__`, or in a tuple."
-  @spec index(t(), term()) :: term()
-  def index(ref, %Range{} = range) do
-    {start, stop, step} = slice(range)
-    SnakeBridge.call!("builtins", "slice", [start, stop, step], [], session: ref.session, as: :ref)
-  end
+  @doc """
+  A key as Python takes it where no step stands for a slice: as of `__setitem__`, or in a tuple.
 
-  def index(ref, key) when is_tuple(key) do
-    if key |> Tuple.to_list() |> Enum.any?(&is_struct(&1, Range)),
-      do: key |> Tuple.to_list() |> Enum.map(&index(ref, &1)) |> List.to_tuple(),
-      else: key
-  end
+      iex> SnakeBridge.Ref.index({0, "a"})
+      {0, "a"}
 
-  def index(_, key), do: key
+      iex> SnakeBridge.Ref.index({1..2, 0})
+      {SnakeBridge.Encoder.make("slice", [1, 3, nil]), 0}
+  """
+  @spec index(term()) :: term()
+  def index(%Range{} = range), do: SnakeBridge.Encoder.make("slice", range |> slice() |> Tuple.to_list())
+  def index(key) when is_tuple(key), do: key |> Tuple.to_list() |> Enum.map(&index/1) |> List.to_tuple()
+  def index(key), do: key
 
   @doc """
   What `inspect/1` shows between `#Python<` and `>`.

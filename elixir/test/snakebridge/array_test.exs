@@ -158,7 +158,7 @@ defmodule SnakeBridge.ArrayTest do
       steps = [
         {:method, "reshape", [{2, 3, 4}], []},
         {:method, "astype", [bytes <> dtype], [{"order", order}]},
-        {:item, {1, SnakeBridge.Ref.index(numpy_ref(), 2..0//-1)}}
+        SnakeBridge.Ref.item_step({1, 2..0//-1})
       ]
 
       array =
@@ -171,7 +171,6 @@ defmodule SnakeBridge.ArrayTest do
     end
   end
 
-  defp numpy_ref, do: SnakeBridge.import!("numpy")
   defp re(%{re: re}), do: trunc(re)
   defp re(number), do: trunc(number)
 

@@ -92,6 +92,11 @@ defmodule SnakeBridge.IterationTest do
              |> Enum.take(5) == [1, 2, 4, 8, 16]
     end
 
+    test "an object that its iterator changes is there until the next is asked for" do
+      groups = SnakeBridge.call!("itertools", "groupby", [["a", "a", "b"]])
+      assert for({key, group} <- groups, do: {key, Enum.to_list(group)}) == [{"a", ["a", "a"]}, {"b", ["b"]}]
+    end
+
     test "an item of a slow iterator comes when it is there" do
       # The gates open one after the other, by what the consumer does: a chunk that waited for more would hang.
       gates = for _ <- 1..5, do: SnakeBridge.call!("threading", "Event")
@@ -300,6 +305,9 @@ defmodule SnakeBridge.IterationTest do
       odd = "type('Odd', (), {'__iter__': lambda self: iter([1]), '__contains__': lambda self, key: True})()"
       refute Enum.member?(ref!(odd), 2)
       assert Enum.member?(ref!("(i for i in [1, 2])"), 2)
+      color = ref!("__import__('enum').Enum('Color', 'RED GREEN')")
+      assert Enum.member?(color, SnakeBridge.attr!(color, "RED"))
+      refute Enum.member?(color, object)
     end
 
     test "count" do

@@ -13,6 +13,7 @@ defmodule SnakeBridge.NaturalRefsTest do
     def attribute(p), do: p.name
     def capitalised(p), do: p.T
     def capitalised_chain(p), do: p.T.T.name()
+    def capitalised_after_calls(stack), do: stack.pop().T.name()
     def method(p), do: p.head(3)
     def keywords(p), do: p.head(1, n: 2, other: "x")
     def only_keywords(p), do: p.head(n: 2)
@@ -30,6 +31,7 @@ defmodule SnakeBridge.NaturalRefsTest do
     def stepped_slice(p), do: p[0..9//3]
     def back_slice(p), do: p[9..0//-2]
     def tuple_slice(p), do: p[{0..1, 2}]
+    def tuple_slice_in_chain(p), do: p[{0..1, 2}].upper()
     def put(p, value), do: put_in(p["a"], value)
     def put_new(p, value), do: put_in(p["new"], value)
     def update(p), do: update_in(p["a"], &(&1 + 10))
@@ -109,6 +111,12 @@ defmodule SnakeBridge.NaturalRefsTest do
     assert Spelled.default() == :math.pi()
   end
 
+  test "what the formatter does to an attribute after a capitalised one repeats no call", %{p: p} do
+    stack = SnakeBridge.call!("builtins", "list", [[p, p]], [], as: :ref)
+    assert Spelled.capitalised_after_calls(stack) == "p.T"
+    assert Enum.count(stack) == 1
+  end
+
   test "items and slices", %{p: p} do
     assert Spelled.item(p) == 1
     assert Spelled.items(p) == 1
@@ -118,6 +126,7 @@ defmodule SnakeBridge.NaturalRefsTest do
     assert Spelled.stepped_slice(p) == "[slice(0, 10, 3)]"
     assert Spelled.back_slice(p) == "[slice(9, None, -2)]"
     assert Spelled.tuple_slice(p) == "[(slice(0, 2, None), 2)]"
+    assert Spelled.tuple_slice_in_chain(p) == "[(SLICE(0, 2, NONE), 2)]"
   end
 
   test "assignment of items", %{p: p} do

@@ -36,6 +36,23 @@ def signature(f): return str(inspect.signature(f))
     assert lane.do(name("signature"), call(etf.export("a", "b", 0))) == b"(**options)"
 
 
+def test_a_function_takes_attributes_and_weak_references(session):
+    session.run("""
+import functools, inspect, weakref
+def wrapped(f):
+    g = functools.wraps(len)(f)
+    return g.__name__, str(inspect.signature(g)), g.__wrapped__ is len
+def remembered(f):
+    weak = weakref.ref(f)
+    alive = weak() is f
+    del f
+    return alive
+""")
+    lane = session.lane()
+    assert lane.do(name("wrapped"), call(FUN)) == (b"len", b"(arg1, arg2, /, **options)", True)
+    assert lane.do(name("remembered"), call(FUN)) is True
+
+
 def test_values_in_callbacks(session):
     lane = session.lane()
     session.run("def give(f): return f({1}, object, f, print, k=(1,))")

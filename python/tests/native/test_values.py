@@ -302,6 +302,18 @@ def test_limits(lane):
     assert evaluate(lane, "1 << 4_000_000") == 1 << 4_000_000
 
 
+@pytest.mark.parametrize(
+    "source", ["{int: 1}", "{(1, int): 1}", "{frozenset([int]): 1}", "{int}", "frozenset([int, 1])"]
+)
+def test_what_is_found_by_objects_stays_where_it_can_be_found(lane, source):
+    assert evaluate(lane, source)[1][0] == "$ref"
+    assert evaluate(lane, f"[1, {{'k': {source}}}]")[1][1][b"k"][0] == "$ref"
+
+
+def test_objects_as_values_leave_a_dict_a_map(lane):
+    assert evaluate(lane, "{'k': int}")[1][b"k"][0] == "$ref"
+
+
 def test_as(lane):
     assert evaluate(lane, "[1]", **{"as": "ref"})[1][0] == "$ref"
     assert (
@@ -310,6 +322,7 @@ def test_as(lane):
     )
     assert evaluate(lane, "__import__('collections').Counter('aab')", **{"as": "value"}) == {b"a": 2, b"b": 1}
     assert evaluate(lane, "[__import__('enum').IntEnum('E', 'A B').B, True]", **{"as": "value"}) == [2, True]
+    assert evaluate(lane, "__import__('enum').Enum('E', {'A': 'a'}, type=str).A", **{"as": "value"}) == b"a"
     assert evaluate(lane, "__import__('array').array('i', [1, 2])", **{"as": "value"}) == [1, 2]
     with pytest.raises(ProtocolError) as error:
         evaluate(lane, "object()", **{"as": "value"})

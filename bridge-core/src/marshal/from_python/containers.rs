@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyFrozenSet, PyIterator, PyList, PySet, PyTuple};
 use pyo3::{PyTypeInfo, ffi};
 
-use super::Encoder;
+use super::{Encoder, Encoding};
 use crate::marshal::{Failure, MAX_DEPTH, Result};
 use crate::term::{Reader, Token};
 
@@ -38,8 +38,8 @@ enum Parts<'py> {
         items: Bound<'py, PyIterator>,
         left: usize,
         length: usize,
-        /// The encoder's count of ambiguous leaves when the set began.
-        before: u64,
+        /// The encoder's count when the set began.
+        before: Ambiguous,
     },
 }
 
@@ -50,10 +50,28 @@ struct DictParts<'py> {
     length: usize,
     /// The value of the key that is being written.
     value: Option<Bound<'py, PyAny>>,
-    /// The encoder's count of ambiguous leaves when the current key began.
-    before_key: u64,
-    /// How many of them were in keys.
-    in_keys: u64,
+    /// The encoder's count when the current key began.
+    before_key: Ambiguous,
+    /// What of it was in keys.
+    in_keys: Ambiguous,
+}
+
+/// How much was written that keys of a map, or items of a set, cannot hold without a second look.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ambiguous {
+    /// Leaves that can make different keys the same on the other side: bytes (like text) and NaN.
+    pub(super) leaves: u64,
+    /// Refs: no two are the same, also of one object, so that a key which is one is never found again.
+    pub(super) refs: u64,
+}
+
+impl Ambiguous {
+    fn since(self, before: Ambiguous) -> Ambiguous {
+        Ambiguous {
+            leaves: self.leaves - before.leaves,
+            refs: self.refs - before.refs,
+        }
+    }
 }
 
 impl<'py> Encoder<'_, 'py> {
@@ -86,8 +104,8 @@ impl<'py> Encoder<'_, 'py> {
                 left: length,
                 length,
                 value,
-                before_key: 0,
-                in_keys: 0,
+                before_key: Ambiguous::default(),
+                in_keys: Ambiguous::default(),
             })
         } else if class == PySet::type_object_raw(py) || class == PyFrozenSet::type_object_raw(py) {
             let length = object.len()?;
@@ -194,7 +212,9 @@ impl<'py> Encoder<'_, 'py> {
     fn advance_dict(&mut self, parts: &mut DictParts<'py>) -> Result<Option<Frame<'py>>> {
         loop {
             if let Some(value) = parts.value.take() {
-                parts.in_keys += self.ambiguous - parts.before_key;
+                let in_key = self.ambiguous.since(parts.before_key);
+                parts.in_keys.leaves += in_key.leaves;
+                parts.in_keys.refs += in_key.refs;
                 if let Some(child) = self.item(&value)? {
                     return Ok(Some(child));
                 }
@@ -223,7 +243,7 @@ impl<'py> Encoder<'_, 'py> {
             Parts::Tuple { .. } => {}
             Parts::Set { length, before, .. } => {
                 self.out.nil();
-                if !self.differ(frame.start, length, self.ambiguous - before, true)? {
+                if !self.differ(frame.start, length, self.ambiguous.since(before), true)? {
                     self.rewind(frame.start);
                     self.reference(&frame.object)?;
                 }
@@ -238,10 +258,13 @@ impl<'py> Encoder<'_, 'py> {
         Ok(())
     }
 
-    /// Whether the keys of the map, or the items of the set, written at `start` are all different on the other side:
-    /// so many leaves in them were ambiguous.
-    fn differ(&self, start: usize, length: usize, ambiguous: u64, set: bool) -> Result<bool> {
-        if ambiguous == 0 || length < 2 {
+    /// Whether the keys of the map, or the items of the set, written at `start` are all different on the other side,
+    /// and can be found there.
+    fn differ(&self, start: usize, length: usize, inside: Ambiguous, set: bool) -> Result<bool> {
+        if inside.refs > 0 && self.encoding == Encoding::Auto {
+            return Ok(false);
+        }
+        if inside.leaves == 0 || length < 2 {
             return Ok(true);
         }
         let mut reader = Reader::fragment(&self.out.as_bytes()[start..]);

@@ -31,7 +31,9 @@ impl<'py> Encoder<'_, 'py> {
         } else if object.is_instance_of::<PyFloat>() {
             Some(exactly::<PyFloat>(object)?)
         } else if object.is_instance_of::<PyString>() {
-            Some(exactly::<PyString>(object)?)
+            // Not `str()`: that of a member of an enumeration is its name.
+            let text = py.get_type::<PyString>();
+            Some(text.call_method1(intern!(py, "__str__"), (object,))?)
         } else if object.is_instance_of::<PyBytes>() {
             Some(exactly::<PyBytes>(object)?)
         } else if object.is_instance_of::<PyList>() {

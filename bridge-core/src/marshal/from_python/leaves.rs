@@ -25,7 +25,7 @@ impl<'py> Encoder<'_, 'py> {
     }
 
     pub(super) fn float(&mut self, value: f64) -> Result<()> {
-        self.ambiguous += u64::from(value.is_nan());
+        self.ambiguous.leaves += u64::from(value.is_nan());
         float(value, self.out)
     }
 
@@ -40,7 +40,7 @@ impl<'py> Encoder<'_, 'py> {
     }
 
     pub(super) fn bytes(&mut self, object: &Bound<'py, PyAny>) -> Result<()> {
-        self.ambiguous += 1;
+        self.ambiguous.leaves += 1;
         let bytes = object.cast::<PyBytes>().map_err(PyErr::from)?;
         Ok(self.out.binary(bytes.as_bytes())?)
     }

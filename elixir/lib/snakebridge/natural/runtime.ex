@@ -142,13 +142,20 @@ defmodule SnakeBridge.Natural.Runtime do
   defp binary(name, a, b), do: SnakeBridge.operator!(a, Map.get(@operators, name, name), b)
 
   defp python(base, steps) do
+    case repeatable(steps, []) do
+      :all -> take(base, steps)
+      {before, rest} -> base |> SnakeBridge.steps!(Enum.map(before, &wire/1), as: :ref) |> python(rest)
+    end
+  end
+
+  defp take(base, steps) do
     case SnakeBridge.steps(base, Enum.map(steps, &wire/1)) do
       {:ok, value} ->
         value
 
       {:error, error} ->
         case formatted(base, steps, error) do
-          {:ok, steps} -> python(base, steps)
+          {:ok, steps} -> take(base, steps)
           :error -> Fault.reraise!(error)
         end
     end
@@ -162,8 +169,7 @@ defmodule SnakeBridge.Natural.Runtime do
 
     with {before, [{:invoke, name, []} | rest]} <- Enum.split(steps, at),
          {:field, last} <- List.last(before),
-         <<first, _::binary>> when first in ?A..?Z <- Atom.to_string(last),
-         true <- Enum.all?(before, &match?({:field, _}, &1)) do
+         true <- capitalised?(last) and fields?(before) do
       {:ok, before ++ [{:field, name} | rest]}
     else
       _ -> :error
@@ -171,6 +177,20 @@ defmodule SnakeBridge.Natural.Runtime do
   end
 
   defp formatted(_, _, _), do: :error
+
+  # Where that happens the steps are taken again, and no call may be made twice: those before it are a request by
+  # themselves.
+  defp repeatable([{:field, name} = field, {:invoke, _, []} = call | rest], before) do
+    if capitalised?(name) and not fields?(before),
+      do: {Enum.reverse(before), [field, call | rest]},
+      else: repeatable([call | rest], [field | before])
+  end
+
+  defp repeatable([step | rest], before), do: repeatable(rest, [step | before])
+  defp repeatable([], _), do: :all
+
+  defp capitalised?(name), do: match?(<<first, _::binary>> when first in ?A..?Z, Atom.to_string(name))
+  defp fields?(steps), do: Enum.all?(steps, &match?({:field, _}, &1))
 
   defp wire({:field, name}), do: {:attr, Atom.to_string(name)}
   defp wire({:invoke, name, args}), do: {:method, Atom.to_string(name), args, []}
