@@ -23,6 +23,8 @@ defmodule SnakeBridge.Conversion do
      "so do dicts and sets that are looked up by objects: Elixir could not find those"},
     {"{1}", "MapSet.new([1])", "{1}", ""},
     {"frozenset([1])", "MapSet.new([1])", "{1}", ""},
+    {"{frozenset([1]): 2}", "%{MapSet.new([1]) => 2}", "{frozenset([1]): 2}",
+     "a set as a key, or in a set, is frozen"},
     {"range(5)", "0..4", "range(5)", "Elixir's end is inclusive"},
     {"range(9, 0, -3)", "9..1//-3", "range(9, 0, -3)", ""},
     {"range(0)", "0..-1//1", "range(0)", ""},

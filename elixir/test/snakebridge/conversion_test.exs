@@ -54,7 +54,13 @@ defmodule SnakeBridge.ConversionTest do
     end
   end
 
-  for {source, python, back, _} <- Conversion.from_elixir() do
+  # `SnakeBridge.Duration` has the fields of a timedelta alone.
+  written =
+    for row <- Conversion.from_elixir(),
+        Code.ensure_loaded?(Duration) or not (elem(row, 0) =~ "week:"),
+        do: row
+
+  for {source, python, back, _} <- written do
     @source source
     @python python
     @back back

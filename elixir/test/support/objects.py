@@ -255,7 +255,7 @@ def shape(key):
     if kind in (float, complex):
         return (kind.__name__, repr(key))
     if kind is datetime.datetime and key.tzinfo is not None:
-        return ("aware", key.replace(tzinfo=None, fold=0), key.utcoffset())
+        return ("aware", key.replace(tzinfo=None, fold=0), key.utcoffset(), getattr(key.tzinfo, "key", None))
     if kind in (int, str, bool, range, decimal.Decimal) or getattr(kind, "__module__", None) == "datetime":
         return (kind.__name__, key)
     return ("itself", id(key))

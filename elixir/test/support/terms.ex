@@ -262,8 +262,8 @@ defmodule SnakeBridge.Terms do
   defp equal(float) when is_float(float), do: if(trunc(float) == float, do: trunc(float), else: float)
   defp equal(list) when is_list(list), do: throw(:error_expected)
   defp equal(tuple) when is_tuple(tuple), do: {:tuple, tuple |> Tuple.to_list() |> Enum.map(&equal/1)}
-  defp equal(%MapSet{} = set), do: {:set, MapSet.new(set, &equal/1)}
-  defp equal(%Range{} = range), do: {:range, range |> Enum.to_list()}
+  defp equal(%MapSet{map: map} = set) when is_map(map), do: {:set, MapSet.new(set, &equal/1)}
+  defp equal(%Range{last: last} = range) when is_integer(last), do: {:range, range |> Enum.to_list()}
   defp equal(%SnakeBridge.Complex{re: re, im: im}) when im == 0, do: equal(re)
   defp equal(%SnakeBridge.Bytes{data: data}), do: {:bytes, data}
   defp equal(binary) when is_binary(binary), do: if(String.valid?(binary), do: binary, else: {:bytes, binary})
