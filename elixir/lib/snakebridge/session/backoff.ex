@@ -50,6 +50,11 @@ defmodule SnakeBridge.Session.Backoff do
 
   def ended(backoff, _, now, why), do: failed(backoff, now, why)
 
+  @doc "More is known of why the last one ended."
+  @spec explain(t(), String.t()) :: t()
+  def explain(%__MODULE__{failures: 0} = backoff, _), do: backoff
+  def explain(backoff, why), do: %{backoff | last: why}
+
   @doc "How long the next start has to wait, in ms."
   @spec left(t(), integer()) :: non_neg_integer()
   def left(%__MODULE__{not_before: nil}, _), do: 0

@@ -45,6 +45,8 @@ defmodule SnakeBridge.Session.Server do
       # A front end has its own way of starting again.
       backoff: if(library, do: Backoff.new(Keyword.get(opts, :backoff, @backoff))),
       worker: nil,
+      # The generation of the one before.
+      ended: nil,
       # The task that gets a worker, the timer for the next, and who waits for it.
       starting: nil,
       retry: nil,
@@ -322,13 +324,20 @@ defmodule SnakeBridge.Session.Server do
         state.backoff &&
           Backoff.ended(state.backoff, state.worker.since, now(), Session.death(generation, why))
 
-      state = %{state | worker: nil, backoff: backoff, looking: false}
+      state = %{state | worker: nil, ended: generation, backoff: backoff, looking: false}
       tell_pool(:down, state)
       if wanted?(state), do: start_worker(state), else: state
     else
-      state
+      explain(generation, why, state)
     end
   end
+
+  # The end of the connection is often seen before the reason is known.
+  defp explain(generation, %{reason: reason} = why, %{ended: generation, backoff: %Backoff{}} = state)
+       when reason != nil,
+       do: %{state | backoff: Backoff.explain(state.backoff, Session.death(generation, why))}
+
+  defp explain(_, _, state), do: state
 
   defp forget(deaths) when map_size(deaths) <= @deaths, do: deaths
   defp forget(deaths), do: Map.delete(deaths, deaths |> Map.keys() |> Enum.min())
