@@ -49,8 +49,8 @@ bench: build dev ## run the benchmarks
 	@scripts/bench.sh $(ARGS)
 
 .PHONY: fuzz
-fuzz: ## fuzz the decoders, FUZZ_SECONDS=60 a target (needs nightly Rust)
-	@scripts/setup.sh rust fuzz
+fuzz: ## fuzz the decoders (FUZZ_SECONDS=60 each; nightly Rust), and both ends (FUZZ_FRAMES)
+	@scripts/setup.sh rust elixir dev fuzz
 	@scripts/fuzz.sh $(ARGS)
 
 .PHONY: build

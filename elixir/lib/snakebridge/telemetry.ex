@@ -20,11 +20,13 @@ defmodule SnakeBridge.Telemetry do
   | `tags` | the option `tags:` of the call, default `[]`: any term |
   | `kind`, `reason`, `stacktrace` | of `exception` only: `:error` and the exception where the call gave one |
 
-  One call of the API is one event, however many steps it takes on its way (`batch/2` is one call), and a call that is
-  sent again, since the worker had died before, is one too. Waiting for a pool's member is part of it.
-  What a call's callbacks call are calls of their own; so is each chunk of items when a ref is enumerated or streamed:
-  `begin` and `take` of `snakebridge.iteration`. Of a batch `target` is `"batch"`, and `arity` how many calls it has. `inspect/1` and releases are no calls, and neither is one that is
-  refused before it is sent: an argument that cannot be converted, refs of two workers.
+  One call of the API is one event, however many steps it takes on its way, and so is one that is sent again, since the
+  worker had died before, or that waits for a pool's member. `batch/2` is one call too: its `target` is `"batch"`, its
+  `arity` the number of calls in it.
+  What a call's callbacks call are calls of their own. So are the round trips of an enumeration or a stream: the functions
+  `begin`, `take` and `close` of `snakebridge.iteration`; and of `with_python/3`: `enter` and `leave` of
+  `snakebridge.contexts`. `inspect/1` and releases are no calls, and neither is one that is refused before it is sent: an
+  argument that cannot be converted, refs of two workers.
   """
 
   @prefix [:snakebridge, :call]

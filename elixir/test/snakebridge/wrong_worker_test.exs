@@ -4,7 +4,7 @@ defmodule SnakeBridge.WrongWorkerTest do
 
   import ExUnit.CaptureLog
 
-  alias SnakeBridge.{BridgeError, FakeWorker, Session, Wait}
+  alias SnakeBridge.{BridgeError, FakeWorker, Lane, Session, Wait}
 
   @moduletag :capture_log
 
@@ -124,7 +124,11 @@ defmodule SnakeBridge.WrongWorkerTest do
         {:send, FakeWorker.frame({:ok, id, :late})}
       end)
 
-    for _ <- 1..3, do: assert({:error, %BridgeError{reason: :timeout}} = call(session, timeout: 20))
+    for _ <- 1..3 do
+      assert Lane.request(session, :ping, 1) == {:ok, 1}
+      assert {:error, %BridgeError{reason: :timeout}} = call(session, timeout: 20)
+    end
+
     Process.sleep(150)
     refute_received {:broken, _, _}
     assert Session.attached(session) == 1
@@ -137,7 +141,7 @@ defmodule SnakeBridge.WrongWorkerTest do
     asked = :counters.new(1, [])
 
     behaviour = fn
-      1, :lane, _ ->
+      1, :lane, {:req, _, :do, _} ->
         []
 
       1, :control, {:req, id, :usage, _} ->
@@ -150,6 +154,7 @@ defmodule SnakeBridge.WrongWorkerTest do
     end
 
     start_supervised!({Session, [name: session, kill_after: 100] ++ FakeWorker.start(behaviour)})
+    assert Lane.request(session, :ping, 1) == {:ok, 1}
     assert {:error, %BridgeError{reason: :timeout}} = call(session, timeout: 10)
     assert_receive {:broken, 1, "it still runs a call that was given up 120 ms ago"}, 5_000
     assert :counters.get(asked, 1) == 2

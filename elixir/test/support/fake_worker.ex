@@ -10,9 +10,9 @@ defmodule SnakeBridge.FakeWorker do
 
   @doc """
   `behaviour` is called with the generation, the role (`:control` or `:lane`) and each message, and gives what is done:
-  `{:send, bytes}`, `:close`, or a list of such.
+  `{:send, bytes}`, `:close`, or a list of such. With `own: true` the session takes it for one that it has started itself.
   """
-  def start(behaviour) do
+  def start(behaviour, opts \\ []) do
     folder = Path.join(System.tmp_dir!(), "sb-fake-#{System.unique_integer([:positive])}")
     File.mkdir!(folder)
     ExUnit.Callbacks.on_exit(fn -> File.rm_rf!(folder) end)
@@ -28,11 +28,15 @@ defmodule SnakeBridge.FakeWorker do
         # Not linked: who starts it is gone soon.
         pid = spawn(fn -> listen(listener, generation, behaviour) end)
         :ok = :gen_tcp.controlling_process(listener, pid)
-        {:ok, %{generation: generation, socket: path}}
+        worker = %{generation: generation, socket: path}
+        {:ok, if(opts[:own], do: Map.put(worker, :process, spawn(&process/0)), else: worker)}
       end,
       broken: fn generation, text -> send(test, {:broken, generation, text}) end
     ]
   end
+
+  # Ends when it is told anything: to end, that is.
+  defp process, do: receive(do: (_ -> :ok))
 
   @doc "A frame with this term."
   def frame(term), do: frame_of(:erlang.term_to_binary(term))
