@@ -44,7 +44,7 @@ def command_ms(*command, times=5):
     return statistics.median(taken)
 
 
-def table(calls, bulk, session, peers):
+def table(calls, many, bulk, session, peers):
     """Rows of (what, peer, peer's figure, ours, ratio, bar)."""
     rows = []
 
@@ -59,6 +59,18 @@ def table(calls, bulk, session, peers):
     callback = calls["callback_us"]
     row("Python calls an Elixir function, in a call", callback["own"], "us", "socket echo", echo["p50"])
     row("the same from 8 threads, each call's share", callback["threads"], "us", "socket echo", echo["p50"])
+    alone = many["processes"]["1"]
+    for count in ("10", "100"):
+        of = many["processes"][count]
+        row(f"math.sqrt(16) of {count} processes at once, median", of["p50"], "us", "one alone", alone["p50"])
+        row("the same, p99", of["p99"], "us", "one alone", alone["p99"])
+        rate = of["per_second"] / 1000
+        row("the same, thousand calls a second", rate, "k/s", "one alone", alone["per_second"] / 1000)
+    row("math.sqrt(16) through a pool, median", many["pool"]["1"]["p50"], "us", "a session", alone["p50"])
+    few = many["refs"]["10"]["p50"]
+    for count in ("1000", "100000", "1000000"):
+        what = f"math.sqrt(16) while {int(count):,} refs live, median"
+        row(what, many["refs"][count]["p50"], "us", "10 refs", few)
     shapes = calls["shape_us"]
     row("ten steps in one request", shapes["chain"], "us", "one step", shapes["one"], "<= 1.5")
     row("the same", shapes["chain"], "us", "ten requests", shapes["ten"])
@@ -169,11 +181,12 @@ def main():
     print("calls...", file=sys.stderr)
     echo = TARGET / "release/examples/bench-echo"
     calls = json_of(elixir, "-pa", EBIN, ROOT / "bench/calls.exs", echo)
+    many = json_of(elixir, "-pa", EBIN, ROOT / "bench/many.exs")
     bulk = json_of(elixir, "-pa", EBIN, ROOT / "bench/bulk.exs")
     print("sessions...", file=sys.stderr)
     session = json_of(TARGET / "release/examples/bench-session", cwd=ROOT)
     print("peers...", file=sys.stderr)
-    text = render(table(calls, bulk, session, measure_peers(elixir)))
+    text = render(table(calls, many, bulk, session, measure_peers(elixir)))
     print(text)
     if options.write:
         cpu = platform.processor()

@@ -284,6 +284,13 @@ class Cell:
             time.sleep(0.005)
         self.do_out(json.dumps(ANSWERS.pop()[2]))
 
+    def do_broken(self, generation):
+        body = (int(generation), "it answered request 9 instead of 1")
+        CONTROL.send((Atom("req"), 71, Atom("broken"), body))
+        while not ANSWERS:
+            time.sleep(0.005)
+        self.do_out(json.dumps(ANSWERS.pop()[2]))
+
     def do_oversize(self, _):
         MAIN.socket.sendall(b"\xff\xff\xff\xff")
 

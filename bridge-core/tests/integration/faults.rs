@@ -304,6 +304,28 @@ fn a_child_that_reads_nothing_can_be_interrupted() {
 }
 
 #[test]
+fn a_worker_of_which_the_beam_says_that_it_answers_wrongly_is_ended() {
+    let rig = Rig::new();
+    rig.python("set df");
+    let pid = rig.up(Python);
+    // Another one is meant: nothing happens.
+    assert_eq!(rig.elixir("broken 7").out(), "true\n");
+    assert_eq!(rig.up(Python), pid);
+    // The answer comes when it has ended: what is asked for next is the next one.
+    let told = rig.elixir("broken 1\nworker");
+    assert!(told.out().starts_with("true\n"), "{}", told.out());
+    assert!(told.out().contains("\"generation\": 2"), "{}", told.out());
+    assert_ne!(rig.up(Python), pid);
+    assert!(!is_alive(pid));
+    assert!(
+        told.notices()
+            .contains("Python's worker ended: it answers wrongly (it answered request 9 instead of 1)."),
+        "{}",
+        told.notices()
+    );
+}
+
+#[test]
 fn a_killed_worker_takes_its_children_along() {
     let rig = Rig::with(|config| config.grace = Duration::from_millis(100));
     let child: u32 = rig.python("child").out().trim().parse().unwrap();
