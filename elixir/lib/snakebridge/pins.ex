@@ -61,7 +61,8 @@ defmodule SnakeBridge.Pins do
   @spec refs(term()) :: [Ref.t()]
   def refs(term), do: term |> find([]) |> Enum.uniq_by(&{&1.session, &1.worker, &1.id})
 
-  defp find(%Ref{} = ref, found), do: [ref | found]
+  # Not every map that says it is one, in an error of the other side, is one.
+  defp find(%Ref{session: _, worker: _, id: _} = ref, found), do: [ref | found]
   defp find([head | tail], found), do: find(tail, find(head, found))
   defp find(tuple, found) when is_tuple(tuple), do: tuple |> Tuple.to_list() |> find(found)
   defp find(map, found) when is_map(map), do: find_in_map(:maps.next(:maps.iterator(map)), found)
