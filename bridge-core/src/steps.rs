@@ -136,18 +136,24 @@ impl<'a> Do<'a> {
                 reader.skip()?;
                 continue;
             }
-            *step = index;
             let Token::Tuple(size) = reader.token()? else {
                 return Err(bad("a step of a call is no tuple"));
             };
             let name = reader.expect_atom()?;
             if size == 1 && name == "await" {
+                *step = index;
                 let next = index + 1;
                 return Ok(Progress::Await {
                     awaitable: value,
                     next,
                 });
             }
+            // What a step gives is what a call of its own would give: steps together mean the same as one by one.
+            if index > from && is_coroutine(&value)? {
+                let (awaitable, next) = (value, index);
+                return Ok(Progress::Await { awaitable, next });
+            }
+            *step = index;
             value = take(
                 decoder,
                 scope,

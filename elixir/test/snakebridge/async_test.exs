@@ -2,6 +2,7 @@ defmodule SnakeBridge.AsyncTest do
   use ExUnit.Case, async: true
 
   import ExUnit.CaptureIO
+  require SnakeBridge
   require SnakeBridge.Py
   alias SnakeBridge.{BridgeError, Lane, Session}
 
@@ -15,6 +16,30 @@ defmodule SnakeBridge.AsyncTest do
   test "a coroutine is awaited, and what it returns is converted like any result" do
     f = coroutine_function("async def f(x):\n  return {'x': [x, (1, 2)]}")
     assert SnakeBridge.apply!(f, [5]) == %{"x" => [5, {1, 2}]}
+  end
+
+  test "a coroutine in the middle of a chain is awaited, as it is between two calls" do
+    client =
+      python!("""
+      class Answer:
+          text = "hello"
+          async def json(self): return [self.text]
+          async def fail(self): return int("x")
+      class Client:
+          async def get(self): return Answer()
+      Client()
+      """)
+
+    SnakeBridge.py do
+      assert client.get().text == "hello"
+      assert client.get().json()[0] == "hello"
+    end
+
+    get = {:method, "get", [], []}
+    assert SnakeBridge.steps(client, [get, {:await}, {:attr, "text"}]) == {:ok, "hello"}
+    fails = [get, {:method, "fail", [], []}, {:attr, "real"}]
+    assert {:error, %SnakeBridge.Py.ValueError{step: 1}} = SnakeBridge.steps(client, fails)
+    assert SnakeBridge.method!(client, "get", [], [], as: :ref).type == "builtins.coroutine"
   end
 
   test "as: :ref gives the coroutine itself, which awaits once" do
