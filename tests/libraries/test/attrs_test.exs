@@ -16,10 +16,11 @@ defmodule AttrsTest do
   class Version:
       major: int = attrs.field(converter=int, validator=attrs.validators.ge(0))
       minor: int = attrs.field(default=0, converter=int)
+  {"Point": Point, "Version": Version}
   """
 
   setup_all do
-    {:ok, classes: python(@classes)}
+    {:ok, classes: run!(@classes)}
   end
 
   test "instances", %{classes: classes} do
@@ -72,11 +73,5 @@ defmodule AttrsTest do
     assert {:error, %{class: "FrozenInstanceError"} = error} = put_attr(classes["Version"].(1), "major", 2)
     assert "builtins.AttributeError" in error.mro
     assert {:error, %{class: "TypeError"}} = SnakeBridge.apply(classes["Point"], [])
-  end
-
-  defp python(source) do
-    names = call!("builtins", "dict", [], [], as: :ref)
-    call!("builtins", "exec", [source, names])
-    names
   end
 end

@@ -107,4 +107,16 @@ defmodule Boto3Test do
     {:error, _} = method(s3, "put_object", [], Bucket: "b")
     assert_received {:event, %{"Bucket" => "b"}}
   end
+
+  test "the stubber as a context" do
+    {s3, stub} = stubbed("s3")
+    body = bytes("é")
+    stub.add_response("put_object", %{ETag: "x"}, %{Bucket: "b", Key: "k", Body: body})
+    assert with_python!(stub, fn _ -> s3.put_object(Bucket: "b", Key: "k", Body: body)["ETag"] end) == "x"
+    stub.add_response("list_buckets", %{Buckets: []}, %{})
+
+    assert_raise SnakeBridge.Py.AssertionError, fn ->
+      with_python!(stub, fn stub -> stub.assert_no_pending_responses() end)
+    end
+  end
 end

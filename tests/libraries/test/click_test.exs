@@ -25,10 +25,11 @@ defmodule ClickTest do
       if amount < 0:
           raise click.ClickException("negative")
       click.echo(amount)
+  cli
   """
 
   setup_all do
-    {:ok, cli: item!(python(@commands), "cli"), runner: call!("click.testing", "CliRunner")}
+    {:ok, cli: run!(@commands), runner: call!("click.testing", "CliRunner")}
   end
 
   test "commands run", %{cli: cli, runner: runner} do
@@ -100,9 +101,24 @@ defmodule ClickTest do
     assert cli.to_info_dict(context)["commands"]["pay"]["name"] == "pay"
   end
 
-  defp python(source) do
-    names = call!("builtins", "dict", [], [], as: :ref)
-    call!("builtins", "exec", [source, names])
-    names
+  test "contexts", %{runner: runner} do
+    folder =
+      with_python!(runner.isolated_filesystem(), fn folder ->
+        File.write!(Path.join(folder, "a"), "")
+        folder
+      end)
+
+    refute File.exists?(folder)
+    test = self()
+    context = call!("click", "Context", [call!("click", "Command", ["c"])], info_name: "here")
+
+    path =
+      with_python!(context, fn context ->
+        context.call_on_close(fn -> send(test, :closed) && nil end)
+        call!("click", "get_current_context").command_path
+      end)
+
+    assert path == "here"
+    assert_received :closed
   end
 end

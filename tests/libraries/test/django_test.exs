@@ -40,14 +40,15 @@ defmodule DjangoTest do
       with connection.schema_editor() as editor:
           editor.create_model(Author)
           editor.create_model(Book)
+  {"Author": Author, "Book": Book, "BookForm": BookForm, "create": create}
   """
 
   setup_all do
-    {:ok, project: python(@project)}
+    {:ok, project: run!(@project)}
   end
 
   defp library(project) do
-    apply!(project["create"], [])
+    ensure_tables(project)
     author = project["Author"].objects.create(name: "Austen", born: ~D[1775-12-16])
 
     for {title, price} <- [{"Emma", "5.50"}, {"Persuasion", "7.25"}],
@@ -56,10 +57,16 @@ defmodule DjangoTest do
     author
   end
 
+  defp ensure_tables(project) do
+    tables = call!("django.db", "connection.introspection.table_names")
+    unless "library_book" in tables, do: apply!(project["create"], [])
+  end
+
   test "models and querysets", %{project: project} do
     author = library(project)
     books = project["Book"].objects
     assert books.count() == 2
+    assert books.get(title: "Emma") in books.all()
     assert Enum.map(books.filter(title__startswith: "E"), &to_string/1) == ["Emma"]
     assert books.get(title: "Emma").author == author
 
@@ -145,9 +152,29 @@ defmodule DjangoTest do
     assert error.message =~ "valid email"
   end
 
-  defp python(source) do
-    names = call!("builtins", "dict", [], [], as: :ref)
-    call!("builtins", "exec", [source, names])
-    names
+  test "transactions are contexts", %{project: project} do
+    ensure_tables(project)
+    authors = project["Author"].objects
+    atomic = fn -> call!("django.db.transaction", "atomic") end
+    with_python!(atomic.(), fn _ -> authors.create(name: "kept") end)
+
+    thrown =
+      catch_throw(
+        with_python!(atomic.(), fn _ ->
+          authors.create(name: "lost")
+          throw(:away)
+        end)
+      )
+
+    assert thrown == :away
+    assert authors.filter(name__in: ["kept", "lost"]).count() == 1
+  end
+
+  test "asynchronous queries", %{project: project} do
+    ensure_tables(project)
+    authors = project["Author"].objects
+    assert authors.acreate(name: "async").name == "async"
+    assert authors.filter(name: "async").acount() == 1
+    assert authors.filter(name: "async").aiterator() |> Enum.map(& &1.name) == ["async"]
   end
 end

@@ -35,7 +35,7 @@ defmodule DspyTest do
     program = dspy."Predict"("text -> shout")
 
     engine =
-      python("""
+      run!("""
       from types import SimpleNamespace
       from dspy.lm15 import Message, Response, TextPart, Usage
 
@@ -47,7 +47,9 @@ defmodule DspyTest do
               return Response(id=None, model="elixir", message=message, finish_reason="stop", usage=usage)
 
           return SimpleNamespace(complete=complete)
-      """)["engine"]
+
+      engine
+      """)
 
     answer = fn messages ->
       send(test, {:asked, messages})
@@ -90,9 +92,16 @@ defmodule DspyTest do
     assert {:error, %{class: "ValueError"}} = call("dspy", "Signature", ["a b c"])
   end
 
-  defp python(source) do
-    names = call!("builtins", "dict", [], [], as: :ref)
-    call!("builtins", "exec", [source, names])
-    names
+  test "a model for a while", %{dspy: dspy} do
+    program = dspy."Predict"("question -> answer")
+    context = dspy.context(lm: model([%{answer: "for now"}]))
+    assert with_python!(context, fn _ -> program.(question: "x").answer end) == "for now"
+    assert {:error, %{class: "ValueError"}} = SnakeBridge.apply(program, [], question: "x")
+  end
+
+  test "asynchronous programs", %{dspy: dspy} do
+    program = dspy."Predict"("question -> answer")
+    program.set_lm(model([%{answer: "later"}]))
+    assert program.acall(question: "x").answer == "later"
   end
 end

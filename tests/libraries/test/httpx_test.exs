@@ -96,4 +96,37 @@ defmodule HttpxTest do
     assert "httpx.HTTPError" in error.mro
     assert {:error, %{class: "UnsupportedProtocol"}} = call("httpx", "get", ["ftp://x"])
   end
+
+  test "the asynchronous client", %{url: url} do
+    httpx = import!("httpx")
+
+    with_python!(httpx."AsyncClient"(base_url: url), fn client ->
+      assert client.get("/x").json()["path"] == "/x"
+      assert [one, two] = batch!([{client, "get", ["/1"]}, {client, "post", ["/2"], [content: "body"]}])
+      assert {one.status_code, two.text} == {200, "POST none body"}
+
+      lines = with_python!(client.stream("GET", "/lines"), &Enum.to_list(&1.aiter_lines()))
+      assert lines == ["eins", "zwei", "drei"]
+
+      tasks = for path <- ["/a", "/b", "/c"], do: Task.async(fn -> client.get(path).json()["path"] end)
+      assert Task.await_many(tasks) == ["/a", "/b", "/c"]
+      assert {:error, %{class: "HTTPStatusError"}} = method(client.get("/missing"), "raise_for_status")
+    end)
+  end
+
+  test "functions of Elixir in asynchronous code" do
+    httpx = import!("httpx")
+    handler = fn request -> httpx."Response"(200, text: String.upcase(request.url.host)) end
+    client = httpx."AsyncClient"(transport: httpx."MockTransport"(handler))
+    assert client.get("http://example").text == "EXAMPLE"
+
+    source = """
+    import asyncio
+    [answer.text for answer in await asyncio.gather(*map(client.get, urls))]
+    """
+
+    assert run!(source, client: client, urls: ["http://a", "http://b"]) == ["A", "B"]
+    assert await!(method!(client, "get", ["http://c"], [], as: :ref)).text == "C"
+    client.aclose()
+  end
 end

@@ -74,4 +74,12 @@ defmodule Jinja2Test do
     assert to_string(module.hi("ann", mark: "?")) == "hi ann?"
     assert value!(module.hi("ann")) == "hi ann!"
   end
+
+  test "asynchronous templates", %{jinja: jinja} do
+    env = jinja."Environment"(enable_async: true)
+    template = env.from_string("{% for n in numbers %}{{ n * 2 }} {% endfor %}")
+    assert template.render_async(numbers: [1, 2]) == "2 4 "
+    assert template.generate_async(numbers: [1, 2]) |> Enum.join() == "2 4 "
+    assert template |> stream!("generate_async", [], numbers: [3]) |> Enum.to_list() == ["6", " "]
+  end
 end

@@ -118,4 +118,13 @@ defmodule LangchainCoreTest do
     assert chain.invoke(1) == 2
     assert_received {:ended, _}
   end
+
+  test "asynchronous chains" do
+    chain = prompt([{"human", "{x}"}]) ||| model(["chat", "chien"])
+    assert chain.ainvoke(%{x: "cat"}).content == "chat"
+    assert chain.abatch([%{x: "dog"}]) |> Enum.map(& &1.content) == ["chien"]
+
+    letters = stream!(prompt([{"human", "{x}"}]) ||| model(["chat"]), "astream", [%{x: "cat"}])
+    assert Enum.map_join(letters, & &1.content) == "chat"
+  end
 end

@@ -101,4 +101,16 @@ defmodule LxmlTest do
     assert {:error, %{class: "XPathEvalError"}} =
              method(call!("lxml.etree", "Element", ["a"]), "xpath", ["//["])
   end
+
+  test "documents are written in contexts" do
+    file = call!("io", "BytesIO")
+
+    with_python!(call!("lxml.etree", "xmlfile", [file], encoding: "utf-8"), fn writer ->
+      with_python!(writer.element("rows", count: "2"), fn _ ->
+        for n <- 1..2, do: with_python!(writer.element("row"), fn _ -> writer.write(to_string(n)) end)
+      end)
+    end)
+
+    assert file.getvalue() == ~s(<rows count="2"><row>1</row><row>2</row></rows>)
+  end
 end

@@ -31,14 +31,15 @@ defmodule PydanticTest do
           if not value.strip():
               raise ValueError("a title is not empty")
           return value.strip()
+  {"Author": Author, "Work": Work}
   """
 
   setup_all do
-    {:ok, models: python(@models)}
+    {:ok, models: run!(@models)}
   end
 
   test "models are validated and dumped", %{models: models} do
-    work = item!(models, "Work")
+    work = models["Work"]
 
     emma =
       method!(work, "model_validate", [
@@ -129,9 +130,18 @@ defmodule PydanticTest do
     assert adapter.dump_json(%{a: 1.0}) == ~s({"a":1.0})
   end
 
-  defp python(source) do
-    names = call!("builtins", "dict", [], [], as: :ref)
-    call!("builtins", "exec", [source, names])
-    names
+  test "the exception object lists its errors", %{models: models} do
+    models["Work"].(title: "x", tags: 1, authors: [%{name: "a", born: "soon"}])
+    flunk("that should not be valid")
+  rescue
+    error in SnakeBridge.Py.ValueError ->
+      assert error.class == "ValidationError"
+      assert method!(error.ref, "error_count") == 2
+
+      assert for(
+               detail <- method!(error.ref, "errors", [], include_url: false),
+               do: {detail["loc"], detail["type"]}
+             ) ==
+               [{{"authors", 0, "born"}, "date_from_datetime_parsing"}, {{"tags"}, "set_type"}]
   end
 end

@@ -1,6 +1,9 @@
 defmodule RequestsTest do
   use LibraryCase, library: "requests"
 
+  require SnakeBridge.Py
+  import SnakeBridge.Py, only: [is_kind: 2]
+
   setup_all do
     {:ok, url: Loopback.start(&answer/4)}
   end
@@ -84,5 +87,22 @@ defmodule RequestsTest do
     assert "requests.exceptions.RequestException" in error.mro
     assert "builtins.OSError" in error.mro
     assert {:error, %{class: "MissingSchema"}} = call("requests", "get", ["no-scheme"])
+  end
+
+  test "contexts and exceptions", %{url: url} do
+    with_python!(call!("requests", "Session"), fn session ->
+      lines =
+        with_python!(session.get(url <> "/lines", stream: true), fn response ->
+          Enum.to_list(response.iter_lines(decode_unicode: true))
+        end)
+
+      assert lines == ["one", "two", "three"]
+      session.get(url <> "/missing").raise_for_status()
+      flunk("that should raise")
+    end)
+  rescue
+    error in SnakeBridge.Py.kinds(OSError) ->
+      assert is_kind(error, "requests.exceptions.HTTPError")
+      assert attr!(error.ref, "response").status_code == 404
   end
 end

@@ -65,4 +65,17 @@ defmodule RichTest do
     assert e.message =~ "closing tag"
     assert {:error, %{class: "MissingStyle"}} = method(console, "get_style", ["nothing at all"])
   end
+
+  test "contexts" do
+    {console, file} = console()
+    capture = console.capture()
+    with_python!(capture, fn _ -> console.print("inside") end)
+    assert {capture.get(), file.getvalue()} == {"inside\n", ""}
+
+    with_python!(call!("rich.progress", "Progress", [], console: console), fn progress ->
+      task = progress.add_task("load", total: 2)
+      for _ <- 1..2, do: progress.advance(task)
+      assert progress.finished
+    end)
+  end
 end

@@ -20,6 +20,7 @@ defmodule SQLAlchemyTest do
       email: Mapped[str]
       user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
       user: Mapped[User] = relationship(back_populates="addresses")
+  {"Base": Base, "User": User, "Address": Address}
   """
 
   setup do
@@ -83,7 +84,7 @@ defmodule SQLAlchemyTest do
   end
 
   test "orm", %{engine: engine, sa: sa} do
-    models = python(@models)
+    models = run!(@models)
     {user, address} = {models["User"], models["Address"]}
     models["Base"].metadata.create_all(engine)
     session = call!("sqlalchemy.orm", "Session", [engine])
@@ -106,7 +107,7 @@ defmodule SQLAlchemyTest do
   end
 
   test "errors", %{engine: engine, sa: sa} do
-    models = python(@models)
+    models = run!(@models)
     models["Base"].metadata.create_all(engine)
     session = call!("sqlalchemy.orm", "Session", [engine])
     session.add_all([models["User"].(name: "x"), models["User"].(name: "x")])
@@ -146,9 +147,34 @@ defmodule SQLAlchemyTest do
     _ = sa
   end
 
-  defp python(source) do
-    names = call!("builtins", "dict", [], [], as: :ref)
-    call!("builtins", "exec", [source, names])
-    names
+  test "contexts: a session, and a transaction that is rolled back", %{engine: engine, sa: sa} do
+    models = run!(@models)
+    user = models["User"]
+    models["Base"].metadata.create_all(engine)
+
+    with_python!(call!("sqlalchemy.orm", "Session", [engine]), fn session ->
+      with_python!(session.begin(), fn _ -> session.add(user.(name: "kept")) end)
+
+      assert_raise RuntimeError, "no", fn ->
+        with_python!(session.begin(), fn _ ->
+          session.add(user.(name: "lost"))
+          raise "no"
+        end)
+      end
+
+      assert Enum.to_list(session.scalars(sa.select(user.name))) == ["kept"]
+    end)
+
+    count = sa.text("select count(*) from users")
+    assert {:ok, 1} = with_python(engine.connect(), fn connection -> connection.execute(count).scalar() end)
+  end
+
+  test "rows are streamed", %{engine: engine, sa: sa} do
+    numbers = "with recursive n(x) as (select 1 union all select x + 1 from n where x < 1000) select x from n"
+
+    with_python!(engine.connect(), fn connection ->
+      rows = connection.execution_options(yield_per: 100).execute(sa.text(numbers))
+      assert rows.scalars() |> stream!(chunk: 50) |> Stream.map(&(&1 * 2)) |> Enum.take(3) == [2, 4, 6]
+    end)
   end
 end
