@@ -204,6 +204,50 @@ defmodule SnakeBridge.SocketTest do
     _ = near
   end
 
+  test "the rest of a frame that does not come is not waited for, however long the answer may take",
+       context do
+    %{near: near, far: far} = context
+    bytes(near, <<100::32, "part">>)
+    assert {:error, :silent} = Socket.recv(%{far | silence: 20})
+    {near, far} = pair()
+    bytes(near, <<0, 0>>)
+    assert {:error, :silent} = Socket.recv(%{far | silence: 20}, 5_000)
+    {near, far} = pair()
+    bytes(near, <<100::32, "part">>)
+    # The caller has less time than that.
+    assert {:error, :timeout} = Socket.recv(far, 20)
+  end
+
+  test "an atom that this VM does not know is none, where the worker is its own", %{near: near, far: far} do
+    far = %{far | known_atoms: true}
+    name = "no_such_atom_#{System.unique_integer([:positive])}"
+    frame = <<131, 119, byte_size(name), name::binary>>
+    bytes(near, <<byte_size(frame)::32, frame::binary>>)
+    assert {:malformed, text, far} = Socket.recv(far)
+    assert text =~ "holds no term of the protocol"
+    assert_raise ArgumentError, fn -> String.to_existing_atom(name) end
+
+    # All that a worker sends is known, whatever else is loaded.
+    known = MapSet.new(Socket.atoms())
+
+    for message <- manifest()["messages"],
+        message["from"] == "worker" and message["connection"] not in ["host_main", "host_own"],
+        message["name"] != "pong",
+        atom <- atoms(message["term"]) do
+      assert String.to_atom(atom) in known, "#{atom} in #{message["name"]}"
+    end
+
+    _ = far
+  end
+
+  # Those of a term in the notation of the manifest, but for what is data of Elixir's.
+  defp atoms(%{"atom" => name}), do: [name]
+  defp atoms(%{"tuple" => [%{"atom" => "$term"} | _]}), do: []
+  defp atoms(%{"tuple" => items}), do: atoms(items)
+  defp atoms(%{"map" => pairs}), do: pairs |> List.flatten() |> atoms()
+  defp atoms(list) when is_list(list), do: Enum.flat_map(list, &atoms/1)
+  defp atoms(_), do: []
+
   defp pair do
     path = Path.join(System.tmp_dir!(), "sb-pair-#{System.unique_integer([:positive])}")
     {:ok, listener} = Socket.listen(path)

@@ -4,7 +4,7 @@ defmodule SnakeBridge.WrongWorkerTest do
 
   import ExUnit.CaptureLog
 
-  alias SnakeBridge.{BridgeError, FakeWorker, Lane, Session, Wait}
+  alias SnakeBridge.{BridgeError, FakeWorker, HostDouble, Lane, Session, Wait}
 
   @moduletag :capture_log
 
@@ -193,5 +193,30 @@ defmodule SnakeBridge.WrongWorkerTest do
       end)
 
     assert length(Regex.scan(~r/is replaced/, log)) == 1
+  end
+
+  @tag timeout: 120_000
+  test "under a front end the front end is asked for another, and ends the first" do
+    junk = fn
+      1, :lane, {:req, _, :do, _} -> {:send, FakeWorker.frame_of("junk")}
+      _, _, message -> FakeWorker.good(message)
+    end
+
+    start = FakeWorker.start(junk)[:worker]
+    host = HostDouble.start()
+    {:ok, first} = start.()
+    assert HostDouble.request(host, :control, :attach, first) == {:ok, true}
+    cell = HostDouble.begin_cell(host, ~s|SnakeBridge.call("math", "sqrt", [16])|)
+    assert_receive {:frame, :control, {:req, id, :broken, {1, "on a lane it sent a frame" <> _}}}, 15_000
+    assert HostDouble.end_cell(cell).result |> HostDouble.plain() =~ "Python worker 1 answered wrongly"
+
+    # The next one is asked for only when the first has ended.
+    cell = HostDouble.begin_cell(host, ~s|SnakeBridge.call("math", "sqrt", [16])|)
+    refute_receive {:frame, :control, {:req, _, :worker, _}}, 200
+    HostDouble.send_frame(host, :control, {:ok, id, true})
+    assert_receive {:frame, :control, {:req, id, :worker, nil}}, 15_000
+    {:ok, second} = start.()
+    HostDouble.send_frame(host, :control, {:ok, id, second})
+    assert HostDouble.end_cell(cell).result |> HostDouble.plain() == "{:ok, 4.0}"
   end
 end
