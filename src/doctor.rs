@@ -17,6 +17,7 @@ use crate::cli::SessionArgs;
 pub(crate) fn examine(args: &SessionArgs) -> anyhow::Result<ExitCode> {
     let here = std::env::current_dir()?;
     let mut findings = vec![support()];
+    findings.extend(native());
     match find_python(args.python.as_deref(), &here) {
         Ok(python) => {
             findings.push(interpreter(
@@ -119,6 +120,21 @@ fn support() -> Finding {
         ),
         Err(error) => Finding::missing("snakebridge", &error),
     }
+}
+
+/// The native library, where the rest is.
+fn native() -> Option<Finding> {
+    let found = Support::find().ok()?.native();
+    Some(match found {
+        Ok(file) => Finding::found("refs", format!("released by themselves ({})", file.display())),
+        Err(error) => Finding {
+            what: "refs",
+            there: false,
+            needed: false,
+            told: format!("released at the end of their worker only: {error}"),
+            hint: error.hint(),
+        },
+    })
 }
 
 fn interpreter(what: &'static str, path: &Path, origin: &str, version: Result<String, Finding>) -> Finding {

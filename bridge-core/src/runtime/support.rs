@@ -15,6 +15,9 @@ pub struct Support {
 /// Where the compiled library is below the root: in a source tree, and where it was installed.
 const EBINS: [&str; 2] = ["elixir/_build/prod/lib/snakebridge/ebin", "elixir/ebin"];
 
+/// Where the BEAM's native library is below the root.
+const NATIVE: &str = "elixir/priv/native/snakebridge_nif.so";
+
 impl Support {
     /// Looks for them.
     ///
@@ -74,6 +77,19 @@ impl Support {
             .into_iter()
             .find(|place| place.is_dir())
             .ok_or_else(|| self.lacks(EBINS[1]))
+    }
+
+    /// The library with which the BEAM releases refs by itself. Sessions run without it too.
+    ///
+    /// # Errors
+    /// When it is not there.
+    pub fn native(&self) -> Result<PathBuf> {
+        let file = self.root.join(NATIVE);
+        if file.is_file() {
+            Ok(file)
+        } else {
+            Err(self.lacks(NATIVE))
+        }
     }
 
     fn lacks(&self, what: &str) -> Error {

@@ -374,4 +374,37 @@ defmodule SnakeBridge.LifetimeTest do
     ref = object(session)
     assert %Pinned{term: [^ref]} = Pins.pin([ref], [ref])
   end
+
+  test "without the native library all else works" do
+    script = """
+    alias SnakeBridge.{Native, Session}
+    false = Native.loaded?()
+    held = fn -> {:ok, %{refs: count}} = Session.usage(); count end
+    object = fn -> SnakeBridge.call!("builtins", "object") end
+    %{resource: nil} = ref = object.()
+    apply = SnakeBridge.call!("builtins", "eval", ["lambda f: f()"])
+    hash = SnakeBridge.method!(ref, "__hash__")
+    ^hash = SnakeBridge.apply!(apply, [fn -> SnakeBridge.method!(ref, "__hash__") end])
+    ^hash = SnakeBridge.method!(SnakeBridge.apply!(apply, [fn -> ref end], [], as: :ref), "__hash__")
+    before = held.()
+    SnakeBridge.scope(fn -> for(_ <- 1..10, do: object.()) && :ok end)
+    ^before = held.()
+    for _ <- 1..10, do: object.()
+    :erlang.garbage_collect()
+    true = held.() == before + 10
+    SnakeBridge.release(ref)
+    {:ok, nil} = Session.ping()
+    {:error, %{reason: :ref_gone}} = SnakeBridge.method(ref, "__hash__")
+    {pid, monitor} = spawn_monitor(fn -> SnakeBridge.call("time", "sleep", [20]) end)
+    Process.exit(pid, :kill)
+    receive do {:DOWN, ^monitor, _, _, _} -> :ok end
+    IO.write("works")
+    """
+
+    assert {"works", 0} =
+             System.cmd("elixir", ["-pa", Application.app_dir(:snakebridge, "ebin"), "-e", script],
+               env: [{"SNAKEBRIDGE_NATIVE", "off"}],
+               stderr_to_stdout: true
+             )
+  end
 end
