@@ -140,11 +140,12 @@ pub fn write_failure(
         Failure::Python(error) => error,
     };
     let value = error.value(py).as_any();
-    // Before Python 3.12 the traceback travels beside its exception, which gets it only when it is caught by code.
-    if let Some(traceback) = error.traceback(py) {
-        // SAFETY: both are alive; the exception is one, and the traceback is one.
-        unsafe { ffi::PyException_SetTraceback(value.as_ptr(), traceback.as_ptr()) };
-    }
+    // Before Python 3.12 the traceback travels beside its exception, which gets it only when it is caught by code; what
+    // the exception has until then is of an earlier catch.
+    let traceback = error.traceback(py);
+    let traceback = traceback.map_or_else(|| py.None().into_bound(py), Bound::into_any);
+    // SAFETY: both are alive, the first is an exception, and the second a traceback or None.
+    unsafe { ffi::PyException_SetTraceback(value.as_ptr(), traceback.as_ptr()) };
     if let Some(term) = elixir_term(value) {
         out.raw(term.get().term());
         return Ok(());

@@ -63,6 +63,7 @@ defmodule SnakeBridge do
       import SnakeBridge.Natural.Definitions, only: [def: 1, def: 2, defp: 1, defp: 2]
       import Bitwise, only: unquote(SnakeBridge.Natural.operators())
       import SnakeBridge, only: [py: 1]
+      require SnakeBridge.Py
       @before_compile SnakeBridge.Natural.Definitions
     end
   end

@@ -4,7 +4,7 @@ defmodule SnakeBridge.ExceptionsTest do
 
   require SnakeBridge.Py
 
-  alias SnakeBridge.{CallbackError, Probe, Py, Session}
+  alias SnakeBridge.{CallbackError, Native, Probe, Py, Session}
 
   @moduletag :capture_log
 
@@ -182,6 +182,8 @@ defmodule SnakeBridge.ExceptionsTest do
       {:ok, python} = SnakeBridge.get("sys", "executable")
       assert %Py.ModuleNotFoundError{} = error
       assert Exception.message(error) =~ "\nhint: #{python} -m pip install no_such_module_of_python"
+      # Python takes the frames of its import machinery away.
+      assert error.traceback == []
       {:error, error} = SnakeBridge.import("yaml_that_is_not_there.sub")
       assert error.hint =~ "pip install yaml_that_is_not_there"
       # What the BEAM does with exceptions goes on working.
@@ -343,6 +345,20 @@ defmodule SnakeBridge.ExceptionsTest do
       assert {true, [1], _} = SnakeBridge.apply!(run, [again])
       twice = fn -> SnakeBridge.apply!(run, [fn -> SnakeBridge.apply!(throw, []) end]) && again.() end
       assert {true, [1], _} = SnakeBridge.apply!(run, [twice])
+    end
+
+    if Native.loaded?() do
+      test "is raised later, by its ref, from any process" do
+        names = names(@source)
+        {:error, first} = SnakeBridge.apply(SnakeBridge.item!(names, "throw"), [])
+        {:error, _other} = SnakeBridge.apply(SnakeBridge.item!(names, "throw"), [])
+        assert SnakeBridge.attr!(first.ref, "extra") == [1]
+        SnakeBridge.steps!(names, [{:item, "thrown"}, {:method, "pop", [], []}])
+        run = SnakeBridge.item!(names, "run")
+
+        assert {true, [1], _} =
+                 Task.await(Task.async(fn -> SnakeBridge.apply!(run, [fn -> raise first end]) end))
+      end
     end
 
     test "of Elixir comes back as the same term and kind" do

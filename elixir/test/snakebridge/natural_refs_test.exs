@@ -3,7 +3,6 @@ defmodule SnakeBridge.NaturalRefsTest do
   use ExUnit.Case, async: true
 
   require SnakeBridge
-  require SnakeBridge.Py
 
   alias SnakeBridge.{Probe, Py, Ref, Session}
 
