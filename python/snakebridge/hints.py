@@ -15,10 +15,11 @@ _PACKAGES = {
     "yaml": "pyyaml",
 }
 
-# What Python and its library say of a str where bytes should be.
+# What Python, its library, and extensions say of a str where bytes should be.
 _WANTS_BYTES = re.compile(
     r"bytes.*(\bnot '?str\b|, str found|but got 'str')|concat str to bytes|bytes pattern on a string-like"
     r"|convert 'str' object to bytes|must be encoded before|string argument without an encoding"
+    r"|\bmust be bytes\b|'str' object .*'(Py)?[Bb]ytes'|'str'>\" instance to a buffer"
 )
 
 

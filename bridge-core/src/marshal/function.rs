@@ -32,7 +32,8 @@ impl Function {
         }
     }
 
-    /// Its signature: that many positional arguments. Those with names become one more, a keyword list.
+    /// Its signature: that many positional arguments, the last of which is a keyword list where there are some with names;
+    /// so one without arguments takes none with names either.
     pub(super) fn signature<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let inspect = py.import("inspect")?;
         let parameter = inspect.getattr("Parameter")?;
@@ -46,7 +47,9 @@ impl Function {
             }
             None => parameters.append(parameter.call1(("args", parameter.getattr("VAR_POSITIONAL")?))?)?,
         }
-        parameters.append(parameter.call1(("options", parameter.getattr("VAR_KEYWORD")?))?)?;
+        if self.arity != Some(0) {
+            parameters.append(parameter.call1(("options", parameter.getattr("VAR_KEYWORD")?))?)?;
+        }
         inspect.call_method1("Signature", (parameters,))
     }
 }
