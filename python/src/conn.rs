@@ -144,7 +144,7 @@ impl Conn {
             match send(&self.socket, frame, flags()) {
                 Ok(sent) if sent == frame.len() => {
                     drop(out);
-                    if frame.capacity() > TEXT_EVENT {
+                    if frame.capacity() > TEXT_EVENT && !keep {
                         *frame = Vec::new();
                     }
                     frame.clear();
