@@ -98,10 +98,8 @@ defmodule MatplotlibTest do
     assert call!("matplotlib", "colormaps.__getitem__", ["viridis"]).(0.0) |> elem(3) == 1.0
     params = plt.rcParams
     before = params["lines.linewidth"]
-    context = plt.rc_context(%{"lines.linewidth" => 7})
-    context.__enter__()
-    assert params["lines.linewidth"] == 7.0
-    context.__exit__(nil, nil, nil)
+    inside = with_python!(plt.rc_context(%{"lines.linewidth" => 7}), fn _ -> params["lines.linewidth"] end)
+    assert inside == 7.0
     assert params["lines.linewidth"] == before
   end
 

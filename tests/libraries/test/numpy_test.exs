@@ -150,6 +150,29 @@ defmodule NumpyTest do
     assert np.datetime64("2024-02-29").astype("datetime64[M]") |> to_string() == "2024-02"
   end
 
+  test "whole arrays cross in one piece", %{np: np} do
+    array = method!(np, "arange", [6], [dtype: "int32"], as: :array)
+    assert %SnakeBridge.Array{dtype: :s32, shape: {6}} = array
+    assert SnakeBridge.Array.to_list(array) == [0, 1, 2, 3, 4, 5]
+
+    matrix = SnakeBridge.Array.from_list([[1.0, 2.0], [3.0, 4.0]])
+    assert np.linalg.det(matrix) |> Float.round(9) == -2.0
+    assert np.transpose(matrix).tolist() == [[1.0, 3.0], [2.0, 4.0]]
+    back = method!(np, "multiply", [matrix, 2], [], as: :array)
+    assert SnakeBridge.Array.to_list(back) == [[2.0, 4.0], [6.0, 8.0]]
+  end
+
+  test "settings hold inside of a context", %{np: np} do
+    zero = np.zeros(1)
+
+    with_python!(np.errstate(divide: "raise"), fn _ ->
+      assert_raise SnakeBridge.Py.FloatingPointError, fn -> 1 / zero end
+    end)
+
+    with_python!(np.errstate(divide: "ignore"), fn _ -> assert (1 / zero).tolist() == [:infinity] end)
+    with_python!(np.printoptions(precision: 2), fn _ -> assert to_string(np.array([1.2345])) == "[1.23]" end)
+  end
+
   test "values come where they are asked for", %{np: np} do
     a = np.arange(6).reshape(2, 3)
     assert ref?(a)

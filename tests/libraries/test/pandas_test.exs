@@ -143,6 +143,15 @@ defmodule PandasTest do
     assert df.to_string(index: false) =~ "Chur"
   end
 
+  test "streams, contexts, many calls at once", %{pd: pd, df: df} do
+    assert df |> stream!("itertuples", [], index: false, name: nil) |> Enum.take(1) == [{"Bern", 3, 1.5}]
+    chunks = pd.read_csv(call!("io", "StringIO", ["a\n1\n2\n3\n"]), chunksize: 2)
+    assert with_python!(chunks, fn reader -> Enum.map(reader, & &1.shape) end) == [{2, 1}, {1, 1}]
+    with_python!(pd.option_context("display.max_rows", 2), fn _ -> assert to_string(df) =~ "..." end)
+    assert batch!([{df["n"], "sum", []}, {df["n"], "nlargest", [], n: 1}]) |> hd() == 10
+    assert run!("df.groupby('city').n.sum().idxmax()", df: df) == "Bern"
+  end
+
   test "its exceptions", %{pd: pd, df: df} do
     assert %{class: "KeyError"} = catch_error(df["nothing"])
 

@@ -142,9 +142,7 @@ defmodule StdlibFunctionsTest do
     test "output is redirected" do
       buffer = call!("io", "StringIO")
       redirect = call!("contextlib", "redirect_stdout", [buffer])
-      redirect.__enter__()
-      call!("builtins", "print", ["caught", 1], sep: "-")
-      redirect.__exit__(nil, nil, nil)
+      with_python!(redirect, fn _ -> call!("builtins", "print", ["caught", 1], sep: "-") end)
       assert buffer.getvalue() == "caught-1\n"
     end
 

@@ -29,6 +29,16 @@ defmodule StdlibNumbersTest do
     assert price.as_tuple().digits == {2, 6, 7, 5}
     assert price > 2 and price < 3
 
+    local = call!("decimal", "localcontext")
+
+    third =
+      with_python!(local, fn context ->
+        put_attr!(context, "prec", 5)
+        to_string(call!("decimal", "Decimal", [1], [], as: :ref) / 3)
+      end)
+
+    assert third == "0.33333"
+
     narrow = call!("decimal", "Context", [], prec: 4)
     assert to_string(narrow.divide(1, 3)) == "0.3333"
     error = catch_error(call!("decimal", "Decimal", [1], [], as: :ref) / 0)

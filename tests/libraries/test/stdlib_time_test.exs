@@ -8,7 +8,7 @@ defmodule StdlibTimeTest do
     assert call!("datetime", "datetime.strptime", ["29.02.2024", "%d.%m.%Y"]) == ~N[2024-02-29 00:00:00]
     assert call!("datetime", "date.isoformat", [~D[2024-02-29]]) == "2024-02-29"
     assert call!("datetime", "date.strftime", [~D[2024-02-29], "%A"]) == "Thursday"
-    assert call!("calendar", "monthrange", [2024, 2]) == {3, 29}
+    assert call!("calendar", "monthrange", [2024, 2], [], as: :value) == {3, 29}
     assert {:error, %{class: "ValueError"}} = call("datetime", "date", [2024, 2, 30])
   end
 
