@@ -29,8 +29,8 @@ defmodule SnakeBridge.Pool do
       `reason: :unavailable`
     * `:queue_timeout` - in ms, default 5,000: a call that has waited so long fails, with `reason: :timeout`. The call's own
       `timeout:` counts from its beginning, waiting included
-    * those of `SnakeBridge.Session`, for each member. Here `start:` is `:eager`, and `kill_after:` is 5,000: an abandoned
-      call that Python cannot interrupt costs its worker, and not the pool a member
+    * those of `SnakeBridge.Session`, for each member. Here `start:` is always `:eager`, and `kill_after:` is 5,000: an
+      abandoned call that Python cannot interrupt costs its worker, and not the pool a member
 
   A pool is for work that takes the interpreter. Calls that wait (for the network, a database, C code that lets others
   run) run at the same time within one session.
@@ -175,8 +175,9 @@ defmodule SnakeBridge.Pool do
     members = for number <- 1..size, do: Module.concat(name, "Member#{number}")
 
     session =
-      [start: :eager, kill_after: 5_000]
+      [kill_after: 5_000]
       |> Keyword.merge(session)
+      |> Keyword.put(:start, :eager)
       |> Keyword.put_new(:group_leader, Process.group_leader())
 
     sessions = for member <- members, do: {Session, [name: member, pool: name] ++ session}
