@@ -67,8 +67,9 @@ pub(crate) struct Newcomer {
     since: Instant,
 }
 
-/// Why a connection is refused: the protocol's reason, and the message.
-type Refusal = (&'static str, String);
+/// Why a connection is refused: the protocol's reason, and the message. None for one that only looked whether anybody
+/// listens here: it has ended, and has said nothing.
+type Refusal = Option<(&'static str, String)>;
 
 impl Newcomer {
     /// When its time to say hello is over.
@@ -78,12 +79,13 @@ impl Newcomer {
 
     /// The hello, once it is here.
     pub(crate) fn hear(&mut self) -> Result<Option<Hello>, Refusal> {
-        let bad = |message: String| ("bad_message", message);
+        let bad = |message: String| Some(("bad_message", message));
         match recv(
             &self.socket,
             spare_capacity(self.reader.buffer()),
             RecvFlags::DONTWAIT,
         ) {
+            Ok((_, 0)) if self.reader.buffer().is_empty() => return Err(None),
             Ok((_, 0)) => return Err(bad("the connection ended before its hello".to_owned())),
             Ok(_) | Err(Errno::AGAIN | Errno::INTR) => {}
             Err(error) => return Err(bad(error.to_string())),
@@ -100,7 +102,7 @@ impl Newcomer {
         match Message::decode(frame) {
             Ok(Message::Hello(hello)) => match hello.check_version() {
                 Ok(()) => Ok(Some(hello)),
-                Err(error) => Err(("version", error.to_string())),
+                Err(error) => Err(Some(("version", error.to_string()))),
             },
             Ok(_) => Err(bad("the first message is no hello".to_owned())),
             Err(error) => Err(bad(error.to_string())),
@@ -108,7 +110,8 @@ impl Newcomer {
     }
 
     /// Ends the connection, having said why. A peer that does not listen hears nothing.
-    pub(crate) fn refuse(self, (reason, text): Refusal) {
+    pub(crate) fn refuse(self, refusal: Refusal) {
+        let Some((reason, text)) = refusal else { return };
         let mut answer = message::refusal(0, reason, &text, None);
         crate::conn::Conn::new(self.socket).send(&mut answer);
         fault(&format!("a connection was refused: {text}"));
