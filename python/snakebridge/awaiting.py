@@ -9,6 +9,9 @@ import asyncio
 import contextvars
 import threading
 
+# How long a task may take to end after an exception was raised in it from outside.
+_GRACE_SECONDS = 1.0
+
 
 class Awaits:
     """The awaitables of a session that are waited for."""
@@ -33,27 +36,19 @@ class Awaits:
 
     def aside(self, awaitable, caller):
         """Waits on the loop's own thread, in the middle of something that the loop runs: another loop turns for it."""
-        waiting = _Waiting(awaitable, caller, lambda: None)
-        loops = []
+        waiting = self._add(awaitable, caller, lambda: None)
 
-        def run():
-            try:
-                asyncio.run(main())
-            except BaseException as error:
-                waiting.error = error
-
-        async def main():
-            loops.append(asyncio.get_running_loop())
+        async def wait():
             waiting.start()
-            await asyncio.wait([waiting.task])
+            if waiting.task is not None:
+                await asyncio.wait([waiting.task])
 
-        thread = threading.Thread(target=run, name="snakebridge-await", daemon=True)
+        thread = threading.Thread(target=asyncio.run, args=(wait(),), name="snakebridge-await", daemon=True)
         thread.start()
         try:
             thread.join()
         except BaseException:
-            if loops and not loops[0].is_closed():
-                loops[0].call_soon_threadsafe(waiting.cancel)
+            waiting.cancel()
             raise
         return waiting.outcome()
 
@@ -66,6 +61,8 @@ class Awaits:
         if waiting is None:
             return False
         if waiting.caller.is_current():
+            # What is raised in a destructor or in a callback of the collector is lost.
+            waiting.cancel(after=_GRACE_SECONDS)
             return True
         waiting.cancel()
         return False
@@ -76,6 +73,9 @@ class Awaits:
             wake()
 
         waiting = self._waiting[caller.serial] = _Waiting(awaitable, caller, finished)
+        if caller.is_gone():
+            # An interrupt that came before found nothing here.
+            waiting.cancel()
         return waiting
 
 
@@ -96,6 +96,8 @@ class _Waiting:
     def start(self):
         """Makes the task. On the thread of its loop."""
         if self._cancelled:
+            if asyncio.iscoroutine(self._awaitable):
+                self._awaitable.close()
             return
         self._context.run(self.caller.enter)
         self.task = self._context.run(asyncio.get_running_loop().create_task, self._run())
@@ -116,10 +118,13 @@ class _Waiting:
         self.caller.finish(self.outcome)
         self._finished()
 
-    def cancel(self):
-        """Cancels the task, or has it never start."""
-        if self.task is not None:
-            self.task.cancel()
+    def cancel(self, after=0):
+        """Cancels the task, or has it never start. On any thread, and in the handler of a signal."""
+        task = self.task
+        if task is not None:
+            if not task.done():
+                loop = task.get_loop()
+                loop.call_soon_threadsafe(loop.call_later, after, task.cancel)
         elif not self._cancelled:
             self._cancelled = True
             self.error = KeyboardInterrupt()

@@ -50,6 +50,8 @@ class Cells:
         self._closing = False
         self._reminded = False
         self._reminding = None
+        self._interrupts = []
+        self._is_interrupting = False
         self.engine = None
         self._task = None
         self._take_over_interrupts()
@@ -129,36 +131,41 @@ class Cells:
 
     def on_interrupt(self, _signal=None, _frame=None):
         """The handler of SIGINT: between two bytecodes of the main thread, or inside `_native.poll`."""
-        reminded, self._reminded = self._reminded, False
+        self._interrupts += self._native.take_interrupt()
+        # Another one may come while this one is looked at; it is left to this one.
         here = False
-        for kind, number in self._native.take_interrupt():
-            if kind == "cell":
-                self._interrupt(number, reminded)
-            else:
-                here |= kind == "request" or self._awaits.interrupt(number)
+        while self._interrupts and not self._is_interrupting:
+            self._is_interrupting = True
+            while self._interrupts:
+                kind, number = self._interrupts.pop(0)
+                stop = {"cell": self._interrupt, "task": self._awaits.interrupt, "request": bool}[kind]
+                here = stop(number) or here
+            self._is_interrupting = False
         if here:
             raise KeyboardInterrupt
 
-    def _interrupt(self, number, reminded):
+    def _interrupt(self, number):
+        """Stops a cell. True: it is to be raised in what runs right now."""
+        reminded, self._reminded = self._reminded, False
         cell = self._running
         if cell is None or cell.number != number:
-            return
+            return False
         in_cell = asyncio.current_task(self._loop) is self._task
         if reminded:
-            if in_cell or self._selector.waiting:
-                # The loop is free: the cell is on its way out, and what it does there should not be disturbed.
-                self._reminding = None
-            else:
-                raise KeyboardInterrupt
-        elif in_cell:
-            raise KeyboardInterrupt
-        else:
-            cell.cancelled = True
-            self._task.cancel()
-            # The cell waits; another task, or a callback, may hold up the loop.
-            # Not threading.Thread: the code that was interrupted may hold that module's locks.
-            self._reminding = cell
-            _thread.start_new_thread(self._remind, (cell,))
+            if not in_cell and not self._selector.waiting:
+                return True
+            # The loop is free: the cell is on its way out, and what it does there should not be disturbed.
+            self._reminding = None
+            return False
+        if in_cell:
+            return True
+        cell.cancelled = True
+        self._task.cancel()
+        # The cell waits; another task, or a callback, may hold up the loop.
+        # Not threading.Thread: the code that was interrupted may hold that module's locks.
+        self._reminding = cell
+        _thread.start_new_thread(self._remind, (cell,))
+        return False
 
     def _remind(self, cell):
         """Signals again until the loop turns: in a thread of its own."""

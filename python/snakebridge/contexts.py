@@ -31,11 +31,17 @@ class _Entered:
         return self._entered(self._enter(self._manager))
 
     async def _enter_async(self):
-        return self._entered(await self._enter(self._manager))
+        value = await self._enter(self._manager)
+        try:
+            return self._entered(value)
+        except ConnectionError:
+            await self.abandon()
+            raise
 
     def _entered(self, value):
+        number = leftovers.add(self)
         _native.hold_errors(True)
-        return leftovers.add(self), value
+        return number, value
 
     def leave(self, error):
         """Whether the context wants the error to end here; of an asynchronous one, a coroutine."""

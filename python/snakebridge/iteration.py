@@ -171,11 +171,16 @@ class AsyncChunks:
             if self._is_closing and isinstance(self._iterator, AsyncGenerator):
                 await self._iterator.aclose()
 
-    async def close(self):
-        """Ends the iteration; a generator runs its `finally`."""
+    def stop(self):
+        """Has it end."""
         self._is_closing = True
         if self._task is not None:
             self._task.cancel()
+
+    async def close(self):
+        """Ends the iteration; a generator runs its `finally`."""
+        self.stop()
+        if self._task is not None:
             await asyncio.wait([self._task])
             if not self._task.cancelled() and self._task.exception() is not None:
                 raise self._task.exception()
@@ -219,7 +224,9 @@ def _guarded(number, function):
     try:
         return function()
     except BaseException:
-        leftovers.remove(number)
+        chunks = leftovers.remove(number)
+        if chunks is not None:
+            chunks.close()
         raise
 
 
@@ -227,7 +234,9 @@ async def _guarded_async(number, function):
     try:
         return await function()
     except BaseException:
-        leftovers.remove(number)
+        chunks = leftovers.remove(number)
+        if chunks is not None:
+            chunks.stop()
         raise
 
 

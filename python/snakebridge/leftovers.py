@@ -17,8 +17,13 @@ _lanes = {}
 
 
 def add(thing):
-    """Keeps a thing, whose `abandon()` is called at the end of the lane; returns its number."""
+    """Keeps a thing, whose `abandon()` is called at the end of the lane; returns its number.
+
+    Where the caller is gone already it raises.
+    """
     number, lane = next(_numbers), _native.current_lane()
+    if lane is None:
+        raise ConnectionError("the caller is gone")
     _open[number] = (lane, thing)
     _lanes.setdefault(lane, {})[number] = None
     return number

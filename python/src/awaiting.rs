@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use bridge_core::marshal::Failure;
 use pyo3::intern;
@@ -25,8 +25,10 @@ pub(crate) struct Awaiting {
     /// The number of its activity.
     #[pyo3(get)]
     serial: u64,
-    pub(crate) lane: Arc<Lane>,
-    conn: Arc<Conn>,
+    /// Weak, because tasks may live on with their contexts when the caller is long gone.
+    lane: Weak<Lane>,
+    lane_id: u64,
+    conn: Weak<Conn>,
     pub(crate) cell: Option<u64>,
     activity: Mutex<Option<Activity>>,
     /// The request that is answered when the task is done, where no thread waits for it.
@@ -37,8 +39,12 @@ pub(crate) struct Awaiting {
 impl Awaiting {
     /// Whether the calling code runs for the same caller.
     fn is_current(&self, py: Python<'_>) -> bool {
-        threads::awaiting_of_context(py)
-            .is_some_and(|current| current.get().lane.conn.id == self.lane.conn.id)
+        threads::awaiting_of_context(py).is_some_and(|current| current.get().lane_id == self.lane_id)
+    }
+
+    /// Whether the caller has hung up.
+    fn is_gone(&self) -> bool {
+        self.lane.upgrade().is_none_or(|lane| lane.is_over())
     }
 
     /// Makes what runs from here on in this context belong to the call.
@@ -62,15 +68,16 @@ impl Awaiting {
 impl Awaiting {
     /// Where the task's output goes: to the caller while it waits; what comes later is late output of the cell.
     pub(crate) fn destination(&self) -> Option<(Arc<Conn>, Option<u64>)> {
-        match self.is_awaited() {
-            true => Some((self.conn.clone(), self.cell)),
-            false => threads::destination_of_cell(self.cell),
+        match self.awaiting_lane().and(self.conn.upgrade()) {
+            Some(conn) => Some((conn, self.cell)),
+            None => threads::destination_of_cell(self.cell),
         }
     }
 
-    /// Whether the caller waits, for this task or for a later one.
-    pub(crate) fn is_awaited(&self) -> bool {
-        self.lane.awaiting.load(Ordering::SeqCst) > 0 && !self.lane.is_over()
+    /// The caller's lane, while it waits: for this task or for a later one.
+    pub(crate) fn awaiting_lane(&self) -> Option<Arc<Lane>> {
+        let lane = self.lane.upgrade()?;
+        (lane.awaiting.load(Ordering::SeqCst) > 0 && !lane.is_over()).then_some(lane)
     }
 
     fn begin<'py>(
@@ -87,17 +94,13 @@ impl Awaiting {
         let activity = Activity::task(lane, conn.clone(), cell);
         let awaiting = Awaiting {
             serial: activity.serial(),
-            lane: lane.clone(),
-            conn,
+            lane: Arc::downgrade(lane),
+            lane_id: lane.conn.id,
+            conn: Arc::downgrade(&conn),
             cell,
             activity: Mutex::new(Some(activity)),
             request: Mutex::new(request),
         };
-        // From here on the end of the caller cancels the task; one that came before would not.
-        if lane.is_over() {
-            awaiting.end();
-            return Err(Failure::refuse("interrupted", "the caller is gone"));
-        }
         Ok(Bound::new(py, awaiting)?)
     }
 
@@ -107,8 +110,8 @@ impl Awaiting {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        if activity.is_some() {
-            self.lane.awaiting.fetch_sub(1, Ordering::SeqCst);
+        if let (Some(_), Some(lane)) = (activity, self.lane.upgrade()) {
+            lane.awaiting.fetch_sub(1, Ordering::SeqCst);
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::ffi;
@@ -17,8 +18,23 @@ use crate::{main_thread, threads};
 /// What runs, in the order in which it began.
 static RUNNING: Mutex<Vec<Running>> = Mutex::new(Vec::new());
 
+/// Two signals may become one; what is owed from then is forgotten after so long.
+const OWED: Duration = Duration::from_secs(1);
+
 /// What SIGINT was sent for and has not been looked at.
-static MEANT: Mutex<Vec<u64>> = Mutex::new(Vec::new());
+static MEANT: Mutex<Meant> = Mutex::new(Meant {
+    serials: Vec::new(),
+    owed: 0,
+    sent: None,
+});
+
+#[derive(Debug)]
+struct Meant {
+    serials: Vec<u64>,
+    /// How many signals were sent for which the handler has not been called yet, and when the last was.
+    owed: usize,
+    sent: Option<Instant>,
+}
 
 #[derive(Debug)]
 struct Running {
@@ -55,7 +71,7 @@ fn running() -> MutexGuard<'static, Vec<Running>> {
     RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn meant() -> MutexGuard<'static, Vec<u64>> {
+fn meant() -> MutexGuard<'static, Meant> {
     MEANT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -168,18 +184,36 @@ pub(crate) fn interrupt_all() {
 }
 
 fn signal_main(serial: u64) {
-    meant().push(serial);
+    let mut meant = meant();
+    meant.serials.push(serial);
+    meant.owed += 1;
+    meant.sent = Some(Instant::now());
+    drop(meant);
     main_thread::signal();
 }
 
 /// Stops a thread that serves a lane whose peer is gone.
-pub(crate) fn interrupt_thread(py: Python<'_>, lane: &Lane) {
+/// False: not now.
+pub(crate) fn interrupt_thread(py: Python<'_>, lane: &Lane) -> bool {
     let ident = lane.busy.load(Ordering::SeqCst);
     if ident != 0 && !lane.seen.load(Ordering::Relaxed) {
+        if is_importing(py, ident).unwrap_or(false) {
+            return false;
+        }
         let exception = py.get_type::<PyKeyboardInterrupt>();
         // SAFETY: the interpreter is attached and the exception a live class; an unknown thread is no error.
         unsafe { ffi::PyThreadState_SetAsyncExc(ident as std::ffi::c_long, exception.as_ptr()) };
     }
+    true
+}
+
+/// Whether a thread is inside of the import system itself, rather than in a module's code: an exception from outside
+/// could have it keep a lock there for ever, and with it every import of the process.
+fn is_importing(py: Python<'_>, ident: u64) -> PyResult<bool> {
+    let frames = py.import("sys")?.call_method0("_current_frames")?;
+    let code = frames.get_item(ident)?.getattr("f_code")?;
+    let file: String = code.getattr("co_filename")?.extract()?;
+    Ok(file.starts_with("<frozen importlib"))
 }
 
 /// This thread has seen the end of its lane while it waited for an answer there, and raises that by itself: another
@@ -204,11 +238,23 @@ fn take_back(py: Python<'_>) {
     unsafe { ffi::PyThreadState_SetAsyncExc(threads::ident(py) as std::ffi::c_long, std::ptr::null_mut()) };
 }
 
+/// What SIGINT was sent for; nothing where it came from elsewhere. None where it is one of ours whose meaning another
+/// one has taken along.
+fn take_meant() -> Option<Vec<u64>> {
+    let mut meant = meant();
+    let is_owed = meant.owed > 0 && meant.sent.is_some_and(|sent| sent.elapsed() < OWED);
+    meant.owed = if is_owed { meant.owed - 1 } else { 0 };
+    let serials = std::mem::take(&mut meant.serials);
+    (!serials.is_empty() || !is_owed).then_some(serials)
+}
+
 /// What SIGINT was meant for and still runs: of tasks all that it was sent for, of cells and requests the innermost. To be
 /// asked by the signal's handler, once. `("cell", number)`, `("request", serial)` or `("task", serial)` each.
 #[pyfunction]
 pub(crate) fn take_interrupt() -> Vec<(&'static str, u64)> {
-    let meant = std::mem::take(&mut *meant());
+    let Some(meant) = take_meant() else {
+        return Vec::new();
+    };
     let running = running();
     let describe = |hit: &Running| match (hit.what, hit.cell) {
         (What::Task, _) => ("task", hit.serial),

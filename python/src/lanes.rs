@@ -176,7 +176,12 @@ impl Attendant {
                         lane.conn.close();
                     }
                 }
-                Ok(Errand::Interrupt(lane)) => interrupt::interrupt_thread(py, &lane),
+                Ok(Errand::Interrupt(lane)) => {
+                    if !interrupt::interrupt_thread(py, &lane) {
+                        py.detach(|| std::thread::sleep(Duration::from_millis(1)));
+                        send(Errand::Interrupt(lane));
+                    }
+                }
                 Ok(Errand::Drop(mut objects)) => {
                     dropped += objects.len();
                     // Other threads want the interpreter too.

@@ -132,7 +132,7 @@ pub(crate) fn poll(py: Python<'_>, fd: i32, timeout: Option<f64>) -> PyResult<bo
     let work = LoopWork::of_running_loop(py);
     // One that comes or goes meanwhile ends this wait. A wait inside of a call that is served here may take the waking.
     let wakings = WAKINGS.load(Ordering::Acquire);
-    let lanes = current_lanes();
+    let lanes = current_lanes(py, worker);
     // Frames that came together with others are not told by the sockets.
     let mut ready: Vec<usize> = (0..lanes.len())
         .filter(|&index| lanes[index].has_frame())
@@ -223,11 +223,16 @@ enum Served {
     Ended,
 }
 
-fn current_lanes() -> Vec<Arc<Lane>> {
+fn current_lanes(py: Python<'_>, worker: &Worker) -> Vec<Arc<Lane>> {
     let mut lanes = LANES.lock().unwrap_or_else(PoisonError::into_inner);
     // One whose peer has hung up stays until its end was read.
-    lanes.retain(|lane| !lane.conn.is_closed());
+    let (over, going_on): (Vec<_>, Vec<_>) = lanes.drain(..).partition(|lane| lane.conn.is_closed());
+    lanes.extend(going_on);
     let mut all = lanes.clone();
+    drop(lanes);
+    for lane in over {
+        lanes::ended(py, worker, &lane);
+    }
     // While a cell runs, what arrives on its lane is an answer to what the cell has asked, or nothing.
     all.extend(
         CELLS
@@ -305,7 +310,6 @@ fn serve(py: Python<'_>, worker: &Worker, lane: &Arc<Lane>, buffer: &mut Vec<u8>
             Received::Woken => py.check_signals()?,
             Received::Ended => {
                 lane.conn.close();
-                lanes::ended(py, worker, lane);
                 return Ok(Served::Ended);
             }
         }

@@ -121,9 +121,7 @@ pub(crate) fn served_lane(py: Python<'_>) -> Option<(Arc<Lane>, Option<u64>)> {
         .then(|| awaiting_of_context(py))
         .flatten()?;
     let awaiting = awaiting.get();
-    awaiting
-        .is_awaited()
-        .then(|| (awaiting.lane.clone(), awaiting.cell))
+    awaiting.awaiting_lane().map(|lane| (lane, awaiting.cell))
 }
 
 /// The context variable that says which cell code belongs to, or which call waits for it: tasks inherit it.
