@@ -20,6 +20,8 @@ defmodule SQLAlchemyTest do
       email: Mapped[str]
       user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
       user: Mapped[User] = relationship(back_populates="addresses")
+  # As their module would: the registry of the classes does not keep them.
+  Base.kept = [User, Address]
   {"Base": Base, "User": User, "Address": Address}
   """
 
