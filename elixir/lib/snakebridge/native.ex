@@ -17,7 +17,7 @@ defmodule SnakeBridge.Native do
   @typedoc "What a ref holds; nil without the library."
   @opaque resource :: reference() | nil
 
-  @library "native/snakebridge_nif"
+  @library "/native/snakebridge_nif"
 
   @doc false
   # Never fails, for then the module would be gone.
@@ -36,14 +36,14 @@ defmodule SnakeBridge.Native do
   @doc "The file of the library, or nil where there is none."
   @spec path() :: Path.t() | nil
   def path do
-    folders =
-      [
-        with(home when home != nil <- System.get_env("SNAKEBRIDGE_HOME"), do: Path.join(home, "elixir/priv")),
-        with(path when is_list(path) <- :code.priv_dir(:snakebridge), do: List.to_string(path))
-      ]
+    folders = [
+      with(path when is_list(path) <- :code.priv_dir(:snakebridge), do: path),
+      # The folder of the library need not be named as the application is.
+      with(beam when is_list(beam) <- :code.where_is_file(~c"#{__MODULE__}.beam"), do: [beam, "/../../priv"])
+    ]
 
     Enum.find_value(folders, fn folder ->
-      path = is_binary(folder) and Path.join(folder, @library <> ".so")
+      path = is_list(folder) and [folder, @library, ".so"] |> IO.chardata_to_string() |> Path.expand()
       if path && File.exists?(path), do: path
     end)
   end
