@@ -367,4 +367,72 @@ defmodule SnakeBridge.AsyncTest do
       assert SnakeBridge.call("asyncio", "sleep", [0, 1]) == {:ok, 1}
     end
   end
+
+  test "callers that are killed at random leave nothing open, and nobody else is hit" do
+    session = __MODULE__.Killed
+    start_supervised!({Session, name: session})
+    opts = [session: session]
+    run! = &SnakeBridge.run!(&1, &2, opts)
+
+    works = [
+      fn -> SnakeBridge.call!("asyncio", "sleep", [60], [], opts) end,
+      fn -> Enum.each(run!.("import itertools\n(i for i in itertools.count())", []), & &1) end,
+      fn ->
+        Enum.each(
+          run!.(
+            "import asyncio\nasync def f():\n  while True:\n    await asyncio.sleep(0)\n    yield 1\nf()",
+            []
+          ),
+          & &1
+        )
+      end,
+      fn ->
+        SnakeBridge.with_python!(run!.("import threading\nthreading.Lock()", []), fn _ ->
+          Process.sleep(60_000)
+        end)
+      end,
+      fn ->
+        run!.("import asyncio\nwhile True:\n  g()\n  await asyncio.sleep(0)", g: fn -> :ok end)
+      end
+    ]
+
+    # It works all the time beside those that are killed, on both kinds of lanes.
+    innocent =
+      for thread <- [:own, :main] do
+        Task.async(fn ->
+          Lane.put_thread(session, thread)
+          for n <- 1..100, do: ^n = SnakeBridge.call!("asyncio", "sleep", [0.005, n], [], opts)
+          :unharmed
+        end)
+      end
+
+    pids =
+      for n <- 1..60 do
+        spawn(fn ->
+          Lane.put_thread(session, if(rem(n, 4) == 0, do: :main, else: :own))
+          Enum.at(works, rem(n, length(works))).()
+        end)
+      end
+
+    for pid <- Enum.shuffle(pids) do
+      Process.sleep(:rand.uniform(5))
+      Process.exit(pid, :kill)
+    end
+
+    assert Task.await_many(innocent, @patience) == [:unharmed, :unharmed]
+
+    wait_until(fn ->
+      match?({:ok, %{abandoned: 0}}, Session.usage(session)) and
+        run!.("from snakebridge import leftovers\n[*leftovers._open, *leftovers._lanes]", []) == [] and
+        run!.("import asyncio\nawait asyncio.sleep(0)\nlen(asyncio.all_tasks())", []) == 1
+    end)
+  end
+
+  defp wait_until(condition, tries \\ 1_000) do
+    cond do
+      condition.() -> :ok
+      tries == 0 -> flunk("it did not become true")
+      true -> Process.sleep(20) && wait_until(condition, tries - 1)
+    end
+  end
 end
