@@ -318,6 +318,7 @@ defmodule SnakeBridge do
       false
 
   Of a list of managers the function gets a list; they are entered in order and left in reverse.
+  A list, dict or set that `__enter__` gives arrives as a ref: the manager may go on to write into it.
 
   Gives `{:ok, value of the function}`, or `{:error, exception}` where entering or leaving failed. What the function raises,
   throws or exits with is shown to the manager's `__exit__` (a Python exception as the very object, anything else as an

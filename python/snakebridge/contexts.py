@@ -5,12 +5,16 @@ With the end of the caller's lane its contexts are left, the last first.
 
 from snakebridge import _native, leftovers
 
+# Of these the manager may go on to write into the very object: a copy would miss it.
+_WRITTEN_INTO = (list, dict, set, bytearray)
+
 
 class _Entered:
     """A context that was entered."""
 
     def __init__(self, manager):
         self._manager = manager
+        self.value = None
         # As `with` does it: looked up on the class, and both before either is called.
         cls = type(manager)
         self._is_async = not (hasattr(cls, "__enter__") and hasattr(cls, "__exit__")) and hasattr(
@@ -25,7 +29,7 @@ class _Entered:
         self._enter, self._exit = (getattr(cls, name) for name in names)
 
     def enter(self):
-        """What `with .. as` binds, with the number to leave by; of an asynchronous one, a coroutine."""
+        """The answer of `enter`; of an asynchronous one, a coroutine."""
         if self._is_async:
             return self._enter_async()
         return self._entered(self._enter(self._manager))
@@ -41,6 +45,9 @@ class _Entered:
     def _entered(self, value):
         number = leftovers.add(self)
         _native.hold_errors(True)
+        if type(value) in _WRITTEN_INTO:
+            self.value = value
+            return (number,)
         return number, value
 
     def leave(self, error):
@@ -62,8 +69,16 @@ class _Entered:
 
 
 def enter(manager):
-    """Enters a context: a number to leave it by, and what `with .. as` binds. Of an asynchronous one, a coroutine."""
+    """Enters a context: a number to leave it by, and what `with .. as` binds, where `entered` is not to be asked for it.
+
+    Of an asynchronous one, a coroutine.
+    """
     return _Entered(manager).enter()
+
+
+def entered(number):
+    """What `with .. as` binds, for a caller that wants the object itself."""
+    return leftovers.get(number).value
 
 
 def leave(number, raised=None):

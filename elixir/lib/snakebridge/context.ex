@@ -50,6 +50,14 @@ defmodule SnakeBridge.Context do
 
     case SnakeBridge.call(@python, "enter", [manager], [], opts) do
       {:ok, {number, value}} -> managers |> enter([value | values], function, opts) |> leave(number, opts)
+      {:ok, {number}} -> managers |> enter_with_object(number, values, function, opts) |> leave(number, opts)
+      {:error, error} -> {:python, error}
+    end
+  end
+
+  defp enter_with_object(managers, number, values, function, opts) do
+    case SnakeBridge.call(@python, "entered", [number], [], [{:as, :ref} | opts]) do
+      {:ok, value} -> enter(managers, [value | values], function, opts)
       {:error, error} -> {:python, error}
     end
   end

@@ -49,6 +49,19 @@ defmodule SnakeBridge.ContextsTest do
   for async <- [false, true] do
     describe "with#{if async, do: " async"}" do
       @async async
+      test "what the manager goes on to write into is the object itself" do
+        manager = SnakeBridge.call!("warnings", "catch_warnings", [], record: true)
+
+        seen =
+          SnakeBridge.with_python!(manager, fn list ->
+            SnakeBridge.call!("warnings", "simplefilter", ["always"])
+            SnakeBridge.call!("warnings", "warn", ["look here"])
+            for warning <- list, do: warning |> SnakeBridge.attr!("message") |> to_string()
+          end)
+
+        assert seen == ["look here"]
+      end
+
       test "gives the value of the function" do
         events = events()
         manager = recorder(events, "a", async: @async)
