@@ -284,8 +284,8 @@ defmodule SnakeBridge.ContextsTest do
 
       assert all(events) == ["enter a", "exit a None True", "called"]
 
-      assert SnakeBridge.with_python(SnakeBridge.call!("contextlib", "nullcontext", [[1]]), & &1) ==
-               {:ok, [1]}
+      assert SnakeBridge.with_python(SnakeBridge.call!("contextlib", "nullcontext", [{1}]), & &1) ==
+               {:ok, {1}}
 
       for {decorator, prefix} <- [{"contextmanager", ""}, {"asynccontextmanager", "async "}] do
         manager =
