@@ -19,7 +19,9 @@ defmodule SnakeBridge do
 
     * `:as` - what the result arrives as, see `SnakeBridge.Conversion`: `:auto` (default), `:ref`, `:value`, `:list`,
       `:map`, `:set`, `:text`, `:bytes`, `:array`, `:arrow`
-    * `:timeout` - in milliseconds; default: as long as it takes
+    * `:timeout` - in milliseconds; default: as long as it takes. A call that is given up ends the process's thread of
+      Python, and the next call has a new one: contexts that it had entered are left, its iterations end, and a call
+      that it was made for, as by a callback, ends with `reason: :interrupted`
     * `:session` - which `SnakeBridge.Session` or `SnakeBridge.Pool`, default `SnakeBridge.Session`. A call that holds
       refs, anywhere in its arguments, goes to theirs
     * `:tags` - any term, for the metadata of this call's events: see `SnakeBridge.Telemetry`
@@ -329,6 +331,8 @@ defmodule SnakeBridge do
       {:ok, nil}
 
   When the calling process ends inside, the worker leaves the context. Asynchronous context managers are awaited.
+  A call inside that is given up (`timeout:`) ends the process's thread of Python, and the context with it: a function that
+  goes on all the same gives `{:error, %SnakeBridge.BridgeError{reason: :interrupted}}`.
   Options: `:timeout` in milliseconds, for entering and for leaving.
   """
   @spec with_python(Ref.t() | [Ref.t()], (term() -> term()), keyword()) :: result()

@@ -82,7 +82,10 @@ def entered(number):
 
 
 def leave(number, raised=None):
-    """Leaves a context; `raised` is the error that ended the block. Whether the context wants it to end there."""
-    # Where the caller has lost the lane, the context is left with that lane.
-    entered = leftovers.remove(number) if leftovers.is_mine(number) else None
-    return entered is not None and entered.leave(raised and _native.exception(raised))
+    """Leaves a context; `raised` is the error that ended the block. Whether the context wants it to end there.
+
+    None where the caller has lost the lane: the context is left with that lane, or was.
+    """
+    if not leftovers.is_mine(number):
+        return None
+    return leftovers.remove(number).leave(raised and _native.exception(raised))

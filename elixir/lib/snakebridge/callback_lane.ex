@@ -7,6 +7,7 @@ defmodule SnakeBridge.CallbackLane do
   (`cancel`) while it runs. Calls of Python that the function makes travel on this lane and get their answers from here.
   This process is also the runner's group leader: what the function prints goes to the thread of Python that waits for
   it, and what it asks for is asked there.
+  Where a call that the function makes is given up, the lane is closed, and the function goes on to its end.
   """
 
   use GenServer, restart: :temporary
@@ -16,6 +17,20 @@ defmodule SnakeBridge.CallbackLane do
   @doc "Opens the lane that the token stands for. It ends with the worker, or with its session."
   @spec start(map(), integer()) :: GenServer.on_start()
   def start(worker, token), do: GenServer.start(__MODULE__, {worker, token, self()})
+
+  @doc "Says that the runner has answered this request of Python."
+  @spec answered(pid(), integer()) :: :ok
+  def answered(reader, id) do
+    send(reader, {:answered, id})
+    :ok
+  end
+
+  @doc "Closes the lane; the process ends once the runner has ended what it is at."
+  @spec hang_up(pid(), reference()) :: :ok
+  def hang_up(reader, reference) do
+    send(reader, {:hang_up, reference})
+    :ok
+  end
 
   @impl true
   def init({worker, token, session}) do
@@ -49,6 +64,7 @@ defmodule SnakeBridge.CallbackLane do
       generation: worker.generation,
       names: worker.names,
       bin: worker.bin,
+      pool: worker[:pool],
       feeder: {reader, reference}
     }
 
@@ -57,24 +73,19 @@ defmodule SnakeBridge.CallbackLane do
         Process.group_leader(self(), reader)
         Collector.watch(lane.bin)
         Lane.put(lane)
-        Pool.within(worker[:pool], worker.session)
-        run(lane, reader, reference)
+        Pool.within(lane.pool, lane.session, fn -> run(lane, reference) end)
       end)
 
     %{state | runner: {runner, reference}}
   end
 
-  defp run(lane, reader, reference) do
+  defp run(lane, reference) do
     receive do
-      {^reference, {:ok, {:req, id, _, _} = request}} ->
-        Lane.answer(lane, request)
-        send(reader, {:answered, id})
-
-      {^reference, _} ->
-        :ok
+      {^reference, {:ok, {:req, _, _, _} = request}} -> Lane.answer(lane, request)
+      {^reference, _} -> :ok
     end
 
-    run(lane, reader, reference)
+    run(lane, reference)
   end
 
   @impl true
@@ -91,7 +102,18 @@ defmodule SnakeBridge.CallbackLane do
     end
   end
 
-  def handle_info({:answered, id}, state), do: {:noreply, %{state | running: List.delete(state.running, id)}}
+  def handle_info({:answered, id}, state) do
+    state = %{state | running: List.delete(state.running, id)}
+    if state.socket == nil and state.running == [], do: {:stop, :normal, state}, else: {:noreply, state}
+  end
+
+  def handle_info({:hang_up, reference}, %{runner: {_, reference}, socket: %Socket{} = socket} = state) do
+    Socket.close(socket)
+    for {_, {from, reply_as, _}} <- state.asked, do: send(from, {:io_reply, reply_as, {:error, :interrupted}})
+    {:noreply, %{state | socket: nil, asked: %{}}}
+  end
+
+  def handle_info({:EXIT, pid, _}, %{runner: {pid, _}, socket: nil} = state), do: {:stop, :normal, state}
 
   # User code may end the runner by a link; the lane goes on with another.
   def handle_info({:EXIT, pid, reason}, %{runner: {pid, _}} = state) do
@@ -100,10 +122,12 @@ defmodule SnakeBridge.CallbackLane do
     {:noreply, start_runner(%{state | running: []})}
   end
 
-  # Another process has closed the socket: the session, whose worker has died, or the runner, which could not read on.
+  # Another process has closed the socket.
   def handle_info({:EXIT, port, _}, %{socket: %{port: port}} = state), do: {:stop, :normal, state}
   def handle_info({:DOWN, _, :process, _, _}, state), do: {:stop, :normal, state}
   def handle_info({:EXIT, _, _}, state), do: {:noreply, state}
+
+  def handle_info(_, %{socket: nil} = state), do: {:noreply, state}
 
   def handle_info(message, state) do
     case Socket.message(state.socket, message) do
@@ -138,8 +162,9 @@ defmodule SnakeBridge.CallbackLane do
 
   # --- the group leader of the runner ---
 
-  # What arrives while nothing runs is of processes that an earlier call left behind; nobody waits on the lane for it.
-  defp io_request(request, %{running: []} = state),
+  # What arrives while nothing runs is of processes that an earlier call left behind; nobody waits on the lane for it,
+  # nor on one that was closed.
+  defp io_request(request, %{running: running, socket: socket} = state) when running == [] or socket == nil,
     do: {:reply, Output.request(state.worker.group_leader, request), state}
 
   defp io_request({:put_chars, _, chars}, state), do: put(state, :stdout, chars)

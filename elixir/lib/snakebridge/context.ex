@@ -5,12 +5,13 @@ defmodule SnakeBridge.Context do
   A context is entered by one call and left by another, on the same thread of Python, so what belongs to a thread (a lock,
   `decimal.localcontext`) holds for the calls between them. The error that ended the block is handed to `__exit__` as
   Python would have it: an exception of Python as that very object, one of Elixir, a throw or an exit as an `ElixirError`.
-  When the process ends inside of the block, the worker leaves the context as the process's lane ends.
+  When the process ends inside of the block, or a `timeout:` there ends its lane, the worker leaves the context as the
+  lane ends. A block that goes on all the same has not had the context: that is an error.
 
   It calls the function and nothing else of Elixir; what a context does is the manager's business.
   """
 
-  alias SnakeBridge.{Fault, Ref}
+  alias SnakeBridge.{BridgeError, Fault, Ref}
 
   defmodule Raised do
     @moduledoc false
@@ -66,13 +67,24 @@ defmodule SnakeBridge.Context do
     args = if raised = raised(outcome), do: [number, raised], else: [number]
 
     case {SnakeBridge.call(@python, "leave", args, [], opts), outcome} do
+      {{:ok, nil}, {:ok, _}} -> {:python, left_before()}
       {{:ok, true}, {:ok, value}} -> {:ok, value}
       {{:ok, true}, _} -> {:ok, nil}
       {{:ok, _}, outcome} -> outcome
       # The worker is gone: what the block came to says more.
-      {{:error, %SnakeBridge.BridgeError{}}, outcome} when elem(outcome, 0) != :ok -> outcome
+      {{:error, %BridgeError{}}, outcome} when elem(outcome, 0) != :ok -> outcome
       {{:error, error}, _} -> {:python, error}
     end
+  end
+
+  defp left_before do
+    %BridgeError{
+      reason: :interrupted,
+      message:
+        "Python left the context before the block ended: the process's thread of Python had ended, as it does when a " <>
+          "call gets no answer within its `timeout:`",
+      hint: "let another process make calls with `timeout:` that the block can do without"
+    }
   end
 
   defp raised({:ok, _}), do: nil

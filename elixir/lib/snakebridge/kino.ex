@@ -23,7 +23,9 @@ defmodule SnakeBridge.Kino do
 
   @doc false
   def to_livebook(ref) do
-    with {:ok, bundle} <- SnakeBridge.call("snakebridge.display", "bundle", [ref], [], timeout: @timeout_ms),
+    bundle = fn -> SnakeBridge.call("snakebridge.display", "bundle", [ref]) end
+
+    with {:ok, {:ok, bundle}} <- SnakeBridge.Looker.look(ref.session, @timeout_ms, bundle),
          {mime, kind} <- Enum.find(@kinds, fn {mime, _} -> is_map_key(bundle, mime) end) do
       kind |> kino(bundle[mime], mime) |> Kino.Render.to_livebook()
     else

@@ -5,13 +5,26 @@ defmodule SnakeBridge.Lane do
   It is opened at the first call and kept in the process dictionary, so a call needs no other process: the caller sends
   and receives itself. It ends with the process.
   While the process waits for an answer it serves what Python asks of it on the same lane, and calls that it makes
-  meanwhile travel there too; so all requests are nested, and the depth tells them apart.
+  meanwhile travel there too; so all requests are nested. Their numbers are never used twice: an answer that comes too
+  late is seen to be none. Whoever leaves a wait without its answer, however that is, closes the lane.
   """
 
-  alias SnakeBridge.{BridgeError, Callback, Collector, Fault, Marshal, Output, Pins, Pool, Session, Socket}
+  alias SnakeBridge.{
+    BridgeError,
+    Callback,
+    CallbackLane,
+    Collector,
+    Fault,
+    Marshal,
+    Output,
+    Pins,
+    Pool,
+    Session,
+    Socket
+  }
 
   @enforce_keys [:socket, :session, :generation]
-  defstruct [:socket, :session, :generation, :names, :bin, :feeder, depth: 1, serving: []]
+  defstruct [:socket, :session, :generation, :names, :bin, :pool, :feeder, next_id: 1, serving: []]
 
   @typep t :: %__MODULE__{
            socket: Socket.t(),
@@ -19,9 +32,11 @@ defmodule SnakeBridge.Lane do
            generation: pos_integer(),
            names: ([String.t()] -> %{String.t() => term()}),
            bin: SnakeBridge.Native.bin(),
+           # The pool that the session is a member of.
+           pool: nil | Pool.t(),
            # For a lane that another process reads: see `SnakeBridge.CallbackLane`.
            feeder: nil | {pid(), reference()},
-           depth: pos_integer(),
+           next_id: pos_integer(),
            # Ids of the requests of Python that this process is serving, the innermost first.
            serving: [integer()]
          }
@@ -63,18 +78,21 @@ defmodule SnakeBridge.Lane do
 
   defp request(lane, session, op, body, opts, deadline) do
     with {:ok, lane} <- lane(lane, session, opts[:ref], deadline) do
-      case Socket.send(lane.socket, {:req, lane.depth, op, body}) do
+      id = lane.next_id
+      lane = keep(%{lane | next_id: id + 1})
+
+      case Socket.send(lane.socket, {:req, id, op, body}) do
         :ok ->
-          answer = await(lane, lane.depth, deadline)
+          answer = lane |> await_or_close(id, deadline) |> decoded(op, lane)
           Pins.keep(body)
-          if op == :batch, do: results(lane, answer), else: answer
+          answer
 
         {:error, :emsgsize} ->
           {:error, %BridgeError{reason: :not_convertible, message: Socket.describe(:emsgsize)}}
 
         # The worker died since the last call, so it has seen nothing of this one: the next worker gets it.
         {:error, reason} ->
-          if lane.depth == 1 and lane.feeder == nil and opts[:again] == nil do
+          if lane.serving == [] and lane.feeder == nil and opts[:again] == nil do
             close(session)
             request(nil, session, op, body, [{:again, true} | opts], deadline)
           else
@@ -106,7 +124,16 @@ defmodule SnakeBridge.Lane do
   def close(session) do
     case Process.delete({__MODULE__, session}) do
       nil -> :ok
-      lane -> Socket.close(lane.socket)
+      %{feeder: nil, socket: socket} -> Socket.close(socket)
+      %{feeder: {reader, reference}} -> CallbackLane.hang_up(reader, reference)
+    end
+  end
+
+  # This one, and none that was opened since.
+  defp close_this(%{session: session, socket: %{port: port}}) do
+    case Process.get({__MODULE__, session}) do
+      %{socket: %{port: ^port}} -> close(session)
+      _ -> :ok
     end
   end
 
@@ -161,7 +188,8 @@ defmodule SnakeBridge.Lane do
       session: worker.session,
       generation: worker.generation,
       names: worker.names,
-      bin: worker.bin
+      bin: worker.bin,
+      pool: worker.pool
     }
 
     Session.opened(session, worker.generation, socket)
@@ -210,15 +238,21 @@ defmodule SnakeBridge.Lane do
   defp left(:infinity), do: :infinity
   defp left(deadline), do: max(deadline - now(), 0)
 
+  # Without its answer nobody leaves: it would come to a later request.
+  defp await_or_close(lane, id, deadline) do
+    await(lane, id, deadline)
+  catch
+    kind, reason ->
+      Session.abandoned(lane.session, lane.generation)
+      close_this(lane)
+      :erlang.raise(kind, reason, __STACKTRACE__)
+  end
+
   defp await(lane, id, deadline) do
     case receive_frame(lane, deadline) do
-      {:ok, {:ok, ^id, value}, socket} ->
+      {:ok, {kind, ^id, value}, socket} when kind in [:ok, :error] ->
         keep(lane, socket)
-        decoded(lane, value)
-
-      {:ok, {:error, ^id, error}, socket} ->
-        keep(lane, socket)
-        failed(lane, error)
+        {:answer, kind, value}
 
       {:ok, {:ev, :cancel, cancelled}, socket} ->
         lane = keep(lane, socket)
@@ -256,54 +290,52 @@ defmodule SnakeBridge.Lane do
     end
   end
 
-  defp decoded(lane, value) do
-    Marshal.decode_answer(value, lane)
+  defp decoded({:answer, kind, value}, op, lane) do
+    result(kind, value, op, lane)
   rescue
-    _ -> wrong(lane, "its answer holds no value of the protocol")
+    _ -> wrong(lane, "its answer holds no #{if kind == :ok, do: "value", else: "error"} of the protocol")
   end
+
+  defp decoded({:error, _} = error, _, _), do: error
+
+  defp result(:error, error, _, lane), do: {:error, Fault.exception(error, lane)}
 
   # Each of a batch is a value or an error by itself.
-  defp results(lane, {:ok, results}) do
-    {:ok,
-     Enum.map(results, fn
-       {:ok, value} -> {:ok, Marshal.decode(value, lane)}
-       {:error, error} -> {:error, Fault.exception(error, {lane.session, lane.generation})}
-     end)}
-  rescue
-    _ -> wrong(lane, "its answer to a batch holds no results")
-  end
+  defp result(:ok, results, :batch, lane),
+    do: {:ok, Enum.map(results, fn {kind, value} -> result(kind, value, :do, lane) end)}
 
-  defp results(_, error), do: error
-
-  defp failed(lane, error) do
-    {:error, Fault.exception(error, lane)}
-  rescue
-    _ -> wrong(lane, "its answer holds no error of the protocol")
-  end
+  defp result(:ok, value, _, lane), do: Marshal.decode_answer(value, lane)
 
   # What comes next on this connection cannot be trusted, nor the worker.
   defp wrong(lane, text) do
-    close(lane.session)
+    close_this(lane)
     Session.broken(lane.session, lane.generation, "on a lane " <> text)
     message = "Python worker #{lane.generation} answered wrongly: #{text}"
     {:error, %BridgeError{reason: :bad_message, message: message, hint: "the next call has a new worker"}}
   end
 
   defp give_up(lane, reason, message) do
-    close(lane.session)
+    close_this(lane)
     {:error, %BridgeError{reason: reason, message: message}}
   end
 
-  # What was served may have closed the lane, or seen it closed.
+  # What was served may have closed the lane, by a call that it did not wait for; or have seen that the worker died.
   defp await_more(:ok, lane, id, deadline) do
     case Process.get({__MODULE__, lane.session}) do
       %{socket: %{port: port}} = current when port == lane.socket.port ->
-        await(keep(%{current | depth: lane.depth, serving: lane.serving}), id, deadline)
+        await(keep(%{current | serving: lane.serving}), id, deadline)
 
       _ ->
-        lost(lane, :closed)
+        if Session.attached(lane.session) == lane.generation,
+          do: {:error, %BridgeError{reason: :interrupted, message: interrupted(), hint: interrupted_hint()}},
+          else: lost(lane, :closed)
     end
   end
+
+  defp interrupted,
+    do: "the lane to Python was closed: a call that a callback of this one made was given up"
+
+  defp interrupted_hint, do: "in a callback, let another process make the calls that have a `timeout:`"
 
   defp receive_frame(%{feeder: nil, socket: socket}, :infinity), do: Socket.recv(socket)
   defp receive_frame(%{feeder: nil, socket: socket}, deadline), do: Socket.recv(socket, left(deadline))
@@ -329,7 +361,7 @@ defmodule SnakeBridge.Lane do
   end
 
   defp lost(lane, reason) do
-    close(lane.session)
+    close_this(lane)
     {:error, Session.lost(lane.session, lane.generation, reason)}
   end
 
@@ -347,13 +379,14 @@ defmodule SnakeBridge.Lane do
         :eof -> {:error, id, {:bridge, :eof, "there is no more input", nil}}
       end
 
-    Socket.send(lane.socket, answer)
+    reply(lane, answer)
     :ok
   end
 
+  # What the callback asks of the pool is asked of the member that waits for it.
   defp serve(lane, {:req, id, _, _} = request) do
-    keep(%{lane | depth: lane.depth + 1, serving: [id | lane.serving]})
-    answer(lane, request)
+    keep(%{lane | serving: [id | lane.serving]})
+    Pool.within(lane.pool, lane.session, fn -> answer(lane, request) end)
   end
 
   @doc false
@@ -365,14 +398,16 @@ defmodule SnakeBridge.Lane do
         {:error, error} -> {:error, id, error}
       end
 
-    with {:error, :emsgsize} <- Socket.send(lane.socket, message),
-         do:
-           Socket.send(
-             lane.socket,
-             {:error, id, {:bridge, :not_convertible, Socket.describe(:emsgsize), nil}}
-           )
+    with {:error, :emsgsize} <- reply(lane, message),
+         do: reply(lane, {:error, id, {:bridge, :not_convertible, Socket.describe(:emsgsize), nil}})
 
     :ok
+  end
+
+  # A lane's reader is told first: Python's next request comes after it.
+  defp reply(%{feeder: feeder, socket: socket}, {_, id, _} = message) do
+    with {reader, _} <- feeder, do: CallbackLane.answered(reader, id)
+    Socket.send(socket, message)
   end
 
   defp now, do: System.monotonic_time(:millisecond)

@@ -152,13 +152,20 @@ defmodule SnakeBridge.Pool do
     end
   end
 
-  @doc "Says that what the calling process runs is part of a call that this member is at."
-  @spec within(t() | nil, Session.t()) :: :ok
-  def within(nil, _), do: :ok
+  @doc "Runs a function that is part of a call which this member is at: its own calls go there."
+  @spec within(t() | nil, Session.t(), (-> result)) :: result when result: term()
+  def within(nil, _, function), do: function.()
 
-  def within(pool, member) do
-    Process.put({__MODULE__, pool}, {:holds, member})
-    :ok
+  def within(pool, member, function) do
+    before = Process.put({__MODULE__, pool}, {:holds, member})
+
+    try do
+      function.()
+    after
+      if before,
+        do: Process.put({__MODULE__, pool}, before),
+        else: Process.delete({__MODULE__, pool})
+    end
   end
 
   # --- the supervisor ---

@@ -17,14 +17,14 @@ defmodule SnakeBridge.Ref do
   | `Enumerable` | lazy, in chunks; a generator is closed when the consumer stops: see `SnakeBridge.Iteration` |
   | `Collectable` | `Enum.into(1..3, ref)` adds to the Python object itself, by its `extend` or `update` |
   | `String.Chars` | `str(object)` |
-  | `Inspect` | `repr(object)`, bounded in length and time |
+  | `Inspect` | `repr(object)`, bounded in length and time; another process asks for it |
   """
 
   @behaviour Access
 
   import SnakeBridge.Py, only: [is_kind: 2]
 
-  alias SnakeBridge.{Lane, Session}
+  alias SnakeBridge.{Lane, Looker, Session}
 
   @type t :: %__MODULE__{
           session: Session.t(),
@@ -125,15 +125,16 @@ defmodule SnakeBridge.Ref do
   @doc """
   What `inspect/1` shows between `#Python<` and `>`.
 
-  Never raises, starts no worker, and waits for a second at most.
+  Never raises, starts no worker, and waits for a second at most: then, and while Python is still at earlier ones that
+  take longer, it is the type's name.
   """
   @spec repr(t()) :: String.t()
   def repr(%__MODULE__{} = ref) do
     steps = [{:fun, :repr}, {:slice, nil, @repr_length + 1, nil}]
     body = {{:value, ref}, steps, %{as: :value}}
 
-    case Lane.request(ref.session, :do, body, timeout: @repr_ms, ref: ref) do
-      {:ok, text} when is_binary(text) ->
+    case Looker.look(ref.session, @repr_ms, fn -> Lane.request(ref.session, :do, body, ref: ref) end) do
+      {:ok, {:ok, text}} when is_binary(text) ->
         if String.length(text) > @repr_length, do: String.slice(text, 0, @repr_length) <> "...", else: text
 
       _ ->

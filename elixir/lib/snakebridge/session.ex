@@ -147,6 +147,10 @@ defmodule SnakeBridge.Session do
   @spec opened(t(), pos_integer(), Socket.t()) :: :ok
   def opened(session, generation, socket), do: GenServer.cast(session, {:opened, self(), generation, socket})
 
+  @doc "The session's `SnakeBridge.Looker`, or nil where the session does not run."
+  @spec looker(t()) :: pid() | nil
+  def looker(session), do: ask(session, :looker, nil)
+
   @doc "Says that this worker has sent what makes no sense: it is replaced."
   @spec broken(t(), pos_integer(), String.t()) :: :ok
   def broken(session, generation, text), do: GenServer.cast(session, {:broken, generation, text})

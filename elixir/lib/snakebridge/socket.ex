@@ -315,9 +315,20 @@ defmodule SnakeBridge.Socket do
   @spec controlling_process(t(), pid()) :: :ok | {:error, term()}
   def controlling_process(%__MODULE__{port: port}, pid), do: :gen_tcp.controlling_process(port, pid)
 
-  @doc "Closes the socket; who waits for it, in any process, gets `{:error, :closed}`."
+  @doc "Closes a socket of this process; who waits for it gets `{:error, :closed}`."
   @spec close(t()) :: :ok
   def close(%__MODULE__{port: port}), do: :gen_tcp.close(port)
+
+  @doc """
+  Ends the connection of a socket that belongs to another process: who waits for it gets `{:error, :closed}`.
+
+  `close/1` would send the exit of its port to an owner that traps exits. So the owner closes it, or ends.
+  """
+  @spec shutdown(t()) :: :ok
+  def shutdown(%__MODULE__{port: port}) do
+    _ = :gen_tcp.shutdown(port, :read_write)
+    :ok
+  end
 
   @doc "What a reason of `recv/2`, `send/2` or `connect/2` means, for people."
   @spec describe(term()) :: String.t()

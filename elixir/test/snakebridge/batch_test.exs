@@ -32,6 +32,19 @@ defmodule SnakeBridge.BatchTest do
     assert SnakeBridge.Py.is_kind(missing, "ImportError")
   end
 
+  test "a decoder that fails is the failure of its call alone" do
+    class = SnakeBridge.run!("class BatchDecoded: pass\nBatchDecoded")
+    :ok = SnakeBridge.Decoder.register("__main__.BatchDecoded", "str", fn _ -> raise "boom" end)
+    worker = SnakeBridge.Session.attached()
+
+    assert {:ok, [{:error, %SnakeBridge.BridgeError{reason: :not_convertible} = error}, {:ok, 2.0}]} =
+             SnakeBridge.batch([{class, "__call__", []}, {"math", "sqrt", [4]}])
+
+    assert error.message =~ "boom"
+    assert SnakeBridge.call!("math", "sqrt", [16]) == 4.0
+    assert SnakeBridge.Session.attached() == worker
+  end
+
   test "refs, functions, and refs as results" do
     list = SnakeBridge.run!("[1]", [], as: :ref)
     results = SnakeBridge.batch!([{list, "append", [2]}, {"builtins", "len", [list]}, {list, "copy", []}])

@@ -2,7 +2,7 @@ defmodule SnakeBridge.CallbacksTest do
   @moduledoc "Functions of Elixir as callables of Python, with the code that takes callables in practice."
   use ExUnit.Case, async: true
 
-  alias SnakeBridge.{Installed, Probe, Py, Session}
+  alias SnakeBridge.{BridgeError, Installed, Probe, Py, Session}
 
   @moduletag :capture_log
 
@@ -348,6 +348,60 @@ defmodule SnakeBridge.CallbacksTest do
 
       seen = SnakeBridge.item!(names, "seen", as: :ref)
       wait_until(fn -> SnakeBridge.method!(seen, "__len__") == 1 end)
+    end
+  end
+
+  describe "a call of a callback that is given up" do
+    defp endless, do: SnakeBridge.run("import time\nwhile True: time.sleep(0.01)", [], timeout: 100)
+
+    test "ends the call that the callback is of, as interrupted" do
+      test = self()
+
+      callback = fn ->
+        send(test, endless())
+        # A lane that is opened meanwhile stays.
+        send(test, {:thread, SnakeBridge.call!("threading", "get_ident")})
+      end
+
+      apply = SnakeBridge.run!("lambda f: f()")
+      assert {:error, %BridgeError{reason: :interrupted} = error} = SnakeBridge.apply(apply, [callback])
+      assert error.message =~ "a call that a callback of this one made was given up"
+      assert_received {:error, %BridgeError{reason: :timeout}}
+      assert_received {:thread, thread}
+      assert SnakeBridge.call!("threading", "get_ident") == thread
+    end
+
+    test "lets the function go on to its end, also where Python's thread had a lane made for it" do
+      test = self()
+
+      callback = fn ->
+        send(test, {:runner, self(), Process.group_leader()})
+
+        try do
+          send(test, endless())
+          IO.write("")
+          send(test, {:pid, SnakeBridge.call!("os", "getpid")})
+        after
+          receive do: (:go_on -> send(test, :after))
+        end
+      end
+
+      source = """
+      import concurrent.futures
+      with concurrent.futures.ThreadPoolExecutor(1) as threads:
+          error = repr(threads.submit(f).exception())
+      error
+      """
+
+      caller = Task.async(fn -> SnakeBridge.run(source, f: callback) end)
+      assert_receive {:runner, runner, lane}, 10_000
+      monitors = for pid <- [runner, lane], do: Process.monitor(pid)
+      assert_receive {:error, %BridgeError{reason: :timeout}}, 10_000
+      assert_receive {:pid, _}, 10_000
+      send(runner, :go_on)
+      assert_receive :after, 10_000
+      for monitor <- monitors, do: assert_receive({:DOWN, ^monitor, _, _, _}, 10_000)
+      assert {:ok, "BridgeError(" <> _} = Task.await(caller, 30_000)
     end
   end
 

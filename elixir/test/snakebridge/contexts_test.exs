@@ -177,9 +177,17 @@ defmodule SnakeBridge.ContextsTest do
           SnakeBridge.run("import time\nwhile True: time.sleep(0.01)", [], timeout: 200)
         end
 
-        assert {:ok, {:error, %BridgeError{reason: :timeout}}} = SnakeBridge.with_python(manager, sleep)
+        assert {:error, %BridgeError{reason: :interrupted} = error} = SnakeBridge.with_python(manager, sleep)
+        assert error.message =~ "left the context before the block ended"
         wait_until(fn -> length(all(events)) == 2 end)
         assert all(events) == ["enter a", "exit a ElixirError True"]
+
+        assert_raise RuntimeError, "mine", fn ->
+          SnakeBridge.with_python(manager, fn value ->
+            {:error, %BridgeError{reason: :timeout}} = sleep.(value)
+            raise "mine"
+          end)
+        end
       end
     end
   end

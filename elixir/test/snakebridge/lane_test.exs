@@ -17,7 +17,9 @@ defmodule SnakeBridge.LaneTest do
   end
 
   # A process with a lane that makes a request with this body; gives its task and the other end.
-  defp asking(%{path: path, listener: listener}, body) do
+  defp asking(%{path: path, listener: listener}, body, ask \\ nil) do
+    ask = ask || fn -> Lane.request(@session, :do, body) end
+
     task =
       Task.async(fn ->
         {:ok, socket} = Socket.connect(path)
@@ -29,7 +31,7 @@ defmodule SnakeBridge.LaneTest do
           names: &Map.new(&1, fn n -> {n, n} end)
         })
 
-        {Lane.request(@session, :do, body), Lane.generation(@session)}
+        {ask.(), Lane.generation(@session)}
       end)
 
     {:ok, far} = Socket.accept(listener, 5_000)
@@ -65,6 +67,26 @@ defmodule SnakeBridge.LaneTest do
     :ok = Socket.send(far, {:error, 1, {:bridge, :interrupted, "interrupted", nil}})
     assert {{:error, %BridgeError{}}, nil} = Task.await(task)
     assert_received {:error, %BridgeError{reason: :interrupted}}
+  end
+
+  test "what raises while it waits closes the lane: its answer would come to the next request", context do
+    {task, far} = asking(context, "body", fn -> catch_error(Lane.request(@session, :do, "body")) end)
+    # A text that is none.
+    :ok = Socket.send(far, {:ev, :fault, self()})
+    assert {%Protocol.UndefinedError{}, nil} = Task.await(task)
+    assert {:error, :closed} = Socket.recv(far, 5_000)
+  end
+
+  test "an answer that comes twice is seen to be none of the next request", context do
+    {task, far} =
+      asking(context, "body", fn ->
+        {Lane.request(@session, :do, "body"), Lane.request(@session, :do, "more")}
+      end)
+
+    :ok = Socket.send(far, {:ok, 1, "answer"})
+    assert {:ok, {:req, 2, :do, "more"}, far} = Socket.recv(far, 5_000)
+    :ok = Socket.send(far, {:ok, 1, "answer"})
+    assert {{{:ok, "answer"}, {:error, %BridgeError{reason: :bad_message}}}, nil} = Task.await(task)
   end
 
   test "a lane for a thread of Python ends when its socket is closed by another process", context do

@@ -79,6 +79,19 @@ defmodule SnakeBridge.LibrariesTest do
     end
   end
 
+  test "Livebook's look at a ref is not on the caller's thread" do
+    shown = Probe.run(@source) |> SnakeBridge.item!("shown") |> SnakeBridge.apply!([], html: "")
+
+    SnakeBridge.put_attr(
+      SnakeBridge.attr!(shown, "__class__"),
+      "_repr_html_",
+      SnakeBridge.run!("lambda _: str(__import__('threading').get_ident())")
+    )
+
+    %{type: :html, content: thread} = Kino.Render.to_livebook(shown)
+    refute thread == "#{SnakeBridge.call!("threading", "get_ident")}"
+  end
+
   test "a ref whose object is gone is shown all the same" do
     ref = SnakeBridge.call!("builtins", "object")
     SnakeBridge.release(ref)

@@ -162,6 +162,24 @@ defmodule SnakeBridge.PoolTest do
     assert Pool.checkout(pool, fn _ -> SnakeBridge.apply!(in_thread, [back]) end) == 4.0
   end
 
+  test "a callback of a call that went to its ref's member goes there too, whoever holds it", context do
+    pool = pool(context, size: 2, queue_timeout: 2_000)
+    {:ok, %{members: members}} = Pool.usage(pool)
+
+    for {member, _} <- members do
+      apply = SnakeBridge.run!("lambda f: f()", [], session: member)
+      assert SnakeBridge.apply!(apply, [fn -> pid(pool) end]) == pid(member)
+    end
+
+    apply = SnakeBridge.run!("lambda f: f()", [], session: pool)
+    held = for _ <- members, do: holder(pool)
+    assert SnakeBridge.apply!(apply, [fn -> pid(pool) end]) == pid(apply.session)
+    for holder <- held, do: release(holder)
+
+    assert Pool.checkout(pool, fn _ -> SnakeBridge.apply!(apply, [fn -> pid(pool) end]) end) ==
+             pid(apply.session)
+  end
+
   test "members that are killed under load come back, and no other call fails", context do
     pool = pool(context, size: 3, backoff: {1, 50}, queue_timeout: 30_000)
     stop = :atomics.new(1, [])

@@ -20,6 +20,28 @@ defmodule SnakeBridge.SessionLifeTest do
     SnakeBridge.item!(names, name)
   end
 
+  test "a process that traps exits hears nothing of its lane's end", context do
+    start_supervised!({Session, name: context.session})
+    Process.flag(:trap_exit, true)
+
+    ports = fn ->
+      for({:links, links} <- [Process.info(self(), :links)], port <- links, is_port(port), do: port)
+    end
+
+    first = pid(context.opts)
+    assert [port] = ports.()
+    other = Task.async(fn -> SnakeBridge.call("os", "_exit", [3], [], context.opts) end)
+    assert {:error, %BridgeError{reason: :worker_died}} = Task.await(other)
+    Wait.until(fn -> Session.attached(context.session) == nil end)
+    # The session has closed the lanes: it answers only then.
+    assert {:messages, messages} = Process.info(self(), :messages)
+    refute Enum.any?(messages, &match?({:EXIT, port, _} when is_port(port), &1))
+    refute pid(context.opts) == first
+    assert [next] = ports.()
+    refute next == port
+    assert Port.info(port) == nil
+  end
+
   describe "starting" do
     test "lazy: nothing runs before the first call; eager: at once, and again after its death", context do
       start_supervised!({Session, name: context.session})

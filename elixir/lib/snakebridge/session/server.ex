@@ -16,7 +16,19 @@ defmodule SnakeBridge.Session.Server do
 
   require Logger
 
-  alias SnakeBridge.{BridgeError, CallbackLane, Collector, Decoder, Fault, Output, Session, Socket, Worker}
+  alias SnakeBridge.{
+    BridgeError,
+    CallbackLane,
+    Collector,
+    Decoder,
+    Fault,
+    Looker,
+    Output,
+    Session,
+    Socket,
+    Worker
+  }
+
   alias SnakeBridge.Session.{Backoff, Control}
 
   # How long a call that lost its worker waits to hear why.
@@ -53,6 +65,8 @@ defmodule SnakeBridge.Session.Server do
       waiting: [],
       # Process of a lane => {monitor, generation, socket}.
       lanes: %{},
+      # Asks for what only looks.
+      looker: nil,
       # A look at what was abandoned is due.
       looking: false,
       # Generation => why; and who asked for a reason that is not known yet.
@@ -109,6 +123,13 @@ defmodule SnakeBridge.Session.Server do
 
   def handle_call({:release, _, _}, _, state), do: {:reply, :ok, state}
 
+  def handle_call(:looker, _, %{looker: nil} = state) do
+    {:ok, looker} = Looker.start_link()
+    {:reply, looker, %{state | looker: looker}}
+  end
+
+  def handle_call(:looker, _, state), do: {:reply, state.looker, state}
+
   @impl true
   def handle_cast({:opened, pid, generation, socket}, state) do
     if state.worker && state.worker.generation == generation do
@@ -121,7 +142,7 @@ defmodule SnakeBridge.Session.Server do
 
       {:noreply, put_in(state.lanes[pid], {monitor, generation, socket})}
     else
-      Socket.close(socket)
+      Socket.shutdown(socket)
       {:noreply, state}
     end
   end
@@ -163,6 +184,7 @@ defmodule SnakeBridge.Session.Server do
     {:noreply, not_started(error, %{state | starting: nil})}
   end
 
+  def handle_info({:EXIT, pid, _}, %{looker: pid} = state), do: {:noreply, %{state | looker: nil}}
   def handle_info({:EXIT, _, _}, state), do: {:noreply, state}
 
   def handle_info(:retry, state) do
@@ -368,7 +390,7 @@ defmodule SnakeBridge.Session.Server do
 
     for {_, {monitor, _, socket}} <- dead do
       Process.demonitor(monitor, [:flush])
-      Socket.close(socket)
+      Socket.shutdown(socket)
     end
 
     %{state | lanes: lanes}
