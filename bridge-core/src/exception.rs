@@ -4,6 +4,7 @@
 //! What of an exception is told, and how much, is decided in [`describe`].
 
 mod describe;
+mod headroom;
 
 use std::sync::Arc;
 

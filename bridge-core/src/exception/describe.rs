@@ -3,11 +3,12 @@
 //! It may be as hostile as it likes (its `__str__` may raise, its class may lie, its causes may be a ring, its message
 //! may be huge): something is written in any case, and it is bounded.
 
-use pyo3::exceptions::PyBaseException;
+use pyo3::exceptions::{PyBaseException, PyRecursionError};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple, PyType};
 
+use super::headroom::Headroom;
 use super::{Rendered, Teller, elixir_term};
 use crate::marshal::{Result, encode_plain, lossy_text, type_name};
 use crate::term::Writer;
@@ -65,12 +66,21 @@ impl<'py> Telling<'_, 'py> {
     fn fields(&mut self, value: &Bound<'py, PyAny>, step: Option<usize>, out: &mut Writer) -> Result<()> {
         let py = value.py();
         let class = value.get_type();
+        // Where Python cannot call deeper any more, it could not say so either.
+        let mut headroom = value
+            .is_instance_of::<PyRecursionError>()
+            .then(|| Headroom::take(py));
+        let mut rendered = (self.teller.render)(value);
+        if rendered.is_none() && headroom.is_none() {
+            headroom = Some(Headroom::take(py));
+            rendered = (self.teller.render)(value);
+        }
         let bases = bases(&class);
         let message = message(value);
         let name = text(&class, intern!(py, "__qualname__"));
         let name = bounded(name.unwrap_or_else(|| "Exception".to_owned()), NAME_CHARACTERS);
-        let Rendered(rendered, frames, hint) = (self.teller.render)(value)
-            .unwrap_or_else(|| Rendered(format!("{name}: {message}\n"), PyList::empty(py), None));
+        let Rendered(rendered, frames, hint) =
+            rendered.unwrap_or_else(|| Rendered(format!("{name}: {message}\n"), PyList::empty(py), None));
         let fields = 10
             + usize::from(hint.is_some())
             + usize::from(step.is_some())
@@ -127,6 +137,7 @@ impl<'py> Telling<'_, 'py> {
             out.u64(refs.hold(value));
             out.binary(type_name(class.as_any()).as_bytes())?;
         }
+        drop(headroom);
         Ok(())
     }
 

@@ -231,6 +231,21 @@ defmodule SnakeBridge.CallbacksTest do
       assert SnakeBridge.apply!(run, [&down(run, &1), 200]) == 200
     end
 
+    test "too deep, it ends in a RecursionError, wherever Python runs out of calls" do
+      for frames <- 0..9 do
+        source = "def run(f, n=#{frames}): return run(f, n - 1) if n else f()"
+        run = source |> Probe.run() |> SnakeBridge.item!("run")
+        error = assert_raise SnakeBridge.Py.RecursionError, fn -> endless(run) end
+        assert error.message =~ "maximum recursion depth exceeded"
+        assert length(error.traceback) > 100
+      end
+
+      # Others may be telling one at this moment.
+      assert SnakeBridge.Wait.until(fn -> SnakeBridge.call!("sys", "getrecursionlimit") == 1_000 end)
+    end
+
+    defp endless(run), do: SnakeBridge.apply!(run, [fn -> endless(run) end])
+
     defp down(_, 0), do: 0
     defp down(run, n), do: 1 + SnakeBridge.apply!(run, [&down(run, &1), n - 1])
   end
