@@ -48,6 +48,45 @@ defmodule SnakeBridge.Natural do
   defp value?(_), do: false
 
   @doc """
+  Lets `py.name`, `py.name(...)` and `py["name"]` be `SnakeBridge.py/0` in code that has no variable `py`.
+
+  Works on code before its expansion, where a parameter, a pattern or any other use of the variable means that it is
+  the code's own, and everything stays.
+
+      iex> SnakeBridge.Natural.names(quote(do: py.len(xs))) |> Macro.to_string()
+      "SnakeBridge.py().len(xs)"
+
+      iex> SnakeBridge.Natural.names(quote(do: fn py -> py.len(xs) end)) |> Macro.to_string()
+      "fn py -> py.len(xs) end"
+  """
+  @spec names(Macro.t()) :: Macro.t()
+  def names(code) do
+    replaced = replace_names(code)
+    if variable?(replaced), do: code, else: replaced
+  end
+
+  defguardp is_py(term)
+            when is_tuple(term) and tuple_size(term) == 3 and elem(term, 0) == :py and is_atom(elem(term, 2))
+
+  defp replace_names({:quote, _, args} = quoted) when is_list(args), do: quoted
+  defp replace_names({:., meta, [base, name]}) when is_py(base), do: {:., meta, [py(meta), name]}
+
+  defp replace_names({{:., _, [Access, :get]} = get, meta, [base, key]}) when is_py(base),
+    do: {get, meta, [py(meta), replace_names(key)]}
+
+  defp replace_names({form, meta, args}), do: {replace_names(form), meta, replace_names(args)}
+  defp replace_names({left, right}), do: {replace_names(left), replace_names(right)}
+  defp replace_names([head | tail]), do: [replace_names(head) | replace_names(tail)]
+  defp replace_names(other), do: other
+
+  defp py(meta), do: {{:., meta, [SnakeBridge, :py]}, meta, []}
+
+  defp variable?(code) do
+    {_, found?} = Macro.prewalk(code, false, &{&1, &2 or is_py(&1)})
+    found?
+  end
+
+  @doc """
   Expands code and rewrites it: what `py do ... end` does.
 
   Statements that change the lexical environment (`import`, `alias`, `require`, `use`) come back as they were written,
@@ -56,7 +95,12 @@ defmodule SnakeBridge.Natural do
   @spec rewrite(Macro.t(), Macro.Env.t()) :: Macro.t()
   def rewrite(quoted, env) do
     {_, state} = statement(bitwise(env), {:elixir_env.env_to_ex(env), env})
-    {statements, _} = quoted |> spelling() |> statements() |> Enum.map_reduce(state, &statement/2)
+    statements = quoted |> spelling() |> statements()
+
+    statements =
+      if Macro.Env.has_var?(env, {:py, nil}), do: statements, else: names_before_variable(statements)
+
+    {statements, _} = Enum.map_reduce(statements, state, &statement/2)
     {:__block__, [], statements}
   end
 
@@ -69,6 +113,12 @@ defmodule SnakeBridge.Natural do
   @doc "The operators that natural syntax imports from `Bitwise`; Elixir has deprecated `^^^`, so `xor` is `Bitwise.bxor/2`."
   @spec operators() :: keyword(arity())
   def operators, do: [&&&: 2, |||: 2, "~~~": 1, <<<: 2, >>>: 2]
+
+  # Until a statement has a variable `py`.
+  defp names_before_variable(statements) do
+    {before, others} = Enum.split_while(statements, &(not variable?(replace_names(&1))))
+    names(before) ++ others
+  end
 
   defp statements({:__block__, _, statements}), do: Enum.flat_map(statements, &statements/1)
   defp statements(statement), do: [statement]

@@ -60,7 +60,8 @@ defmodule SnakeBridge.NaturalOrdinaryTest do
     try do
       {:value, apply(module, name, [])}
     rescue
-      error -> {:error, error.__struct__, Exception.message(error)}
+      # What natural syntax adds.
+      error -> {:error, error.__struct__, error |> Exception.message() |> String.replace(~r/\nhint: .*/, "")}
     catch
       kind, reason -> {kind, reason}
     end

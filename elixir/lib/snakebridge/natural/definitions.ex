@@ -8,9 +8,9 @@ defmodule SnakeBridge.Natural.Definitions do
   definition that changes. `Module.get_definition/2` gives it, but storing it again by `def` would expand it a second
   time, with its warnings and callbacks; so Elixir's own `:elixir_def` is asked, which is the same in 1.15 to 1.20.
 
-  `def` and `defp` are replaced only to let capitalised names through (`SnakeBridge.Natural.spelling/1`).
-  Code that other macros turn into functions, such as ExUnit's `test`, is rewritten like any other, but a capitalised
-  name must be quoted there: `pd."DataFrame"(x)`.
+  `def` and `defp` are replaced only to let capitalised names and `py.name` through (`SnakeBridge.Natural.spelling/1`,
+  `SnakeBridge.Natural.names/1`). Code that other macros turn into functions, such as ExUnit's `test`, is rewritten like
+  any other, but a capitalised name must be quoted there, `pd."DataFrame"(x)`, and `py` is a call: `py().len(xs)`.
   """
 
   alias SnakeBridge.Natural
@@ -27,8 +27,8 @@ defmodule SnakeBridge.Natural.Definitions do
 
   # Built by hand: `quote` would mark the definition as one that a macro made up.
   Kernel.defp define(kind, call, body) do
-    {{:., [], [Kernel, kind]}, [],
-     [Natural.spelling(call) | if(body, do: [Natural.spelling(body)], else: [])]}
+    definition = if body, do: [call, body], else: [call]
+    {{:., [], [Kernel, kind]}, [], definition |> Natural.names() |> Natural.spelling()}
   end
 
   @doc false

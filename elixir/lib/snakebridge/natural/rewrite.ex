@@ -14,7 +14,8 @@ defmodule SnakeBridge.Natural.Rewrite do
   | `&a.b/1` | `Runtime.capture/3` |
   | `&+/2`, `&(&1 + &2)` | `&Runtime.add/2` |
   | `a + b`, `a == b`, `-a`, ... | `Runtime.add/2`, `eq/2`, `neg/1`, ... |
-  | a comparison that decides a branch | `Runtime.truth/1` around it |
+  | a comparison that decides a branch, or that ExUnit asserts | `Runtime.truth/1` around it |
+  | `put_in(a[x], b)` and its like | `Runtime.written/1` around what Elixir takes its value from |
   """
 
   @runtime SnakeBridge.Natural.Runtime
@@ -52,10 +53,8 @@ defmodule SnakeBridge.Natural.Rewrite do
   defp expr({:=, meta, [pattern, value]}), do: {:=, meta, [pattern, expr(value)]}
   defp expr({:fn, meta, clauses}), do: {:fn, meta, clauses(clauses)}
 
-  defp expr({:case, meta, [subject, options]}) do
-    rewritten = if boolean_clauses?(options), do: condition(subject), else: expr(subject)
-    {:case, meta, [rewritten, sections(options)]}
-  end
+  defp expr({:case, meta, [subject, options]}),
+    do: {:case, meta, [subject(subject, options), sections(options)]}
 
   defp expr({:cond, meta, [[do: clauses]]}) do
     clauses = for {:->, meta, [[test], body]} <- clauses, do: {:->, meta, [[condition(test)], expr(body)]}
@@ -119,6 +118,14 @@ defmodule SnakeBridge.Natural.Rewrite do
   defp expr({{:., dot, [:erlang, :not]}, meta, [operand]}),
     do: {{:., dot, [:erlang, :not]}, meta, [condition(operand)]}
 
+  # `assert a == b` is expanded to a call that is given the comparison's value.
+  defp expr({{:., dot, [ExUnit.Assertions, name]}, meta, [value | rest]}) when name in [:assert, :refute],
+    do: {{:., dot, [ExUnit.Assertions, name]}, meta, [condition(value) | expr(rest)]}
+
+  # `put_in(a["x"], 1)`: the compiler warns where the element is not used, but to an object of Python it is an assignment.
+  defp expr({{:., _, [:erlang, :element]}, meta, [2, {{:., _, [Access, :get_and_update]}, _, _} = update]}),
+    do: emit(:written, meta, [expr(update)])
+
   defp expr({{:., _, _}, _, args} = ast) when is_list(args) do
     case link(ast) do
       {base, step, meta} -> chain(base, [step], meta)
@@ -179,18 +186,52 @@ defmodule SnakeBridge.Natural.Rewrite do
   # --- conditions ---
 
   # Expansion turns `if a == b` into a `case` on `true` and `false` alone, since `==` cannot give anything else; with
-  # refs it can. There, and around `and`, `or`, `not`, Python's own truth is asked for.
+  # refs it can. There, around `and`, `or`, `not`, `&&`, `||`, and in ExUnit's assertions, Python's own truth is asked for.
   defp condition({{:., _, [:erlang, name]}, meta, [left, right]} = ast) when name in @comparisons do
     if untouched?(name, left, right), do: expr(ast), else: emit(:truth, meta, [expr(ast)])
   end
 
+  # What a condition is made of: `value = a == b` of `assert`, and the `case` that is left of `a == b or a > c`.
+  defp condition({:=, meta, [pattern, value]}), do: {:=, meta, [pattern, condition(value)]}
+
+  defp condition({:case, meta, [subject, [do: clauses] = options]}) do
+    clauses = for {:->, meta, [head, body]} <- clauses, do: {:->, meta, [head, condition(body)]}
+    {:case, meta, [subject(subject, options), [do: clauses]]}
+  end
+
+  defp condition({:__block__, meta, [_ | _] = statements}) do
+    {before, [last]} = Enum.split(statements, -1)
+    {:__block__, meta, expr(before) ++ [condition(last)]}
+  end
+
   defp condition(ast), do: expr(ast)
+
+  defp subject(subject, options) do
+    if boolean_clauses?(options) or truthy_clauses?(options), do: condition(subject), else: expr(subject)
+  end
 
   defp boolean_clauses?(do: [_ | _] = clauses) do
     Enum.all?(clauses, &match?({:->, _, [[literal], _]} when is_boolean(literal), &1))
   end
 
   defp boolean_clauses?(_), do: false
+
+  # `x when x in [false, nil] -> ...; x -> ...`: what `if`, `&&`, `||` and `assert` are, where the value may be anything.
+  defp truthy_clauses?(
+         do: [{:->, _, [[{:when, _, [{name, _, context}, guard]}], _]}, {:->, _, [[{other, _, _}], _]}]
+       )
+       when is_atom(other) do
+    match?(
+      {{:., _, [:erlang, :orelse]}, _,
+       [
+         {{:., _, [:erlang, :"=:="]}, _, [{^name, _, ^context}, false]},
+         {{:., _, [:erlang, :"=:="]}, _, [{^name, _, ^context}, nil]}
+       ]},
+      guard
+    )
+  end
+
+  defp truthy_clauses?(_), do: false
 
   # A ref is never nil, and `x == nil` is what `is_nil/1` expands to.
   defp untouched?(name, left, right) when name in [:==, :"/="] and (left == nil or right == nil), do: true

@@ -2,7 +2,9 @@ defmodule SnakeBridge.Natural.Runtime do
   @moduledoc """
   What natural syntax means at run time: the functions that `SnakeBridge.Natural.Rewrite` emits calls of.
 
-  Where no ref is involved each of them is what Elixir does: the same value, the same exception.
+  Where no ref is involved each of them is what Elixir does: the same value, the same exception. There are two additions:
+  the floats that have no number in Elixir (`:nan`, `:infinity`, `:neg_infinity`, see `SnakeBridge.Conversion`) are
+  ordered as floats, and the exception of a call on what is no module says how to keep an object in Python.
   This module rewrites nothing, and is not meant to be called by hand: `SnakeBridge` has functions for that.
   """
 
@@ -15,6 +17,7 @@ defmodule SnakeBridge.Natural.Runtime do
           | {:item, term()}
 
   defguardp is_python(term) when is_struct(term, Ref) or is_struct(term, Py)
+  defguardp is_float_atom(term) when term in [:nan, :infinity, :neg_infinity]
 
   # --- fields and calls ---
 
@@ -29,12 +32,22 @@ defmodule SnakeBridge.Natural.Runtime do
       case :elixir_erl_pass.no_parens_remote(base, name) do
         {:ok, value} -> value
         {:error, reason} -> :erlang.error(reason)
-        :error -> :erlang.error({:badkey, name, base})
+        :error -> no_field(base, name)
       end
     end
   else
     def field(base, name) when is_atom(base) and base not in [nil, true, false], do: apply(base, name, [])
-    def field(base, name), do: :erlang.error({:badkey, name, base})
+    def field(base, name), do: no_field(base, name)
+  end
+
+  @spec no_field(term(), atom()) :: no_return()
+  defp no_field(base, name) do
+    :erlang.error({:badkey, name, base})
+  rescue
+    error in KeyError ->
+      if is_map(base) or is_atom(base),
+        do: :erlang.raise(:error, {:badkey, name, base}, __STACKTRACE__),
+        else: raise(%{error | message: hinted(error)})
   end
 
   @doc "`base.name(args)`"
@@ -48,12 +61,27 @@ defmodule SnakeBridge.Natural.Runtime do
     def invoke(base, name, []) when is_map_key(base, name), do: :erlang.map_get(name, base)
   end
 
-  def invoke(base, name, args), do: apply(base, name, args)
+  def invoke(base, name, args), do: apply_on(base, name, args)
 
   @doc "`base.name(args)` where the last argument is a literal keyword list"
   @spec invoke_with(term(), atom(), [term()]) :: term()
   def invoke_with(base, name, args) when is_python(base), do: python(base, [{:invoke_with, name, args}])
-  def invoke_with(base, name, args), do: apply(base, name, args)
+  def invoke_with(base, name, args), do: apply_on(base, name, args)
+
+  defp apply_on(module, name, args) when is_atom(module), do: apply(module, name, args)
+
+  # The call is sure to fail, and Elixir knows best what to say; but the value may have been an object of Python.
+  defp apply_on(value, name, args) do
+    apply(value, name, args)
+  rescue
+    error in ArgumentError -> raise ArgumentError, hinted(error)
+  end
+
+  defp hinted(error) do
+    Exception.message(error) <>
+      "\nhint: a value of Elixir has no methods; if it came from Python, `as: :ref` in the call that gave it keeps it " <>
+      "there, and a chain keeps what is between its steps"
+  end
 
   @doc "`function.(args)`"
   @spec call(term(), [term()]) :: term()
@@ -90,7 +118,7 @@ defmodule SnakeBridge.Natural.Runtime do
   def chain(base, [{_call, args} | steps]), do: chain(apply(base, args), steps)
 
   defp apply_step(base, :invoke, name, args), do: invoke(base, name, args)
-  defp apply_step(base, :invoke_with, name, args), do: apply(base, name, args)
+  defp apply_step(base, :invoke_with, name, args), do: invoke_with(base, name, args)
 
   # --- operators ---
 
@@ -107,10 +135,6 @@ defmodule SnakeBridge.Natural.Runtime do
         {:pow, "**", Kernel, :**},
         {:eq, "==", :erlang, :==},
         {:ne, "!=", :erlang, :"/="},
-        {:lt, "<", :erlang, :<},
-        {:le, "<=", :erlang, :"=<"},
-        {:gt, ">", :erlang, :>},
-        {:ge, ">=", :erlang, :>=},
         {:band, "&&&", :erlang, :band},
         {:bor, "|||", :erlang, :bor},
         {:bxor, "^^^", :erlang, :bxor},
@@ -123,12 +147,34 @@ defmodule SnakeBridge.Natural.Runtime do
     def unquote(name)(a, b), do: unquote(module).unquote(function)(a, b)
   end
 
+  for {name, operator, function} <- [{:lt, "<", :<}, {:le, "<=", :"=<"}, {:gt, ">", :>}, {:ge, ">=", :>=}] do
+    @doc "`a #{operator} b`"
+    @spec unquote(name)(term(), term()) :: term()
+    def unquote(name)(a, b) when is_number(a) and is_number(b), do: :erlang.unquote(function)(a, b)
+    def unquote(name)(a, b) when is_struct(a, Ref) or is_struct(b, Ref), do: binary(unquote(name), a, b)
+
+    def unquote(name)(a, b)
+        when (is_float_atom(a) and (is_number(b) or is_float_atom(b))) or (is_number(a) and is_float_atom(b)),
+        do: a != :nan and b != :nan and :erlang.unquote(function)(float_order(a), float_order(b))
+
+    def unquote(name)(a, b), do: :erlang.unquote(function)(a, b)
+  end
+
+  # As terms are ordered: infinity above all numbers, its negative below them.
+  defp float_order(number) when is_number(number), do: {0, number}
+  defp float_order(:infinity), do: {1, 0}
+  defp float_order(:neg_infinity), do: {-1, 0}
+
   for {name, operator, function} <- [{:neg, "-", :-}, {:pos, "+", :+}, {:invert, "~~~", :bnot}] do
     @doc "`#{operator}a`"
     @spec unquote(name)(term()) :: term()
     def unquote(name)(a) when is_struct(a, Ref), do: SnakeBridge.steps!(a, [{:unary, unquote(name)}])
     def unquote(name)(a), do: :erlang.unquote(function)(a)
   end
+
+  @doc "What `Access.get_and_update/3` has written: the updated container."
+  @spec written({term(), updated}) :: updated when updated: term()
+  def written({_, updated}), do: updated
 
   @doc "What a comparison says where a branch depends on it: Python's truth of a ref."
   @spec truth(term()) :: term()
