@@ -430,6 +430,8 @@ defmodule SnakeBridge do
 
   # --- values and refs ---
 
+  @no_value "`as: :list` and `as: :map` leave refs to what has no counterpart, `as: :text` gives its str"
+
   @doc """
   The object of a ref, as a value: an error where it has no Elixir counterpart.
 
@@ -439,7 +441,17 @@ defmodule SnakeBridge do
   """
   @spec value(term(), keyword()) :: result()
   def value(target, opts \\ [])
-  def value(%Ref{} = ref, opts), do: steps(ref, [], Keyword.put_new(opts, :as, :value))
+
+  def value(%Ref{} = ref, opts) do
+    case steps(ref, [], Keyword.put_new(opts, :as, :value)) do
+      {:error, %BridgeError{reason: :not_convertible} = error} ->
+        {:error, if(opts[:as], do: error, else: %{error | hint: @no_value})}
+
+      result ->
+        result
+    end
+  end
+
   def value(value, _), do: {:ok, value}
 
   @doc "Like `value/2`, but gives the value or raises."

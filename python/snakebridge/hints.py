@@ -22,6 +22,9 @@ _WANTS_BYTES = re.compile(
     r"|\bmust be bytes\b|'str' object .*'(Py)?[Bb]ytes'|'str'>\" instance to a buffer"
 )
 
+# What asyncio, and libraries on it, say outside of coroutines.
+_NO_LOOP = re.compile(r"no (running|current) event loop")
+
 
 def of(error, install):
     """A hint for an error. `install`: the command that installs a package, without the package."""
@@ -51,4 +54,6 @@ def for_elixir(error, install):
     """A hint for who called from Elixir."""
     if isinstance(error, TypeError) and _WANTS_BYTES.search(_text(error)):
         return "a binary that is UTF-8 goes to Python as str: SnakeBridge.bytes(data) sends it as bytes"
+    if isinstance(error, RuntimeError) and _NO_LOOP.search(_text(error)):
+        return "call it where the loop runs: SnakeBridge.run(source), with `await` in the source"
     return missing(error, install)

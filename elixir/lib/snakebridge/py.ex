@@ -102,13 +102,16 @@ defmodule SnakeBridge.Py do
     |> Enum.uniq()
   end
 
+  defp text(name, env) do
+    case Macro.expand(name, env) do
+      module when is_atom(module) -> module |> inspect() |> String.replace_prefix("SnakeBridge.Py.", "")
+      text when is_binary(text) -> text
+      other -> Macro.to_string(other)
+    end
+  end
+
   defp modules(name, env) do
-    text =
-      case Macro.expand(name, env) do
-        module when is_atom(module) -> module |> inspect() |> String.replace_prefix("SnakeBridge.Py.", "")
-        text when is_binary(text) -> text
-        other -> Macro.to_string(other)
-      end
+    text = text(name, env)
 
     Hierarchy.modules_below(String.replace_prefix(text, "builtins.", "")) ||
       raise ArgumentError, """
@@ -121,14 +124,26 @@ defmodule SnakeBridge.Py do
   @doc """
   Whether an exception is one of Python and of a class or below it: `isinstance(error, cls)`, by name.
 
-  The name is `module.qualname`; one without a dot is a builtin's. Allowed in guards.
+  The name is `module.qualname`, as text; one without a dot is a builtin's, which may be an alias, as in `kinds/1`:
+  `is_kind(error, ValueError)`. Allowed in guards.
 
       iex> {:error, error} = SnakeBridge.call("math", "sqrt", [-1])
       iex> require SnakeBridge.Py
       iex> {SnakeBridge.Py.is_kind(error, "ValueError"), SnakeBridge.Py.is_kind(error, "OSError")}
       {true, false}
   """
-  defguard is_kind(error, name)
+  defmacro is_kind(error, name) do
+    name =
+      case name do
+        {:__aliases__, _, _} -> name |> modules(__CALLER__) |> hd() |> text(__CALLER__)
+        text -> text
+      end
+
+    quote(do: SnakeBridge.Py.is_named_kind(unquote(error), unquote(name)))
+  end
+
+  @doc false
+  defguard is_named_kind(error, name)
            when is_map(error) and is_map_key(error, :kinds) and
                   is_map(:erlang.map_get(:kinds, error)) and
                   is_map_key(:erlang.map_get(:kinds, error), name)

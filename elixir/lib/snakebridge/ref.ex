@@ -79,6 +79,35 @@ defmodule SnakeBridge.Ref do
     ref
   end
 
+  @doc """
+  Orders two objects, or an object and a value, by Python's operators, so that `Enum.sort(refs, SnakeBridge.Ref)`,
+  `Enum.max(refs, SnakeBridge.Ref)` and `Enum.sort_by(terms, function, SnakeBridge.Ref)` do.
+
+  Raises what Python raises for them, and an `ArgumentError` where they are neither equal nor in order, as sets may be.
+  Without it Elixir orders refs as terms, which says nothing of the objects: `Enum.sort/1`, `max/2`, guards.
+
+      iex> [half, third] = for n <- [2, 3], do: SnakeBridge.call!("fractions", "Fraction", [1, n])
+      iex> {SnakeBridge.Ref.compare(third, half), SnakeBridge.Ref.compare(half, 0.5)}
+      {:lt, :eq}
+      iex> [half, third] |> Enum.min(SnakeBridge.Ref) |> to_string()
+      "1/3"
+  """
+  @spec compare(term(), term()) :: :lt | :eq | :gt
+  def compare(a, b) do
+    Enum.find([:lt, :eq, :gt], &holds?(a, &1, b)) ||
+      raise ArgumentError, """
+      #{inspect(a)} and #{inspect(b)} are neither equal nor in order
+      hint: SnakeBridge.call!("builtins", "sorted", [refs]) sorts as Python does\
+      """
+  end
+
+  defp holds?(a, operator, b) do
+    case SnakeBridge.operator!(a, operator, b) do
+      truth when is_boolean(truth) -> truth
+      other -> SnakeBridge.steps!(other, [{:fun, :bool}])
+    end
+  end
+
   @doc "The step of the protocol that takes an item; a range is a slice."
   @spec item_step(term()) :: tuple()
   def item_step(%Range{} = range) do

@@ -86,6 +86,18 @@ defmodule SnakeBridge.ExceptionsTest do
       refute Py.is_kind(%ArgumentError{}, "Exception") or Py.is_kind(:no, "Exception")
     end
 
+    test "is_kind takes aliases as kinds does, and refuses one that is no builtin" do
+      {:error, error} = SnakeBridge.call("operator", "getitem", [%{}, "missing"])
+      assert Py.is_kind(error, LookupError) and Py.is_kind(error, Py.KeyError)
+      refute Py.is_kind(error, ValueError)
+      {:error, missing} = SnakeBridge.call("builtins", "open", ["/no such file"])
+      assert Py.is_kind(missing, IOError)
+
+      assert_raise ArgumentError, ~r/HTTPError is no builtin/, fn ->
+        Code.eval_string("require SnakeBridge.Py; SnakeBridge.Py.is_kind(%{}, HTTPError)")
+      end
+    end
+
     test "of another class arrives as its nearest builtin" do
       source = """
       class Base(Exception): pass
