@@ -193,11 +193,11 @@ fn signal_main(serial: u64) {
 }
 
 /// Stops a thread that serves a lane whose peer is gone.
-/// False: not now.
+/// False: not now. Looking and setting happen in one holding of the interpreter's lock.
 pub(crate) fn interrupt_thread(py: Python<'_>, lane: &Lane) -> bool {
     let ident = lane.busy.load(Ordering::SeqCst);
     if ident != 0 && !lane.seen.load(Ordering::Relaxed) {
-        if is_importing(py, ident).unwrap_or(false) {
+        if is_delicate(py, ident).unwrap_or(false) {
             return false;
         }
         let exception = py.get_type::<PyKeyboardInterrupt>();
@@ -207,13 +207,35 @@ pub(crate) fn interrupt_thread(py: Python<'_>, lane: &Lane) -> bool {
     true
 }
 
-/// Whether a thread is inside of the import system itself, rather than in a module's code: an exception from outside
-/// could have it keep a lock there for ever, and with it every import of the process.
-fn is_importing(py: Python<'_>, ident: u64) -> PyResult<bool> {
+/// Whether a thread is where an exception from outside could block others for ever:
+///
+/// * inside of the import system itself, rather than in a module's code: it could keep a lock there, and with it every
+///   import of the process
+/// * starting a thread: before Python 3.12 the new one carries its creator's number until it runs, and would be hit in
+///   its place, before it can say that it has started
+fn is_delicate(py: Python<'_>, ident: u64) -> PyResult<bool> {
     let frames = py.import("sys")?.call_method0("_current_frames")?;
-    let code = frames.get_item(ident)?.getattr("f_code")?;
-    let file: String = code.getattr("co_filename")?.extract()?;
-    Ok(file.starts_with("<frozen importlib"))
+    let mut frame = frames.get_item(ident)?;
+    let threading = py.import("threading")?.getattr("__file__")?;
+    let mut innermost = true;
+    // `start` waits by means of other functions of its module.
+    while !frame.is_none() {
+        let code = frame.getattr("f_code")?;
+        let file = code.getattr("co_filename")?;
+        if innermost && file.extract::<&str>()?.starts_with("<frozen importlib") {
+            return Ok(true);
+        }
+        if !file.eq(&threading)? {
+            return Ok(false);
+        }
+        if code.getattr("co_name")?.eq("start")? {
+            let thread = frame.getattr("f_locals")?.get_item("self")?;
+            return Ok(thread.getattr("ident")?.is_none());
+        }
+        innermost = false;
+        frame = frame.getattr("f_back")?;
+    }
+    Ok(false)
 }
 
 /// This thread has seen the end of its lane while it waited for an answer there, and raises that by itself: another

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyBool, PyDict};
 
 use crate::lane::{self, Kind, Lane};
 use crate::worker::{Worker, worker};
@@ -24,6 +24,9 @@ const TRIMMED_AFTER: usize = 100_000;
 
 /// How long after the last of them: what it costs is paid once.
 const TRIM_DELAY: Duration = Duration::from_millis(50);
+
+/// A thread that cannot be interrupted just now is tried again after so long.
+const RETRY_DELAY: Duration = Duration::from_millis(1);
 
 /// So many objects are dropped before another thread has its turn.
 const DROPPED_AT_ONCE: usize = 2_000;
@@ -168,33 +171,46 @@ impl Attendant {
     fn run(&self, py: Python<'_>) {
         io::block_signals(Some(libc::SIGINT));
         let mut dropped = 0;
+        let mut interrupts: Vec<Arc<Lane>> = Vec::new();
         loop {
-            match py.detach(|| self.next(dropped > TRIMMED_AFTER)) {
-                Ok(Errand::Start(lane)) => {
-                    if let Err(error) = start(py, &lane) {
-                        io::fault(&format!("no thread could be started for a lane: {error}"));
-                        lane.conn.close();
-                    }
-                }
-                Ok(Errand::Interrupt(lane)) => {
-                    if !interrupt::interrupt_thread(py, &lane) {
-                        py.detach(|| std::thread::sleep(Duration::from_millis(1)));
-                        send(Errand::Interrupt(lane));
-                    }
-                }
-                Ok(Errand::Drop(mut objects)) => {
-                    dropped += objects.len();
-                    // Other threads want the interpreter too.
-                    while !objects.is_empty() {
-                        objects.truncate(objects.len().saturating_sub(DROPPED_AT_ONCE));
-                        py.detach(|| {});
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {
+            let patience = match dropped > TRIMMED_AFTER {
+                _ if !interrupts.is_empty() => Some(RETRY_DELAY),
+                true => Some(TRIM_DELAY),
+                false => None,
+            };
+            let first = match py.detach(|| self.next(patience)) {
+                Err(RecvTimeoutError::Timeout) if interrupts.is_empty() => {
                     py.detach(trim);
                     dropped = 0;
+                    continue;
                 }
                 Err(RecvTimeoutError::Disconnected) => return,
+                first => first.ok(),
+            };
+            // Where many threads want the interpreter it is long in coming: what has arrived meanwhile is done at once,
+            // the interrupts first, so that there are fewer.
+            let (mut starts, mut drops) = (Vec::new(), Vec::new());
+            for errand in first.into_iter().chain(self.pending()) {
+                match errand {
+                    Errand::Interrupt(lane) => interrupts.push(lane),
+                    Errand::Start(lane) => starts.push(lane),
+                    Errand::Drop(objects) => drops.push(objects),
+                }
+            }
+            interrupts.retain(|lane| !interrupt::interrupt_thread(py, lane));
+            for lane in starts {
+                if let Err(error) = start(py, &lane) {
+                    io::fault(&format!("no thread could be started for a lane: {error}"));
+                    lane.conn.close();
+                }
+            }
+            for mut objects in drops {
+                dropped += objects.len();
+                // Other threads want the interpreter too.
+                while !objects.is_empty() {
+                    objects.truncate(objects.len().saturating_sub(DROPPED_AT_ONCE));
+                    py.detach(|| {});
+                }
             }
         }
     }
@@ -202,12 +218,18 @@ impl Attendant {
 
 impl Attendant {
     /// The next errand; not for ever, if something is to be done when none comes.
-    fn next(&self, soon: bool) -> Result<Errand, RecvTimeoutError> {
+    fn next(&self, patience: Option<Duration>) -> Result<Errand, RecvTimeoutError> {
         let errands = self.errands.lock().unwrap_or_else(PoisonError::into_inner);
-        match soon {
-            true => errands.recv_timeout(TRIM_DELAY),
-            false => errands.recv().map_err(RecvTimeoutError::from),
+        match patience {
+            Some(patience) => errands.recv_timeout(patience),
+            None => errands.recv().map_err(RecvTimeoutError::from),
         }
+    }
+
+    /// The errands that have arrived.
+    fn pending(&self) -> Vec<Errand> {
+        let errands = self.errands.lock().unwrap_or_else(PoisonError::into_inner);
+        errands.try_iter().collect()
     }
 }
 
@@ -245,6 +267,10 @@ fn thread<'py>(
         .import("threading")?
         .getattr("Thread")?
         .call((), Some(&kwargs))?;
+    // `start` would wait until the new thread has had the interpreter, and then for its own turn.
+    if let Ok(started) = thread.getattr("_started") {
+        let _ = started.setattr("wait", py.get_type::<PyBool>());
+    }
     thread.call_method0("start")?;
     Ok(())
 }
