@@ -23,6 +23,9 @@ defmodule SnakeBridge.Lane do
     Socket
   }
 
+  # A call without `timeout:` waits so long for a worker to take its lane.
+  @hello_ms 5_000
+
   @enforce_keys [:socket, :session, :generation]
   defstruct [:socket, :session, :generation, :names, :bin, :pool, :feeder, next_id: 1, serving: []]
 
@@ -81,7 +84,7 @@ defmodule SnakeBridge.Lane do
       id = lane.next_id
       lane = keep(%{lane | next_id: id + 1})
 
-      case Socket.send(lane.socket, {:req, id, op, body}) do
+      case Socket.send(lane.socket, {:req, id, op, body}, left(deadline)) do
         :ok ->
           answer = lane |> await_or_close(id, deadline) |> decoded(op, lane)
           Pins.keep(body)
@@ -89,6 +92,10 @@ defmodule SnakeBridge.Lane do
 
         {:error, :emsgsize} ->
           {:error, %BridgeError{reason: :not_convertible, message: Socket.describe(:emsgsize)}}
+
+        {:error, :timeout} ->
+          close_this(lane)
+          late(lane.session, lane)
 
         # The worker died since the last call, so it has seen nothing of this one: the next worker gets it.
         {:error, reason} ->
@@ -175,9 +182,11 @@ defmodule SnakeBridge.Lane do
     thread = Process.get({__MODULE__, :thread, session}, :own)
 
     with {:ok, worker} <- Session.open_lane(session, left(deadline)) do
-      case connect(worker, %{peer: :beam, role: :lane, thread: thread}) do
-        {:ok, socket} -> {:ok, opened(session, worker, socket)}
-        {:error, error} -> open_again(session, worker, error, deadline, tries - 1)
+      case {connect(worker, %{peer: :beam, role: :lane, thread: thread}, left(deadline)), left(deadline)} do
+        {{:ok, socket}, _} -> {:ok, opened(session, worker, socket)}
+        # A worker that does not even greet is looked at like one that does not answer.
+        {{:error, _}, 0} -> late(session, worker)
+        {{:error, error}, _} -> open_again(session, worker, error, deadline, tries - 1)
       end
     end
   end
@@ -208,18 +217,29 @@ defmodule SnakeBridge.Lane do
   end
 
   @doc false
-  @spec connect(map(), map()) :: {:ok, Socket.t()} | {:error, Exception.t()}
-  def connect(worker, info) do
-    with {:ok, socket} <- Socket.connect(worker.socket),
-         {:ok, _, socket} <-
-           Socket.hello(
-             %{socket | known_atoms: Map.get(worker, :known_atoms, false)},
-             Map.put(info, :pid, Session.os_pid())
-           ) do
-      {:ok, socket}
-    else
-      {:error, %{__exception__: true} = error} -> {:error, error}
-      {:error, reason} -> {:error, %BridgeError{reason: :unavailable, message: unreachable(worker, reason)}}
+  @spec connect(map(), map(), timeout()) :: {:ok, Socket.t()} | {:error, Exception.t()}
+  def connect(worker, info, timeout \\ :infinity) do
+    timeout = if timeout == :infinity, do: @hello_ms, else: timeout
+
+    case Socket.connect(worker.socket, timeout) do
+      {:ok, socket} ->
+        greet(socket, worker, info, timeout)
+
+      {:error, reason} ->
+        {:error, %BridgeError{reason: :unavailable, message: unreachable(worker, reason)}}
+    end
+  end
+
+  defp greet(socket, worker, info, timeout) do
+    known = Map.get(worker, :known_atoms, false)
+
+    case Socket.hello(%{socket | known_atoms: known}, Map.put(info, :pid, Session.os_pid()), timeout) do
+      {:ok, _, socket} ->
+        {:ok, socket}
+
+      {:error, error} ->
+        Socket.close(socket)
+        {:error, error}
     end
   end
 
@@ -279,8 +299,8 @@ defmodule SnakeBridge.Lane do
         wrong(lane, "it sent " <> text)
 
       {:error, :timeout} ->
-        Session.abandoned(lane.session, lane.generation)
-        give_up(lane, :timeout, "Python did not answer in time")
+        close_this(lane)
+        late(lane.session, lane)
 
       {:error, reason} when reason == :silent when elem(reason, 0) == :too_long ->
         wrong(lane, Socket.describe(reason))
@@ -312,6 +332,11 @@ defmodule SnakeBridge.Lane do
     Session.broken(lane.session, lane.generation, "on a lane " <> text)
     message = "Python worker #{lane.generation} answered wrongly: #{text}"
     {:error, %BridgeError{reason: :bad_message, message: message, hint: "the next call has a new worker"}}
+  end
+
+  defp late(session, worker) do
+    Session.abandoned(session, worker.generation)
+    {:error, %BridgeError{reason: :timeout, message: "Python did not answer in time"}}
   end
 
   defp give_up(lane, reason, message) do

@@ -22,7 +22,8 @@ defmodule SnakeBridge.Socket do
   @large 65_536
   @longest_head 512
   @binary_ext 109
-  @options [:binary, active: false, packet: :raw, buffer: 65_536]
+  # Closing does not wait for what the other side does not read.
+  @options [:binary, active: false, packet: :raw, buffer: 65_536, linger: {true, 0}]
   # Whoever sends a frame has all of it: more than this between two of its parts is no delay.
   @silence_ms 10_000
 
@@ -114,16 +115,28 @@ defmodule SnakeBridge.Socket do
   defp greeted(other, _),
     do: {:error, bridge(:bad_message, "expected a hello, got #{inspect(other, limit: 5)}")}
 
-  @doc "Sends a term."
-  @spec send(t(), term()) :: :ok | {:error, term()}
-  def send(%__MODULE__{port: port}, term) do
+  @doc """
+  Sends a term.
+
+  After `{:error, :timeout}` the connection must be closed: a part may have been sent.
+  """
+  @spec send(t(), term(), timeout()) :: :ok | {:error, term()}
+  def send(%__MODULE__{port: port}, term, timeout \\ :infinity) do
     # Large binaries stay where they are.
     body = :erlang.term_to_iovec(term)
     size = :erlang.iolist_size(body)
 
-    if size <= @limit,
-      do: :gen_tcp.send(port, [<<size::32>> | body]),
-      else: {:error, :emsgsize}
+    cond do
+      size > @limit -> {:error, :emsgsize}
+      # What is short finds room on its way, whether or not it is read.
+      timeout == :infinity or size < @large -> :gen_tcp.send(port, [<<size::32>> | body])
+      true -> send_within(port, [<<size::32>> | body], timeout)
+    end
+  end
+
+  defp send_within(port, frame, timeout) do
+    :inet.setopts(port, send_timeout: timeout)
+    with :ok <- :gen_tcp.send(port, frame), do: :inet.setopts(port, send_timeout: :infinity)
   end
 
   @doc """

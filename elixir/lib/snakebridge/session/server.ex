@@ -35,6 +35,8 @@ defmodule SnakeBridge.Session.Server do
   @reason_ms 300
   # The worker's control connection never waits for user code: what is asked there is answered within this time.
   @answer_ms 10_000
+  # A busy machine may need so much of it.
+  @look_ms 1_000
   # So many workers back it is known how they died.
   @deaths 32
   @backoff {100, 10_000}
@@ -203,8 +205,7 @@ defmodule SnakeBridge.Session.Server do
 
   def handle_info({:no_answer, generation, id}, %{worker: %Control{generation: generation} = worker} = state) do
     if is_map_key(worker.asked, id),
-      do:
-        {:noreply, replace("its control connection has not answered for #{div(@answer_ms, 1000)} s", state)},
+      do: {:noreply, replace("its control connection does not answer", state)},
       else: {:noreply, state}
   end
 
@@ -438,10 +439,14 @@ defmodule SnakeBridge.Session.Server do
 
     # Names may be large, and what nobody waits for may take its time.
     if asker != nil and op != :bind,
-      do: Process.send_after(self(), {:no_answer, worker.generation, id}, @answer_ms)
+      do: Process.send_after(self(), {:no_answer, worker.generation, id}, answer_ms(asker, state))
 
     %{state | worker: worker}
   end
+
+  # Who looks after what was abandoned does not wait longer for the worker than for what it runs.
+  defp answer_ms(:look, %{kill_after: time}), do: time |> max(@look_ms) |> min(@answer_ms)
+  defp answer_ms(_, _), do: @answer_ms
 
   # What came in the same packet as the one for which the worker was replaced.
   defp frame(_, %{worker: nil} = state), do: state
