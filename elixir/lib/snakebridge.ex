@@ -28,7 +28,9 @@ defmodule SnakeBridge do
 
   The first call starts a worker: nothing needs to be set up.
 
-  With `use SnakeBridge` a module's functions are written with natural syntax, see `SnakeBridge.Natural`.
+  With `use SnakeBridge` a module's functions are written with natural syntax: `df.shape`, `df.head(3)`. Elsewhere these
+  are errors of Elixir (a `KeyError`; "Modules must always be an atom"). `SnakeBridge.Natural` says how to have it in a
+  block, and in IEx.
 
   This module is the API that applications call.
   It evaluates no cells and renders nothing: that is the work of the front ends.
@@ -85,6 +87,9 @@ defmodule SnakeBridge do
 
   @doc """
   The Python names of a session: `py.len(xs)`, `py.X_train` with natural syntax.
+
+  In an application these are Python's builtins, for only cells have names of their own. `use SnakeBridge` and
+  `py do ... end` let `py.len(xs)` stand without parentheses: see `SnakeBridge.Natural.names/1`.
 
       iex> SnakeBridge.py()["abs"] |> SnakeBridge.apply!([-3])
       3
@@ -471,7 +476,7 @@ defmodule SnakeBridge do
   @spec bytes(binary()) :: Bytes.t()
   def bytes(data) when is_binary(data), do: %Bytes{data: data}
 
-  @doc "Lets the objects of refs go. The refs must not be used any more; an object that Python needs elsewhere stays."
+  @doc "Lets the objects of refs go, soon: a call right behind may come first. The refs must not be used any more; an object that Python needs elsewhere stays."
   @spec release(Ref.t() | [Ref.t()]) :: :ok
   def release(refs) do
     for {{session, worker}, ids} <- refs |> List.wrap() |> Enum.group_by(&{&1.session, &1.worker}, & &1.id),

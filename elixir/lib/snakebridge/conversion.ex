@@ -108,6 +108,10 @@ defmodule SnakeBridge.Conversion do
 
   #{table.(["Python", "Elixir", "and back", ""], for({python, elixir, back, remark} <- @from_python, do: [code.(python), code.(elixir), if(elixir == ":ref", do: "the same object", else: code.(back)), remark]))}
 
+  The three floats that Elixir has no number for are atoms there, which Elixir orders above all numbers: `:nan > 1` is
+  true, and so is `:neg_infinity > 1`. Natural syntax (`use SnakeBridge`, `py do ... end`, cells) orders them as floats;
+  guards and `Enum.sort/1` do not. `:nan == :nan` is true everywhere.
+
   ## From Elixir
 
   #{table.(["Elixir", "Python", "and back", ""], for({elixir, python, back, remark} <- @from_elixir, do: [code.(elixir), code.(python), code.(back), remark]))}

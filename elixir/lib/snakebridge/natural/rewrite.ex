@@ -122,7 +122,8 @@ defmodule SnakeBridge.Natural.Rewrite do
   defp expr({{:., dot, [ExUnit.Assertions, name]}, meta, [value | rest]}) when name in [:assert, :refute],
     do: {{:., dot, [ExUnit.Assertions, name]}, meta, [condition(value) | expr(rest)]}
 
-  # `put_in(a["x"], 1)`: the compiler warns where the element is not used, but to an object of Python it is an assignment.
+  # `put_in(a["x"], 1)`: the compiler warns where the element is not used, as it does for maps, whose change would be
+  # lost; to an object of Python it is an assignment.
   defp expr({{:., _, [:erlang, :element]}, meta, [2, {{:., _, [Access, :get_and_update]}, _, _} = update]}),
     do: emit(:written, meta, [expr(update)])
 
