@@ -38,8 +38,7 @@ defmodule SnakeBridge do
 
   import Kernel, except: [apply: 2, apply: 3]
 
-  alias SnakeBridge.{Batch, BridgeError, Bytes, Context, Fault, Iteration, Lane, Marshal, Pool, Py, Ref}
-  alias SnakeBridge.{Session, Telemetry}
+  alias SnakeBridge.{Batch, BridgeError, Bytes, Context, Fault, Iteration, Options, Py, Ref, Session, Steps}
 
   @typedoc "A name of Python."
   @type name :: String.t() | atom()
@@ -111,8 +110,8 @@ defmodule SnakeBridge do
   """
   @spec call(name(), name(), [term()], kwargs(), keyword()) :: result()
   def call(module, name, args \\ [], kwargs \\ [], opts \\ []) do
-    kwargs = wire_kwargs(kwargs)
-    steps({:module, text(module)}, path(name, &{:method, &1, args, kwargs}), opts)
+    kwargs = Steps.kwargs(kwargs)
+    steps({:module, Steps.text(module)}, Steps.path(name, &{:method, &1, args, kwargs}), opts)
   end
 
   @doc "Like `call/5`, but gives the value or raises."
@@ -127,7 +126,8 @@ defmodule SnakeBridge do
       {:ok, "0123456789"}
   """
   @spec get(name(), name(), keyword()) :: result()
-  def get(module, name, opts \\ []), do: steps({:module, text(module)}, path(name, &{:attr, &1}), opts)
+  def get(module, name, opts \\ []),
+    do: steps({:module, Steps.text(module)}, Steps.path(name, &{:attr, &1}), opts)
 
   @doc "Like `get/3`, but gives the value or raises."
   @spec get!(name(), name(), keyword()) :: term()
@@ -135,12 +135,12 @@ defmodule SnakeBridge do
 
   @doc "A module, as a ref."
   @spec import(name(), keyword()) :: result()
-  def import(module, opts \\ []), do: steps({:module, text(module)}, [], Keyword.put(opts, :as, :ref))
+  def import(module, opts \\ []), do: steps({:module, Steps.text(module)}, [], as_ref(opts))
 
   @doc "Like `import/2`, but gives the ref or raises."
   @spec import!(name(), keyword()) :: term()
   def import!(module, opts \\ []),
-    do: unwrap!(steps({:module, text(module)}, [], Keyword.put(opts, :as, :ref)))
+    do: unwrap!(steps({:module, Steps.text(module)}, [], as_ref(opts)))
 
   # --- objects ---
 
@@ -153,7 +153,7 @@ defmodule SnakeBridge do
   """
   @spec method(target(), name(), [term()], kwargs(), keyword()) :: result()
   def method(target, name, args \\ [], kwargs \\ [], opts \\ []),
-    do: steps(target, [{:method, text(name), args, wire_kwargs(kwargs)}], opts)
+    do: steps(target, [{:method, Steps.text(name), args, Steps.kwargs(kwargs)}], opts)
 
   @doc "Like `method/5`, but gives the value or raises."
   @spec method!(target(), name(), [term()], kwargs(), keyword()) :: term()
@@ -168,7 +168,7 @@ defmodule SnakeBridge do
   """
   @spec apply(target(), [term()], kwargs(), keyword()) :: result()
   def apply(target, args, kwargs \\ [], opts \\ []),
-    do: steps(target, [{:call, args, wire_kwargs(kwargs)}], opts)
+    do: steps(target, [{:call, args, Steps.kwargs(kwargs)}], opts)
 
   @doc "Like `apply/4`, but gives the value or raises."
   @spec apply!(target(), [term()], kwargs(), keyword()) :: term()
@@ -176,7 +176,7 @@ defmodule SnakeBridge do
 
   @doc "An attribute; the name may be dotted."
   @spec attr(target(), name(), keyword()) :: result()
-  def attr(target, name, opts \\ []), do: steps(target, path(name, &{:attr, &1}), opts)
+  def attr(target, name, opts \\ []), do: steps(target, Steps.path(name, &{:attr, &1}), opts)
 
   @doc "Like `attr/3`, but gives the value or raises."
   @spec attr!(target(), name(), keyword()) :: term()
@@ -185,7 +185,7 @@ defmodule SnakeBridge do
   @doc "Assigns an attribute: `target.name = value`. Gives the target."
   @spec put_attr(target(), name(), term(), keyword()) :: result()
   def put_attr(target, name, value, opts \\ []),
-    do: assigned(target, steps(target, [{:set_attr, text(name), value}], Keyword.put(opts, :as, :ref)))
+    do: assigned(target, steps(target, [{:set_attr, Steps.text(name), value}], as_ref(opts)))
 
   @doc "Like `put_attr/4`, but gives the target or raises."
   @spec put_attr!(target(), name(), term(), keyword()) :: term()
@@ -211,7 +211,7 @@ defmodule SnakeBridge do
     do:
       assigned(
         target,
-        steps(target, [{:set_item, Ref.index(key), value}], Keyword.put(opts, :as, :ref))
+        steps(target, [{:set_item, Ref.index(key), value}], as_ref(opts))
       )
 
   @doc "Like `put_item/4`, but gives the target or raises."
@@ -247,7 +247,10 @@ defmodule SnakeBridge do
   """
   @spec stream(Ref.t() | name(), keyword() | name()) :: {:ok, Enumerable.t()} | {:error, Exception.t()}
   def stream(ref, opts \\ [])
-  def stream(%Ref{} = ref, opts) when is_list(opts), do: {:ok, Iteration.new(ref, opts)}
+
+  def stream(%Ref{} = ref, opts) when is_list(opts),
+    do: {:ok, Iteration.new(ref, Options.check!(:stream, opts))}
+
   def stream(module_or_ref, name), do: stream(module_or_ref, name, [])
 
   @doc """
@@ -264,7 +267,7 @@ defmodule SnakeBridge do
   @spec stream(name() | Ref.t(), name(), [term()], kwargs(), keyword()) ::
           {:ok, Enumerable.t()} | {:error, Exception.t()}
   def stream(module_or_ref, name, args, kwargs \\ [], opts \\ []) do
-    call_opts = opts |> Keyword.delete(:chunk) |> Keyword.put(:as, :ref)
+    call_opts = :stream |> Options.check!(opts) |> Keyword.delete(:chunk) |> Keyword.put(:as, :ref)
 
     called =
       case module_or_ref do
@@ -342,7 +345,7 @@ defmodule SnakeBridge do
   """
   @spec with_python(Ref.t() | [Ref.t()], (term() -> term()), keyword()) :: result()
   def with_python(managers, function, opts \\ []) when is_function(function, 1),
-    do: Context.run(managers, function, opts)
+    do: Context.run(refs!(managers, "with_python"), function, Options.check!(:context, opts))
 
   @doc "Like `with_python/3`, but gives the function's value or raises."
   @spec with_python!(Ref.t() | [Ref.t()], (term() -> term()), keyword()) :: term()
@@ -362,11 +365,11 @@ defmodule SnakeBridge do
   """
   @spec run(String.t(), kwargs(), keyword()) :: result()
   def run(source, bindings \\ [], opts \\ []) do
-    names = Map.new(bindings, fn {name, value} -> {text(name), value} end)
+    names = Map.new(bindings, fn {name, value} -> {Steps.text(name), value} end)
 
     # A ref is made of what comes of a source that awaits, not of its coroutine.
     steps =
-      if opts[:as] == :ref,
+      if Options.check!(:call, opts)[:as] == :ref,
         do: [{:method, "run", [source, names, true], []}, {:await}],
         else: [{:method, "run", [source, names], []}]
 
@@ -387,7 +390,7 @@ defmodule SnakeBridge do
   was no answer at all. Options are those of `call/5`, for all of them.
   """
   @spec batch([Batch.call()], keyword()) :: {:ok, [result()]} | {:error, Exception.t()}
-  def batch(calls, opts \\ []), do: Batch.run(calls, opts)
+  def batch(calls, opts \\ []), do: Batch.run(calls, Options.check!(:call, opts))
 
   @doc "Like `batch/2`, but gives the values, or raises the first exception."
   @spec batch!([Batch.call()], keyword()) :: [term()]
@@ -448,7 +451,7 @@ defmodule SnakeBridge do
   def value(target, opts \\ [])
 
   def value(%Ref{} = ref, opts) do
-    case steps(ref, [], Keyword.put_new(opts, :as, :value)) do
+    case Steps.run(ref, [], Keyword.put_new(Options.check!(:call, opts), :as, :value)) do
       {:error, %BridgeError{reason: :not_convertible} = error} ->
         {:error, if(opts[:as], do: error, else: %{error | hint: @no_value})}
 
@@ -457,7 +460,7 @@ defmodule SnakeBridge do
     end
   end
 
-  def value(value, _), do: {:ok, value}
+  def value(value, opts), do: Options.check!(:call, opts) && {:ok, value}
 
   @doc "Like `value/2`, but gives the value or raises."
   @spec value!(term(), keyword()) :: term()
@@ -479,7 +482,8 @@ defmodule SnakeBridge do
   @doc "Lets the objects of refs go, soon: a call right behind may come first. The refs must not be used any more; an object that Python needs elsewhere stays."
   @spec release(Ref.t() | [Ref.t()]) :: :ok
   def release(refs) do
-    for {{session, worker}, ids} <- refs |> List.wrap() |> Enum.group_by(&{&1.session, &1.worker}, & &1.id),
+    for {{session, worker}, ids} <-
+          refs |> refs!("release") |> List.wrap() |> Enum.group_by(&{&1.session, &1.worker}, & &1.id),
         do: Session.release(session, worker, ids)
 
     :ok
@@ -514,74 +518,25 @@ defmodule SnakeBridge do
   The steps are those of the frame protocol.
   """
   @spec steps(target(), [tuple()], keyword()) :: result()
-  def steps(target, steps, opts \\ [])
-
-  def steps(%Ref{} = ref, steps, opts), do: request(nil, {:value, ref}, steps, opts)
-
-  def steps(%Py{session: session}, [{:attr, name} | steps], opts),
-    do: request(session, {:name, name}, steps, opts)
-
-  def steps(%Py{session: session}, [{:item, name} | steps], opts),
-    do: request(session, {:name, name}, steps, opts)
-
-  def steps(%Py{session: session}, [{:method, name, args, kwargs} | steps], opts),
-    do: request(session, {:name, name}, [{:call, args, kwargs} | steps], opts)
-
-  def steps(%Py{}, _, _),
-    do: {:error, %ArgumentError{message: "py stands for the names of Python: py.name, py.name(...)"}}
-
-  def steps({kind, _} = target, steps, opts) when kind in [:module, :name, :value],
-    do: request(nil, target, steps, opts)
-
-  def steps(value, _, _) do
-    message =
-      "#{inspect(value, limit: 5, printable_limit: 50)} is a value of Elixir, not an object of Python\n" <>
-        "hint: with `as: :ref` the call that gave it leaves the object in Python"
-
-    {:error, %ArgumentError{message: message}}
-  end
+  def steps(target, steps, opts \\ []), do: Steps.run(target, steps, Options.check!(:call, opts))
 
   @doc "Like `steps/3`, but gives the value or raises."
   @spec steps!(target(), [tuple()], keyword()) :: term()
   def steps!(target, steps, opts \\ []), do: unwrap!(steps(target, steps, opts))
 
-  # The refs in a call say where it goes; `names` is the session whose names it speaks of.
-  defp request(names, target, steps, opts) do
-    with {{target, steps}, refs} <- encode({target, steps}),
-         {:ok, ref} <- Marshal.one_home(refs),
-         {:ok, session} <- session(names, ref, opts) do
-      wire = if as = opts[:as], do: %{as: as}, else: %{}
-      opts = if ref, do: [{:ref, ref} | opts], else: opts
-      body = {target, steps, wire}
-
-      if Telemetry.loaded?(),
-        do: Telemetry.span(session, target, steps, opts, fn -> Lane.request(session, :do, body, opts) end),
-        else: Lane.request(session, :do, body, opts)
-    end
-  end
-
-  defp encode(term) do
-    Marshal.encode(term)
-  rescue
-    error in BridgeError -> {:error, error}
-  end
-
-  defp session(nil, nil, opts), do: {:ok, Keyword.get(opts, :session, Session)}
-  defp session(nil, %Ref{session: session}, _), do: {:ok, session}
-  defp session(names, nil, _), do: {:ok, names}
-
-  defp session(names, %Ref{session: session} = ref, _) do
-    if GenServer.whereis(names) == GenServer.whereis(session) or Pool.member?(names, session) do
-      {:ok, session}
-    else
-      Marshal.one_home([ref, %Ref{session: names, worker: ref.worker, id: 0, type: "name"}])
-    end
-  end
-
   # --- helpers ---
 
   defp unwrap!({:ok, value}), do: value
   defp unwrap!({:error, error}), do: Fault.reraise!(error)
+
+  defp refs!(%Ref{} = ref, _), do: ref
+
+  defp refs!(refs, function) do
+    if not (is_list(refs) and Enum.all?(refs, &is_struct(&1, Ref))),
+      do: raise(ArgumentError, "#{function} wants a ref or a list of refs, got: #{Steps.shown(refs)}")
+
+    refs
+  end
 
   defp assigned(%Ref{} = ref, {:ok, _}), do: {:ok, ref}
   defp assigned(_, result), do: result
@@ -589,24 +544,5 @@ defmodule SnakeBridge do
   defp target(%Ref{} = ref), do: ref
   defp target(value), do: {:value, value}
 
-  defp text(name) when is_binary(name), do: name
-  defp text(name) when is_atom(name), do: Atom.to_string(name)
-
-  defp path(name, last) do
-    {names, [name]} = name |> text() |> String.split(".") |> Enum.split(-1)
-    Enum.map(names, &{:attr, &1}) ++ [last.(name)]
-  end
-
-  defp wire_kwargs([]), do: []
-  defp wire_kwargs(kwargs), do: for({name, value} <- kwargs, do: {text(name), value})
-end
-
-defmodule SnakeBridge.Dynamic do
-  @moduledoc """
-  Calls any method of any ref, under the name that users of generated wrappers know.
-  """
-
-  @doc "Calls a method: the same as `SnakeBridge.method/4`."
-  @spec call(SnakeBridge.Ref.t(), SnakeBridge.name(), [term()], SnakeBridge.kwargs()) :: SnakeBridge.result()
-  def call(ref, method, args \\ [], kwargs \\ []), do: SnakeBridge.method(ref, method, args, kwargs)
+  defp as_ref(opts), do: Keyword.put(Options.check!(:call, opts), :as, :ref)
 end

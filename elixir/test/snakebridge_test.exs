@@ -8,4 +8,7 @@ defmodule SnakeBridgeTest do
   doctest SnakeBridge.Py
   doctest SnakeBridge.Py.Hierarchy
   doctest SnakeBridge.Complex
+  doctest SnakeBridge.Dynamic
+  doctest SnakeBridge.Options
+  doctest SnakeBridge.Steps
 end

@@ -13,16 +13,14 @@ COLUMN = "value"
 
 def dump(table):
     """The stream's bytes, as something with their memory; None for what is no table."""
-    polars = sys.modules.get("polars")
-    if polars and isinstance(table, polars.LazyFrame):
+    if _is(table, "polars", "LazyFrame"):
         table = table.collect()
-    if polars and isinstance(table, (polars.DataFrame, polars.Series)):
+    if _is(table, "polars", "DataFrame", "Series"):
         return _dump_polars(table)
-    pandas = sys.modules.get("pandas")
-    if pandas and isinstance(table, pandas.Series):
+    if _is(table, "pandas", "Series"):
         table = table.to_frame(COLUMN if table.name is None else table.name)
     # Older pandas is known to pyarrow alone.
-    known = pandas and isinstance(table, pandas.DataFrame)
+    known = _is(table, "pandas", "DataFrame")
     if not known and not any(hasattr(type(table), f"__arrow_c_{kind}__") for kind in ("stream", "array")):
         return None
     try:
@@ -32,6 +30,13 @@ def dump(table):
 
         return _dump_polars(polars.DataFrame(table))
     return _dump_pyarrow(pyarrow, table)
+
+
+def _is(value, library, *names):
+    """Whether a value is of one of these classes of a library, which another thread may be importing just now."""
+    module = sys.modules.get(library)
+    classes = (getattr(module, name, None) for name in names)
+    return any(isinstance(value, cls) for cls in classes if isinstance(cls, type))
 
 
 def _dump_polars(table):

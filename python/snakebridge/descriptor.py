@@ -6,14 +6,13 @@
 
 import inspect
 import itertools
-import linecache
 import sys
 import types
 
 _CLASS_DICT = type.__dict__["__dict__"]
 _CLASS_MRO = type.__dict__["__mro__"]
-_CLASS_MODULE = type.__dict__["__module__"]
-_CLASS_QUALNAME = type.__dict__["__qualname__"]
+CLASS_MODULE = type.__dict__["__module__"]
+CLASS_QUALNAME = type.__dict__["__qualname__"]
 _MODULE_DICT = types.ModuleType.__dict__["__dict__"]
 
 # Classes written in C by people who are known: reading their attributes computes nothing that could fail or wait.
@@ -93,8 +92,8 @@ def type_name(value):
 
 def class_name(cls):
     """`module.qualname` of a class; a builtin one by its name alone."""
-    name = _CLASS_QUALNAME.__get__(cls)
-    module = _CLASS_MODULE.__get__(cls)
+    name = CLASS_QUALNAME.__get__(cls)
+    module = CLASS_MODULE.__get__(cls)
     if type(module) is not str or module in ("builtins", "__main__"):
         return name
     return f"{module}.{name}"
@@ -120,9 +119,9 @@ def attribute(value, name):
     if is_instance(value, type):
         found, _ = class_attribute(value, name)
         if found is not NOTHING:
-            return _unwrapped(found)
+            return unwrapped(found)
         found, _ = class_attribute(type(value), name)
-        return _unwrapped(found)
+        return unwrapped(found)
     found, owner = class_attribute(type(value), name)
     own = instance_dict(value)
     if name in own and not _is_data_descriptor(found):
@@ -134,7 +133,7 @@ def _got(found, owner, value):
     """What reading a class's attribute through an instance gives."""
     kind = type(found)
     if kind is types.MemberDescriptorType or (
-        kind is types.GetSetDescriptorType and _CLASS_MODULE.__get__(owner) in _TRUSTED_MODULES
+        kind is types.GetSetDescriptorType and CLASS_MODULE.__get__(owner) in _TRUSTED_MODULES
     ):
         try:
             return found.__get__(value)
@@ -143,10 +142,10 @@ def _got(found, owner, value):
             return NOTHING
     if kind in (types.GetSetDescriptorType, property) or _is_data_descriptor(found):
         return NOTHING
-    return _unwrapped(found)
+    return unwrapped(found)
 
 
-def _unwrapped(found):
+def unwrapped(found):
     return found.__func__ if type(found) in (staticmethod, classmethod) else found
 
 
@@ -289,7 +288,7 @@ def instance_only(value):
 
 def signature(value, bound=False):
     """The signature as `inspect.Signature`, or None. `bound`: the first parameter is taken already."""
-    function, skip = _function_of(value)
+    function, skip = function_of(value)
     if function is None:
         return inspect.Signature() if is_instance(value, type) and _takes_nothing(value) else None
     try:
@@ -313,7 +312,7 @@ def signature(value, bound=False):
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
-def _function_of(value):
+def function_of(value):
     """The function that runs when an object is called, and whether its first parameter is the object itself."""
     cls = type(value)
     if cls is types.MethodType:
@@ -325,8 +324,8 @@ def _function_of(value):
     if is_instance(value, type):
         for name in ("__init__", "__new__"):
             found, owner = class_attribute(value, name)
-            if type(_unwrapped(found)) is types.FunctionType and owner is not object:
-                return _innermost(_unwrapped(found)), True
+            if type(unwrapped(found)) is types.FunctionType and owner is not object:
+                return _innermost(unwrapped(found)), True
         return (
             (value, False)
             if "__text_signature__" in class_dict(value) or _is_builtin(value)
@@ -364,7 +363,7 @@ def _innermost(function):
 
 
 def _is_builtin(cls):
-    return _CLASS_MODULE.__get__(cls) == "builtins"
+    return CLASS_MODULE.__get__(cls) == "builtins"
 
 
 def signature_text(value, bound=False):
@@ -425,7 +424,7 @@ def _annotation_text(annotation):
         return annotation
     if is_instance(annotation, type) and type(annotation) is not types.GenericAlias:
         return class_name(annotation)
-    if _CLASS_MODULE.__get__(type(annotation)) in ("typing", "types"):
+    if CLASS_MODULE.__get__(type(annotation)) in ("typing", "types"):
         try:
             return repr(annotation).replace("typing.", "")
         except Exception:
@@ -433,7 +432,7 @@ def _annotation_text(annotation):
     return ""
 
 
-# --- documentation and source ---
+# --- documentation ---
 
 
 def documentation(value):
@@ -469,63 +468,6 @@ def first_line(text):
         if line.strip():
             return line.strip()[:LONGEST_VALUE]
     return ""
-
-
-def source(value):
-    """The source of a function, class or module as (file, first line, text), or None."""
-    function, _ = (None, False) if is_instance(value, type) else _function_of(value)
-    if type(function) is types.FunctionType:
-        code = function.__code__
-        lines = linecache.getlines(code.co_filename)
-        if not lines:
-            return None
-        start = code.co_firstlineno
-        return code.co_filename, start, _block(lines[start - 1 :])
-    if is_instance(value, types.ModuleType):
-        file = instance_dict(value).get("__file__")
-        lines = linecache.getlines(file) if type(file) is str and file.endswith(".py") else []
-        return (file, 1, "".join(lines)) if lines else None
-    if is_instance(value, type):
-        return _class_source(value)
-    return None
-
-
-def _block(lines):
-    try:
-        return "".join(inspect.getblock(lines))
-    except Exception:
-        return lines[0] if lines else ""
-
-
-def _class_source(cls):
-    import ast
-
-    path = _CLASS_QUALNAME.__get__(cls).split(".")
-    for file in _class_files(cls):
-        lines = linecache.getlines(file)
-        try:
-            nodes = ast.parse("".join(lines)).body
-        except (SyntaxError, ValueError):
-            continue
-        node = None
-        for name in path:
-            node = next((n for n in nodes if isinstance(n, ast.ClassDef) and n.name == name), None)
-            nodes = node.body if node is not None else []
-        if node is not None:
-            start = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-            return file, start, "".join(lines[start - 1 : node.end_lineno])
-    return None
-
-
-def _class_files(cls):
-    """Files in which a class may stand: its module's, and those of its methods (a cell is a file, too)."""
-    module = sys.modules.get(_CLASS_MODULE.__get__(cls))
-    file = instance_dict(module).get("__file__") if module is not None else None
-    files = [file] if type(file) is str and file.endswith(".py") else []
-    for found in class_dict(cls).values():
-        if type(_unwrapped(found)) is types.FunctionType:
-            files.append(_unwrapped(found).__code__.co_filename)
-    return dict.fromkeys(files)
 
 
 # --- values, for people ---

@@ -3,7 +3,7 @@
 Like completion it may be asked while a cell runs, and runs nothing of the user's.
 """
 
-from snakebridge import descriptor, sources
+from snakebridge import definitions, descriptor, sources
 from snakebridge.descriptor import NOTHING
 
 _LONGEST_SOURCE = 100_000
@@ -79,7 +79,7 @@ def describe(name, value, bound=False, detail=0):
     if documentation:
         parts.append(documentation)
     if detail:
-        found = descriptor.source(value)
+        found = definitions.source(value)
         if found is not None:
             file, line, text = found
             parts.append(f"{file}:{line}\n{text[:_LONGEST_SOURCE].rstrip()}")

@@ -12,7 +12,8 @@ from snakebridge import _native, tracebacks
 _numbers = itertools.count(1)
 # Number: (lane, thing).
 _open = {}
-# Lane: the numbers of what was opened there, in that order.
+# Lane: the numbers of what was opened there, in that order. A lane keeps its entry to its end: things are removed by other
+# threads as well, and one that took an empty entry away could take a number with it that has just come.
 _lanes = {}
 
 
@@ -43,17 +44,18 @@ def remove(number):
     """Forgets a thing; returns it, or None if it is not there any more."""
     lane, thing = _open.pop(number, (None, None))
     if thing is not None:
-        numbers = _lanes[lane]
-        numbers.pop(number, None)
-        if not numbers:
-            del _lanes[lane]
+        _lanes[lane].pop(number, None)
     return thing
 
 
 def close(lane, loop):
     """Closes what was opened on a lane, the last first. On the thread that has served it."""
-    while numbers := _lanes.get(lane):
-        thing = remove(next(reversed(numbers)))
+    while numbers := list(_lanes.get(lane, ())):
+        thing = remove(numbers[-1])
+        # Another thread may have taken it away just now.
+        if thing is None:
+            _lanes[lane].pop(numbers[-1], None)
+            continue
         try:
             coroutine = thing.abandon()
             if asyncio.iscoroutine(coroutine):
@@ -64,6 +66,7 @@ def close(lane, loop):
                 asyncio.run_coroutine_threadsafe(coroutine, loop).result()
         except BaseException as error:
             _tell(error)
+    _lanes.pop(lane, None)
 
 
 async def _close_later(coroutine, lane, loop):

@@ -3,25 +3,27 @@
 //! A thread that serves a lane of Elixir calls back on that lane; any other asks for one of its own and keeps it. While
 //! it waits it serves, on that lane, what Elixir asks meanwhile; the interpreter is free, and signals are seen.
 
-use std::borrow::Cow;
+mod console;
+mod errors;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bridge_core::exception::{bridge_error, elixir_error, message as message_of};
 use bridge_core::marshal::pin::{self, Pin};
 use bridge_core::marshal::{
     self, Decoder, ElixirFunction, Failure, decode_value, encode_argument, encode_value,
 };
-use bridge_core::term::{Reader, Term, Writer};
+use bridge_core::term::{Reader, Writer};
 use bridge_core::wire::op;
-use pyo3::exceptions::{PyBaseException, PyEOFError};
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyString, PyTuple};
 
+pub(crate) use self::console::input;
+pub(crate) use self::errors::exception;
+use self::errors::{raised, unavailable};
 use crate::conn::{Conn, frame};
 use crate::lane::{self, Kind, Lane, Received, Wait};
 use crate::message::{self, Head};
@@ -280,8 +282,8 @@ fn signals(py: Python<'_>, lane: &Arc<Lane>, id: i64) -> PyResult<()> {
 /// Tells the other side that an answer is not wanted any more. The lane ends with it. The host serves no callbacks: what
 /// it was asked for the cell ends with the cell.
 fn cancel(lane: &Arc<Lane>, id: i64) {
+    lane.give_up(id);
     if lane.kind == Kind::Cells {
-        lane.give_up(id);
         return;
     }
     if let Ok(mut event) = message::event(op::CANCEL, |out| {
@@ -314,7 +316,7 @@ fn take<'py>(
             }
             Ok((Head::Request { id, op }, mut reader)) => {
                 let mut answer = match op.as_ref() {
-                    op::INPUT => ask(py, id, &mut reader),
+                    op::INPUT => console::ask(py, id, &mut reader),
                     op => {
                         let (buffer, here) = (Vec::new(), Awaits::Here);
                         lane::serve_request(py, worker, lane, id, op, &mut reader, buffer, here)
@@ -324,12 +326,14 @@ fn take<'py>(
                 py.detach(|| lane.send(&mut answer));
             }
             Ok((Head::Event { op }, mut reader)) if op == op::STREAM => {
-                if let Err(error) = print(py, &mut reader) {
+                if let Err(error) = console::print(py, &mut reader) {
                     return Some(Err(error));
                 }
             }
             Ok((Head::Event { .. }, _)) => {}
-            Ok((Head::Ok { id } | Head::Error { id }, _)) if lane.was_given_up(id) => {}
+            Ok((Head::Ok { id } | Head::Error { id }, mut reader)) if lane.was_given_up(id) => {
+                pin::abandon(&mut reader);
+            }
             Ok((Head::Ok { id } | Head::Error { id }, _)) => {
                 io::fault(&format!("an answer to request {id}, which is not waited for"));
             }
@@ -342,251 +346,6 @@ fn take<'py>(
         }
         None
     })
-}
-
-/// The exception that an error of Elixir is in Python. It comes as the field `error` of a struct, like any argument.
-#[pyfunction]
-pub(crate) fn exception(py: Python<'_>, carrier: &Bound<'_, marshal::ElixirTerm>) -> PyResult<Py<PyAny>> {
-    let worker = started()?;
-    let lane = threads::served_lane(py).map(|(lane, _)| lane);
-    let error = carrier.get().field("error");
-    let raised = error
-        .zip(lane)
-        .map(|(error, lane)| raised(py, worker, &lane, &mut Reader::fragment(error)));
-    match raised {
-        Some(error) => Ok(error.into_value(py).into_any()),
-        None => Err(pyo3::exceptions::PyValueError::new_err(
-            "this is no error of a caller",
-        )),
-    }
-}
-
-/// What an error answer raises in Python.
-fn raised(py: Python<'_>, worker: &Worker, lane: &Lane, reader: &mut Reader<'_>) -> PyErr {
-    let Ok(raw) = reader.skip() else {
-        return unavailable(py, "Elixir answered with an error that cannot be read", "");
-    };
-    let (raw, pin) = unpinned(raw);
-    let Ok(error) = Term::read(&mut Reader::fragment(&raw)) else {
-        return unavailable(py, "Elixir answered with an error that cannot be read", "");
-    };
-    let text = |term: &Term| {
-        term.as_str()
-            .map(str::to_owned)
-            .unwrap_or_else(|| format!("{term:.500}"))
-    };
-    match error.as_tuple() {
-        Some([tag, kind, _, message]) if tag.as_atom() == Some("elixir") => {
-            let reason = reason(py, worker, &raw, pin.as_ref()).unwrap_or_else(|| py.None().into_bound(py));
-            let kind = kind.as_atom().unwrap_or("error");
-            elixir_error(py, &raw, pin, kind, reason, &text(message))
-        }
-        Some([tag, reason, message, hint]) if tag.as_atom() == Some("bridge") => {
-            let reason = reason.as_atom().unwrap_or("unavailable");
-            match reason {
-                "eof" => PyEOFError::new_err(text(message)),
-                "interrupted" => pyo3::exceptions::PyKeyboardInterrupt::new_err(()),
-                reason => bridge_error(py, reason, &text(message), hint.as_str()),
-            }
-        }
-        Some([tag, exception]) if tag.as_atom() == Some("python") => {
-            python_error(py, worker, lane, exception)
-        }
-        _ => unavailable(
-            py,
-            &format!("Elixir answered with an error of no known kind: {error:.200}"),
-            "",
-        ),
-    }
-}
-
-/// `{elixir, Kind, Reason, Text}` with the reason itself where that is pinned, and its pin. Other errors as they are.
-fn unpinned(raw: &[u8]) -> (Cow<'_, [u8]>, Option<Arc<Pin>>) {
-    let rewritten = || {
-        let [tag, kind, reason, text] = parts(raw)?;
-        let (reason, Some(pin)) = pin::unwrap(reason) else {
-            return None;
-        };
-        let mut out = Writer::fragment();
-        out.tuple_header(4).ok()?;
-        for part in [tag, kind, reason, text] {
-            out.raw(part);
-        }
-        Some((out.into_bytes(), pin))
-    };
-    match rewritten() {
-        Some((bytes, pin)) => (Cow::Owned(bytes), Some(pin)),
-        None => (Cow::Borrowed(raw), None),
-    }
-}
-
-fn parts(raw: &[u8]) -> Option<[&[u8]; 4]> {
-    let mut reader = Reader::fragment(raw);
-    reader.expect_tuple(4).ok()?;
-    let mut part = || reader.skip().ok();
-    Some([part()?, part()?, part()?, part()?])
-}
-
-/// The third part of `{elixir, Kind, Reason, Text}`, as Python sees it.
-fn reason<'py>(
-    py: Python<'py>,
-    worker: &Worker,
-    raw: &[u8],
-    pin: Option<&Arc<Pin>>,
-) -> Option<Bound<'py, PyAny>> {
-    let [_, _, encoded, _] = parts(raw)?;
-    let decoder = Decoder::new(py, &worker.refs).pinned(pin);
-    let value = decoder.value(&mut Reader::fragment(encoded));
-    Some(value.unwrap_or_else(|_| {
-        Bound::new(py, marshal::ElixirTerm::new(encoded, pin.cloned()))
-            .map_or_else(|_| py.None().into_bound(py), Bound::into_any)
-    }))
-}
-
-/// An exception of Python that went through Elixir: the very object that its ref holds, or that this wait has seen
-/// leave; else one of the nearest builtin class.
-fn python_error(py: Python<'_>, worker: &Worker, lane: &Lane, exception: &Term) -> PyErr {
-    let field = |name: &str| exception.get(name).and_then(Term::as_str).unwrap_or_default();
-    if let Some(value) = exception
-        .get("ref")
-        .and_then(|term| held(py, worker, term))
-        .filter(|value| value.is_instance_of::<PyBaseException>())
-    {
-        return PyErr::from_value(value);
-    }
-    let (class, text) = (field("class"), field("message"));
-    if let Some(left) = lane.left(py) {
-        let value = left.value(py);
-        let same_class = value.get_type().qualname().is_ok_and(|name| name == class);
-        if same_class && message_of(value) == text {
-            return left;
-        }
-    }
-    let message = match field("module") {
-        "builtins" | "" => text.to_owned(),
-        module => format!("{module}.{class}: {text}"),
-    };
-    let bases = exception.get("mro").and_then(Term::as_list).unwrap_or_default();
-    let builtin = |name: &str| {
-        let class = py.import("builtins").ok()?.getattr(name).ok()?;
-        let class = class.cast_into::<PyType>().ok()?;
-        if !class.is_subclass_of::<PyBaseException>().ok()? {
-            return None;
-        }
-        // Some want more than a message.
-        Some(PyErr::from_value(class.call1((&message,)).ok()?))
-    };
-    bases
-        .iter()
-        .filter_map(|base| builtin(base.as_str()?.strip_prefix("builtins.")?))
-        .next()
-        .unwrap_or_else(|| pyo3::exceptions::PyRuntimeError::new_err(message.clone()))
-}
-
-/// The object of a ref, if it is held.
-fn held<'py>(py: Python<'py>, worker: &Worker, term: &Term) -> Option<Bound<'py, PyAny>> {
-    let number = |name| term.get(name)?.as_u64();
-    if number("worker")? != worker.refs.generation() {
-        return None;
-    }
-    worker.refs.get(py, number("id")?)
-}
-
-/// What Elixir prints while it serves a call of this thread.
-fn print(py: Python<'_>, reader: &mut Reader<'_>) -> PyResult<()> {
-    let mut read = || -> Result<(bool, String), bridge_core::term::Error> {
-        reader.expect_tuple(3)?;
-        reader.skip()?;
-        let is_error = reader.expect_atom()? == "stderr";
-        Ok((
-            is_error,
-            String::from_utf8_lossy(reader.expect_binary()?).into_owned(),
-        ))
-    };
-    match read() {
-        Ok((is_error, text)) => {
-            let name = if is_error {
-                intern!(py, "stderr")
-            } else {
-                intern!(py, "stdout")
-            };
-            py.import(intern!(py, "sys"))?
-                .getattr(name)?
-                .call_method1(intern!(py, "write"), (text,))?;
-        }
-        Err(error) => io::fault(&format!("a stream event of Elixir: {error}")),
-    }
-    Ok(())
-}
-
-/// What Elixir asks while it serves a call of this thread: answered by this thread's own `input`.
-fn ask(py: Python<'_>, id: i64, reader: &mut Reader<'_>) -> Vec<u8> {
-    let mut read = || -> Result<(String, bool), bridge_core::term::Error> {
-        reader.expect_tuple(3)?;
-        reader.skip()?;
-        Ok((reader.expect_str()?.to_owned(), reader.expect_atom()? == "true"))
-    };
-    let (prompt, password) = match read() {
-        Ok(read) => read,
-        Err(error) => return message::refusal(id, "bad_message", &error.to_string(), None),
-    };
-    match input(py, &prompt, password) {
-        Ok(line) => {
-            let mut out = message::ok(Vec::new(), id);
-            match out.binary(line.as_bytes()) {
-                Ok(()) => out.into_bytes(),
-                Err(error) => message::refusal(id, "not_convertible", &error.to_string(), None),
-            }
-        }
-        Err(error) if error.is_instance_of::<PyEOFError>(py) => {
-            message::refusal(id, "eof", "no more input", None)
-        }
-        Err(error) => {
-            // What it is belongs to this thread: it is raised where the call to Elixir was made.
-            let interrupted = error.is_instance_of::<pyo3::exceptions::PyKeyboardInterrupt>(py);
-            let reason = if interrupted { "interrupted" } else { "unavailable" };
-            message::refusal(id, reason, &error.to_string(), None)
-        }
-    }
-}
-
-/// Asks the user for a line: on the lane that this thread serves, or on that of cells.
-#[pyfunction]
-#[pyo3(signature = (prompt = "", password = false))]
-pub(crate) fn input(py: Python<'_>, prompt: &str, password: bool) -> PyResult<String> {
-    let worker = started()?;
-    let (lane, cell) = match threads::served_lane(py) {
-        Some((lane, cell)) => (lane, cell),
-        None => match (main_thread::cells_lane(), main_thread::running_cell()) {
-            (Some(lane), Some(cell)) if main_thread::is_this() => (lane.clone(), Some(cell)),
-            _ => {
-                return Err(pyo3::exceptions::PyRuntimeError::new_err(
-                    "input() works where a cell or a call of Elixir runs, not in other threads or after its end",
-                ));
-            }
-        },
-    };
-    crate::capture::drain(py, true)?;
-    let id = lane.next_id();
-    let mut out = frame(64 + prompt.len());
-    out.raw(&[104, 4, 119, 3, b'r', b'e', b'q']);
-    out.int(id);
-    let written = (|| {
-        out.atom(op::INPUT)?;
-        out.tuple_header(3)?;
-        match cell {
-            Some(cell) => out.u64(cell),
-            None => out.atom("nil")?,
-        }
-        out.binary(prompt.as_bytes())?;
-        out.bool(password);
-        Ok::<_, bridge_core::term::Error>(())
-    })();
-    written.map_err(|error| pyo3::exceptions::PyValueError::new_err(error.to_string()))?;
-    let mut request = out.into_bytes();
-    py.detach(|| lane.send(&mut request));
-    let line = wait(py, worker, &lane, id)?;
-    line.extract()
 }
 
 /// Opens a lane for the calls of this thread.
@@ -686,13 +445,4 @@ fn control(py: Python<'_>, worker: &Worker, until: Instant) -> PyResult<Arc<Conn
             _ => {}
         }
     }
-}
-
-fn unavailable(py: Python<'_>, message: &str, hint: &str) -> PyErr {
-    bridge_error(
-        py,
-        "unavailable",
-        message,
-        Some(hint).filter(|hint| !hint.is_empty()),
-    )
 }

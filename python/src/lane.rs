@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bridge_core::exception::{is_interrupt, write_failure};
-use bridge_core::marshal::{Failure, encode_plain};
+use bridge_core::marshal::{Failure, encode_plain, pin};
 use bridge_core::refs::Recording;
 use bridge_core::steps;
 use bridge_core::term::{Reader, Writer};
@@ -399,6 +399,11 @@ pub(crate) fn serve_frame(
     message::read(frame, |message| match message {
         Ok((Head::Request { id, op }, mut reader)) => {
             serve_request(py, worker, lane, id, &op, &mut reader, buffer, awaits)
+        }
+        // It was on its way already when this side gave it up.
+        Ok((Head::Ok { id } | Head::Error { id }, mut reader)) if lane.was_given_up(id) => {
+            pin::abandon(&mut reader);
+            Vec::new()
         }
         Ok((Head::Ok { id } | Head::Error { id }, _)) => {
             crate::io::fault(&format!("an answer to request {id}, which was not made"));

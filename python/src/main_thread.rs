@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bridge_core::exception::write_failure;
-use bridge_core::marshal::{Failure, encode_plain};
+use bridge_core::marshal::{Failure, encode_plain, pin};
 use bridge_core::term::Reader;
 use bridge_core::wire::{Frame, op};
 use pyo3::intern;
@@ -132,7 +132,11 @@ pub(crate) fn poll(py: Python<'_>, fd: i32, timeout: Option<f64>) -> PyResult<bo
     let work = LoopWork::of_running_loop(py);
     // One that comes or goes meanwhile ends this wait. A wait inside of a call that is served here may take the waking.
     let wakings = WAKINGS.load(Ordering::Acquire);
-    let lanes = current_lanes(py, worker);
+    let (lanes, ended) = current_lanes(py, worker);
+    // What a caller has left open may be closed by a task, which the loop would not look for by itself.
+    if ended && work.as_ref().is_none_or(|work| work.has_grown(py)) {
+        return Ok(false);
+    }
     // Frames that came together with others are not told by the sockets.
     let mut ready: Vec<usize> = (0..lanes.len())
         .filter(|&index| lanes[index].has_frame())
@@ -223,15 +227,16 @@ enum Served {
     Ended,
 }
 
-fn current_lanes(py: Python<'_>, worker: &Worker) -> Vec<Arc<Lane>> {
+/// The lanes that are served here, and whether some have ended.
+fn current_lanes(py: Python<'_>, worker: &Worker) -> (Vec<Arc<Lane>>, bool) {
     let mut lanes = LANES.lock().unwrap_or_else(PoisonError::into_inner);
     // One whose peer has hung up stays until its end was read.
     let (over, going_on): (Vec<_>, Vec<_>) = lanes.drain(..).partition(|lane| lane.conn.is_closed());
     lanes.extend(going_on);
     let mut all = lanes.clone();
     drop(lanes);
-    for lane in over {
-        lanes::ended(py, worker, &lane);
+    for lane in &over {
+        lanes::ended(py, worker, lane);
     }
     // While a cell runs, what arrives on its lane is an answer to what the cell has asked, or nothing.
     all.extend(
@@ -240,7 +245,7 @@ fn current_lanes(py: Python<'_>, worker: &Worker) -> Vec<Arc<Lane>> {
             .filter(|lane| running_cell().is_none() && !lane.is_over())
             .cloned(),
     );
-    all
+    (all, !over.is_empty())
 }
 
 /// Waits, without the interpreter; `ready` gets the lanes on which something has arrived.
@@ -334,7 +339,10 @@ fn execute(py: Python<'_>, worker: &Worker, lane: &Arc<Lane>, frame: &Frame) -> 
                 let text = format!("the lane of cells serves no operation {op:?}");
                 message::refusal(id, "unknown_op", &text, None)
             }
-            Ok((Head::Ok { id } | Head::Error { id }, _)) if lane.was_given_up(id) => Vec::new(),
+            Ok((Head::Ok { id } | Head::Error { id }, mut reader)) if lane.was_given_up(id) => {
+                pin::abandon(&mut reader);
+                Vec::new()
+            }
             Ok(_) => {
                 crate::io::fault("something that is no request, on the lane of cells");
                 Vec::new()

@@ -76,6 +76,9 @@ defmodule SnakeBridge.Array do
 
   @shown 10
 
+  @doc false
+  def dtypes, do: Map.keys(@dtypes)
+
   @doc """
   An array of items that are in memory already.
 

@@ -50,20 +50,3 @@ defmodule SnakeBridge.Arrow do
     def inspect(%{data: data}, _), do: "#SnakeBridge.Arrow<#{byte_size(data)} bytes>"
   end
 end
-
-defmodule SnakeBridge.Library do
-  @moduledoc false
-  # Libraries that an application may have beside this one: none is required, so all are looked for when needed.
-
-  @doc "Raises where a module of a library is not loaded."
-  @spec ensure!(module(), atom()) :: :ok
-  def ensure!(module, app) do
-    if Code.ensure_loaded?(module),
-      do: :ok,
-      else:
-        raise(
-          ArgumentError,
-          "#{inspect(module)} is not loaded; add {#{inspect(app)}, \"...\"} to the dependencies in mix.exs"
-        )
-  end
-end

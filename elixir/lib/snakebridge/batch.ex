@@ -6,7 +6,7 @@ defmodule SnakeBridge.Batch do
   another fails.
   """
 
-  alias SnakeBridge.{BridgeError, Lane, Marshal, Ref, Session, Telemetry}
+  alias SnakeBridge.{Ref, Steps}
 
   @type call ::
           {SnakeBridge.name() | Ref.t(), SnakeBridge.name(), [term()]}
@@ -14,37 +14,22 @@ defmodule SnakeBridge.Batch do
 
   @doc "See `SnakeBridge.batch/2`."
   @spec run([call()], keyword()) :: {:ok, [SnakeBridge.result()]} | {:error, Exception.t()}
-  def run(calls, opts) do
-    wire = if as = opts[:as], do: %{as: as}, else: %{}
-    {calls, refs} = calls |> Enum.map(&body(&1, wire)) |> Marshal.encode()
+  def run(calls, opts) when is_list(calls), do: calls |> Enum.map(&steps/1) |> Steps.batch(opts)
+  def run(other, _), do: raise(ArgumentError, "a batch is a list of calls, got: #{Steps.shown(other)}")
 
-    # All go to one worker: that of the refs.
-    with {:ok, ref} <- Marshal.one_home(refs) do
-      session = if ref, do: ref.session, else: Keyword.get(opts, :session, Session)
-      opts = if ref, do: [{:ref, ref} | opts], else: opts
-      request = fn -> Lane.request(session, :batch, calls, opts) end
+  defp steps({target, name, args}), do: steps({target, name, args, []})
 
-      if Telemetry.loaded?(),
-        do: Telemetry.span(session, {:name, "batch"}, [{:call, calls, []}], opts, request),
-        else: request.()
-    end
-  rescue
-    error in BridgeError -> {:error, error}
+  defp steps({%Ref{} = ref, name, args, kwargs}) when is_list(args),
+    do: {{:value, ref}, [{:method, Steps.text(name), args, Steps.kwargs(kwargs)}]}
+
+  defp steps({module, name, args, kwargs}) when is_list(args) do
+    kwargs = Steps.kwargs(kwargs)
+    {{:module, Steps.text(module)}, Steps.path(name, &{:method, &1, args, kwargs})}
   end
 
-  defp body({target, name, args}, wire), do: body({target, name, args, []}, wire)
-
-  defp body({%Ref{} = ref, name, args, kwargs}, wire),
-    do: {{:value, ref}, [{:method, text(name), args, kwargs(kwargs)}], wire}
-
-  defp body({module, name, args, kwargs}, wire) do
-    {names, [name]} = name |> text() |> String.split(".") |> Enum.split(-1)
-    steps = Enum.map(names, &{:attr, &1}) ++ [{:method, name, args, kwargs(kwargs)}]
-    {{:module, text(module)}, steps, wire}
+  defp steps(other) do
+    raise ArgumentError,
+          "a call of a batch is {module_or_ref, name, args} or {module_or_ref, name, args, kwargs}, " <>
+            "got: #{Steps.shown(other)}"
   end
-
-  defp kwargs(kwargs), do: for({name, value} <- kwargs, do: {text(name), value})
-
-  defp text(name) when is_binary(name), do: name
-  defp text(name) when is_atom(name), do: Atom.to_string(name)
 end

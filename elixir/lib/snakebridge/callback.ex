@@ -7,7 +7,7 @@ defmodule SnakeBridge.Callback do
 
   alias SnakeBridge.{Fault, Marshal, Pins}
 
-  @doc "Serves a request: `apply`, `mfa`, `exports` or `read`."
+  @doc "Serves a request, `apply`, `mfa`, `exports` or `read`: the answer, and what of it is to be held when it is sent."
   @spec run(atom(), term(), %{
           :session => term(),
           :generation => pos_integer(),
@@ -15,19 +15,22 @@ defmodule SnakeBridge.Callback do
           :names => function(),
           optional(atom()) => term()
         }) ::
-          {:ok, term()} | {:error, tuple()}
+          {:ok, term(), Pins.pins()} | {:error, tuple(), Pins.pins()}
   def run(op, body, lane) do
-    {:ok, op |> serve(body, lane) |> Marshal.encode_answer(lane)}
+    {value, pins} = op |> serve(body, lane) |> Marshal.encode_answer(lane)
+    {:ok, value, pins}
   catch
-    :throw, {__MODULE__, error} -> {:error, error}
-    kind, reason -> {:error, kind |> Fault.caught(reason, __STACKTRACE__) |> pinned_reason()}
+    :throw, {__MODULE__, error} -> {:error, error, []}
+    kind, reason -> kind |> Fault.caught(reason, __STACKTRACE__) |> raised()
   end
 
   # Nothing here holds what was raised until Python has read it.
-  defp pinned_reason({:elixir, kind, reason, text}),
-    do: {:elixir, kind, Pins.pin(reason, Pins.refs(reason)), text}
+  defp raised({:elixir, kind, reason, text}) do
+    {reason, pins} = Pins.pin(reason, Pins.refs(reason))
+    {:error, {:elixir, kind, reason, text}, pins}
+  end
 
-  defp pinned_reason(error), do: error
+  defp raised(error), do: {:error, error, []}
 
   # Which options a library gives its callbacks is for the library to say, so a name that no atom has stays text.
   defp serve(:apply, {function, args, kwargs}, lane) do

@@ -37,13 +37,22 @@ defmodule SnakeBridge.Collector do
   @spec watch(Native.bin()) :: :ok
   def watch(bin), do: cast(Native.owner(bin), {:watch, self()})
 
-  @doc "Takes in an event of the worker: `unpin` or `strays`."
-  @spec event(Native.bin(), :unpin | :strays, [integer()]) :: :ok
-  def event(bin, op, ids), do: cast(Native.owner(bin), {op, ids})
+  @doc "Takes in an event of the worker, `unpin` or `strays`: a list of ids. False where it is none."
+  @spec event(Native.bin(), :unpin | :strays, term()) :: boolean()
+  def event(bin, op, ids) do
+    ids?(ids) and cast(Native.owner(bin), {op, ids}) == :ok
+  end
+
+  defp ids?([id | rest]), do: is_integer(id) and id >= 0 and id <= 0xFFFFFFFFFFFFFFFF and ids?(rest)
+  defp ids?(other), do: other == []
 
   @doc "Holds resources until the worker says that it has dropped what the id stands for."
   @spec pin(pid(), pos_integer(), [Native.resource()]) :: :ok
   def pin(collector, id, resources), do: cast(collector, {:pin, id, resources})
+
+  @doc "Does not hold them any more: the worker will say nothing of this id, since it has never heard of it."
+  @spec unpin(pid(), pos_integer()) :: :ok
+  def unpin(collector, id), do: cast(collector, {:unpin, [id]})
 
   defp cast(nil, _), do: :ok
   defp cast(collector, message), do: GenServer.cast(collector, message)
@@ -54,7 +63,7 @@ defmodule SnakeBridge.Collector do
   def init({session, generation}) do
     bin = Native.bin(self())
     Native.limit(bin, @few)
-    # `watched`: monitor => process. `asked`: the processes that have not collected yet.
+    # `watched`: process => monitor. `asked`: the processes that have not collected yet.
     {:ok, %{session: session, generation: generation, bin: bin, pins: %{}, watched: %{}, asked: MapSet.new()}}
   end
 
@@ -68,8 +77,11 @@ defmodule SnakeBridge.Collector do
   def handle_info(:timeout, state), do: {:noreply, state, :hibernate}
   def handle_info(message, state), do: {:noreply, take(message, state), @idle_ms}
 
-  defp take({:watch, pid}, state), do: put_in(state.watched[Process.monitor(pid)], pid)
-  defp take({:DOWN, monitor, _, _, _}, state), do: %{state | watched: Map.delete(state.watched, monitor)}
+  # A process opens one lane after another.
+  defp take({:watch, pid}, state),
+    do: %{state | watched: Map.put_new_lazy(state.watched, pid, fn -> Process.monitor(pid) end)}
+
+  defp take({:DOWN, _, _, pid, _}, state), do: %{state | watched: Map.delete(state.watched, pid)}
 
   defp take({:pin, id, resources}, state), do: put_in(state.pins[id], resources)
   defp take({:unpin, ids}, state), do: %{state | pins: Map.drop(state.pins, ids)}
@@ -88,7 +100,7 @@ defmodule SnakeBridge.Collector do
   end
 
   defp take(:crowded, state) do
-    pids = Enum.uniq([state.session, Process.whereis(Keeper), self() | Map.values(state.watched)])
+    pids = Enum.uniq([state.session, Process.whereis(Keeper), self() | Map.keys(state.watched)])
     %{state | asked: for(pid <- pids, pid != nil, into: MapSet.new(), do: collect(pid))}
   end
 

@@ -11,7 +11,7 @@ defmodule SnakeBridge.Context do
   It calls the function and nothing else of Elixir; what a context does is the manager's business.
   """
 
-  alias SnakeBridge.{BridgeError, Fault, Ref}
+  alias SnakeBridge.{BridgeError, Fault, Ref, Steps}
 
   defmodule Raised do
     @moduledoc false
@@ -47,9 +47,9 @@ defmodule SnakeBridge.Context do
   end
 
   defp enter([%Ref{} = manager | managers], values, function, opts) do
-    opts = opts |> Keyword.take([:timeout]) |> Keyword.merge(session: manager.session, ref: manager)
+    opts = Keyword.put(opts, :ref, manager)
 
-    case SnakeBridge.call(@python, "enter", [manager], [], opts) do
+    case call("enter", [manager], opts) do
       {:ok, {number, value}} -> managers |> enter([value | values], function, opts) |> leave(number, opts)
       {:ok, {number}} -> managers |> enter_with_object(number, values, function, opts) |> leave(number, opts)
       {:error, error} -> {:python, error}
@@ -57,7 +57,7 @@ defmodule SnakeBridge.Context do
   end
 
   defp enter_with_object(managers, number, values, function, opts) do
-    case SnakeBridge.call(@python, "entered", [number], [], [{:as, :ref} | opts]) do
+    case call("entered", [number], [{:as, :ref} | opts]) do
       {:ok, value} -> enter(managers, [value | values], function, opts)
       {:error, error} -> {:python, error}
     end
@@ -66,7 +66,7 @@ defmodule SnakeBridge.Context do
   defp leave(outcome, number, opts) do
     args = if raised = raised(outcome), do: [number, raised], else: [number]
 
-    case {SnakeBridge.call(@python, "leave", args, [], opts), outcome} do
+    case {call("leave", args, opts), outcome} do
       {{:ok, nil}, {:ok, _}} -> {:python, left_before()}
       {{:ok, true}, {:ok, value}} -> {:ok, value}
       {{:ok, true}, _} -> {:ok, nil}
@@ -86,6 +86,9 @@ defmodule SnakeBridge.Context do
       hint: "let another process make calls with `timeout:` that the block can do without"
     }
   end
+
+  # `ref:` has it asked of the worker that has the manager.
+  defp call(name, args, opts), do: Steps.run({:module, @python}, [{:method, name, args, []}], opts)
 
   defp raised({:ok, _}), do: nil
   defp raised({:python, error}), do: %Raised{error: Fault.caught(:error, error, [])}

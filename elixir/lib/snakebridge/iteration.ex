@@ -20,26 +20,25 @@ defmodule SnakeBridge.Iteration do
   It holds no items and makes none: it only asks for them.
   """
 
-  alias SnakeBridge.{BridgeError, Fault, Ref}
+  alias SnakeBridge.{BridgeError, Fault, Ref, Steps}
 
   @python "snakebridge.iteration"
   @most 512
 
   @enforce_keys [:ref]
-  defstruct [:ref, :timeout, chunk: @most]
+  defstruct [:ref, timeout: :infinity, chunk: @most]
 
   @typedoc "`chunk`: the most items of one round trip. `timeout`: in milliseconds, for each."
-  @type t :: %__MODULE__{ref: Ref.t(), chunk: pos_integer(), timeout: timeout() | nil}
+  @type t :: %__MODULE__{ref: Ref.t(), chunk: pos_integer(), timeout: timeout()}
 
-  @doc "An iteration of a ref, with the options of `SnakeBridge.stream/2`."
+  @doc "An iteration of a ref, with the options of `SnakeBridge.stream/2`, which are known to be right."
   @spec new(Ref.t(), keyword()) :: t()
   def new(%Ref{} = ref, opts) do
-    chunk = Keyword.get(opts, :chunk, @most)
-
-    unless is_integer(chunk) and chunk > 0,
-      do: raise(ArgumentError, "chunk: is how many items come at once at most, got: #{inspect(chunk)}")
-
-    %__MODULE__{ref: ref, chunk: chunk, timeout: opts[:timeout]}
+    %__MODULE__{
+      ref: ref,
+      chunk: Keyword.get(opts, :chunk, @most),
+      timeout: Keyword.get(opts, :timeout, :infinity)
+    }
   end
 
   # --- Enumerable ---
@@ -65,7 +64,7 @@ defmodule SnakeBridge.Iteration do
     feed(items, acc, function)
   catch
     kind, reason ->
-      call(iteration, "close", [number])
+      if number != nil, do: call(iteration, "close", [number])
       :erlang.raise(kind, reason, __STACKTRACE__)
   else
     {rest, acc} -> walk({number, rest}, acc, function, iteration)
@@ -90,11 +89,9 @@ defmodule SnakeBridge.Iteration do
     end
   end
 
-  defp call(%{ref: ref} = iteration, name, args) do
-    opts = [session: ref.session, ref: ref]
-    opts = if iteration.timeout, do: [{:timeout, iteration.timeout} | opts], else: opts
-    SnakeBridge.call(@python, name, args, [], opts)
-  end
+  # All of it is asked of the worker that has the ref.
+  defp call(%{ref: ref, timeout: timeout}, name, args),
+    do: Steps.run({:module, @python}, [{:method, name, args, []}], ref: ref, timeout: timeout)
 
   defp call!(iteration, name, args) do
     case call(iteration, name, args) do

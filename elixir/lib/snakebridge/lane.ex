@@ -60,6 +60,7 @@ defmodule SnakeBridge.Lane do
 
   `timeout:` is in milliseconds; after it the lane is closed.
   `ref:` is a ref whose worker is to be asked, and no other: where that one has ended, no new one is started.
+  `pins:` is what of the body is to be held from when it is sent: see `SnakeBridge.Pins`.
   """
   @spec request(Session.t(), atom(), term(), keyword()) :: {:ok, term()} | {:error, Exception.t()}
   def request(session, op, body, opts \\ []) do
@@ -83,6 +84,7 @@ defmodule SnakeBridge.Lane do
     with {:ok, lane} <- lane(lane, session, opts[:ref], deadline) do
       id = lane.next_id
       lane = keep(%{lane | next_id: id + 1})
+      Pins.hold(opts[:pins])
 
       case Socket.send(lane.socket, {:req, id, op, body}, left(deadline)) do
         :ok ->
@@ -91,14 +93,18 @@ defmodule SnakeBridge.Lane do
           answer
 
         {:error, :emsgsize} ->
+          Pins.drop(opts[:pins])
           {:error, %BridgeError{reason: :not_convertible, message: Socket.describe(:emsgsize)}}
 
         {:error, :timeout} ->
+          Pins.drop(opts[:pins])
           close_this(lane)
           late(lane.session, lane)
 
         # The worker died since the last call, so it has seen nothing of this one: the next worker gets it.
         {:error, reason} ->
+          Pins.drop(opts[:pins])
+
           if lane.serving == [] and lane.feeder == nil and opts[:again] == nil do
             close(session)
             request(nil, session, op, body, [{:again, true} | opts], deadline)
@@ -417,14 +423,14 @@ defmodule SnakeBridge.Lane do
   @doc false
   @spec answer(t(), tuple()) :: :ok
   def answer(lane, {:req, id, op, body}) do
-    message =
-      case Callback.run(op, body, lane) do
-        {:ok, value} -> {:ok, id, value}
-        {:error, error} -> {:error, id, error}
-      end
+    {kind, answer, pins} = Callback.run(op, body, lane)
+    Pins.hold(pins)
 
-    with {:error, :emsgsize} <- reply(lane, message),
-         do: reply(lane, {:error, id, {:bridge, :not_convertible, Socket.describe(:emsgsize), nil}})
+    with {:error, reason} <- reply(lane, {kind, id, answer}) do
+      Pins.drop(pins)
+      text = Socket.describe(:emsgsize)
+      if reason == :emsgsize, do: reply(lane, {:error, id, {:bridge, :not_convertible, text, nil}})
+    end
 
     :ok
   end

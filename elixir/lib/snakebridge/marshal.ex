@@ -28,30 +28,38 @@ defmodule SnakeBridge.Marshal do
   # --- to Python ---
 
   @doc """
-  A term as it is sent to Python, and the refs in it, wherever they are.
+  A term as it is sent to Python; the refs in it, wherever they are; and what of them is to be held when it is sent.
 
   Raises `SnakeBridge.BridgeError` where an implementation of `SnakeBridge.Encoder` fails.
 
       iex> SnakeBridge.Marshal.encode(%{"a" => [1, {:b, "c"}]})
-      {%{"a" => [1, {:b, "c"}]}, []}
+      {%{"a" => [1, {:b, "c"}]}, [], []}
 
       iex> ref = SnakeBridge.call!("builtins", "object")
       iex> SnakeBridge.Marshal.encode(%{"a" => [1, {ref}]})
-      {%{"a" => [1, {ref}]}, [ref]}
+      {%{"a" => [1, {ref}]}, [ref], []}
   """
-  @spec encode(term()) :: {term(), [Ref.t()]}
-  def encode(term), do: if(plain?(term), do: {term, []}, else: build(term, []))
+  @spec encode(term()) :: {term(), [Ref.t()], Pins.pins()}
+  def encode(term) do
+    if plain?(term) do
+      {term, [], []}
+    else
+      {term, {refs, pins}} = build(term, {[], []})
+      {term, refs, pins}
+    end
+  end
 
-  @doc "Like `encode/1`, for an answer of this side: its refs live on until Python has dropped it."
-  @spec encode_answer(term(), home()) :: term()
+  @doc "Like `encode/1`, for an answer of this side: its refs are to be held until Python has dropped it."
+  @spec encode_answer(term(), home()) :: {term(), Pins.pins()}
   def encode_answer(term, home) do
     case encode(term) do
-      {term, []} ->
-        term
+      {term, [], []} ->
+        {term, []}
 
-      {term, [ref | _] = refs} ->
+      {term, [ref | _] = refs, pins} ->
         with {:ok, _} <- one_home(refs), true <- at_home?(ref, home) do
-          Pins.pin(term, refs)
+          {term, outer} = Pins.pin(term, refs)
+          {term, outer ++ pins}
         else
           {:error, error} -> raise error
           false -> raise strangers(ref, home)
@@ -104,51 +112,56 @@ defmodule SnakeBridge.Marshal do
   defp plain_map?({key, value, rest}),
     do: plain?(key) and plain?(value) and plain_map?(:maps.next(rest))
 
-  defp build(%Ref{} = ref, refs), do: {ref, [ref | refs]}
+  # With what was found: the refs, and those of them that are to be held.
+  defp build(%Ref{} = ref, {refs, pins}), do: {ref, {[ref | refs], pins}}
 
-  defp build([head | tail], refs) do
-    {head, refs} = build(head, refs)
-    {tail, refs} = build(tail, refs)
-    {[head | tail], refs}
+  defp build([head | tail], found) do
+    {head, found} = build(head, found)
+    {tail, found} = build(tail, found)
+    {[head | tail], found}
   end
 
-  defp build(tuple, refs) when is_tuple(tuple) do
-    {items, refs} = tuple |> Tuple.to_list() |> build(refs)
-    {List.to_tuple(items), refs}
+  defp build(tuple, found) when is_tuple(tuple) do
+    {items, found} = tuple |> Tuple.to_list() |> build(found)
+    {List.to_tuple(items), found}
   end
 
-  defp build(%MapSet{map: map} = set, refs) when is_map(map) do
-    {items, refs} = set |> MapSet.to_list() |> build(refs)
-    {items |> MapSet.new() |> whole(MapSet.size(set), "items of a set"), refs}
+  defp build(%MapSet{map: map} = set, found) when is_map(map) do
+    {items, found} = set |> MapSet.to_list() |> build(found)
+    {items |> MapSet.new() |> whole(MapSet.size(set), "items of a set"), found}
   end
 
-  defp build(%Make{args: args, kwargs: kwargs} = make, refs) do
-    {{args, kwargs}, refs} = build({args, kwargs}, refs)
-    {%{make | args: args, kwargs: kwargs}, refs}
+  defp build(%Make{args: args, kwargs: kwargs} = make, found) do
+    {{args, kwargs}, found} = build({args, kwargs}, found)
+    {%{make | args: args, kwargs: kwargs}, found}
   end
 
-  defp build(%module{} = struct, refs) when module in @leaves, do: {struct, refs}
+  defp build(%module{} = struct, found) when module in @leaves, do: {struct, found}
 
-  defp build(%module{} = struct, refs) do
+  defp build(%module{} = struct, found) do
     case encode_struct(struct, module) do
       # Opaque: its bytes are kept in Python for as long as that likes.
-      %^module{} = same -> pin(same, refs)
-      other -> build(other, refs)
+      %^module{} = same -> pin(same, found)
+      other -> build(other, found)
     end
   end
 
-  defp build(map, refs) when is_map(map) do
-    {pairs, refs} = map |> Map.to_list() |> build(refs)
-    {pairs |> Map.new() |> whole(map_size(map), "keys of a map"), refs}
+  defp build(map, found) when is_map(map) do
+    {pairs, found} = map |> Map.to_list() |> build(found)
+    {pairs |> Map.new() |> whole(map_size(map), "keys of a map"), found}
   end
 
-  defp build(function, refs) when is_function(function), do: pin(function, refs)
-  defp build(leaf, refs), do: {leaf, refs}
+  defp build(function, found) when is_function(function), do: pin(function, found)
+  defp build(leaf, found), do: {leaf, found}
 
-  defp pin(term, refs) do
+  defp pin(term, {refs, pins} = found) do
     case Pins.refs(term) do
-      [] -> {term, refs}
-      found -> {Pins.pin(term, found), found ++ refs}
+      [] ->
+        {term, found}
+
+      inside ->
+        {term, more} = Pins.pin(term, inside)
+        {term, {inside ++ refs, more ++ pins}}
     end
   end
 

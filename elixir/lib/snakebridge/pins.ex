@@ -19,23 +19,43 @@ defmodule SnakeBridge.Pins do
 
   alias SnakeBridge.{Collector, Native, Pinned, Ref}
 
+  @typedoc "What is to be held while Python has some terms."
+  @opaque pins :: [{pid(), pos_integer(), [Native.resource()]}]
+
   @doc """
-  Wraps a term that is sent to Python and whose refs are these, so that their objects live until Python has dropped the
-  term. Where refs are not released by themselves, the term stays as it is.
+  Wraps a term that is to be sent to Python and whose refs are these, so that their objects can be held until Python has
+  dropped the term: from `hold/1` on. Where refs are not released by themselves, the term stays as it is.
 
       iex> SnakeBridge.Pins.pin({:a, 1}, [])
-      {:a, 1}
+      {{:a, 1}, []}
   """
-  @spec pin(term(), [Ref.t()]) :: term() | Pinned.t()
+  @spec pin(term(), [Ref.t()]) :: {term() | Pinned.t(), pins()}
   def pin(term, refs) do
     with [resource | _] = resources <- for(%Ref{resource: r} <- refs, r != nil, do: r),
          owner when owner != nil <- Native.owner(resource) do
       id = System.unique_integer([:positive])
-      Collector.pin(owner, id, resources)
-      %Pinned{id: id, term: term}
+      {%Pinned{id: id, term: term}, [{owner, id, resources}]}
     else
-      _ -> term
+      _ -> {term, []}
     end
+  end
+
+  @doc "Holds what is pinned: just before the terms are sent, for nobody will let go of what is not."
+  @spec hold(pins() | nil) :: :ok
+  def hold(pins) when pins in [[], nil], do: :ok
+
+  def hold(pins) do
+    for {owner, id, resources} <- pins, do: Collector.pin(owner, id, resources)
+    :ok
+  end
+
+  @doc "Lets go of what is pinned: the terms could not be sent."
+  @spec drop(pins() | nil) :: :ok
+  def drop(pins) when pins in [[], nil], do: :ok
+
+  def drop(pins) do
+    for {owner, id, _} <- pins, do: Collector.unpin(owner, id)
+    :ok
   end
 
   @doc """

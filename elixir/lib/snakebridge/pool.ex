@@ -38,9 +38,8 @@ defmodule SnakeBridge.Pool do
 
   use Supervisor
 
-  alias SnakeBridge.BridgeError
+  alias SnakeBridge.{BridgeError, Options, Session}
   alias SnakeBridge.Pool.Queue
-  alias SnakeBridge.Session
 
   @type t :: atom()
 
@@ -51,14 +50,15 @@ defmodule SnakeBridge.Pool do
   @doc "Starts a pool; the options are above. Does not wait for its members' workers."
   @spec start_link(keyword()) :: Supervisor.on_start()
   def start_link(opts) do
-    name = Keyword.fetch!(opts, :name)
+    name = :pool |> Options.check!(opts) |> Keyword.get(:name)
+    if name == nil, do: raise(ArgumentError, "a pool needs a name: {SnakeBridge.Pool, name: MyApp.Python}")
     Supervisor.start_link(__MODULE__, opts, name: Module.concat(name, "Supervisor"))
   end
 
   @doc false
   def child_spec(opts) do
     %{
-      id: Keyword.fetch!(opts, :name),
+      id: Keyword.get(opts, :name, __MODULE__),
       start: {__MODULE__, :start_link, [opts]},
       type: :supervisor,
       shutdown: :infinity
@@ -85,7 +85,9 @@ defmodule SnakeBridge.Pool do
   """
   @spec checkout(t(), (Session.t() -> result), keyword()) :: result when result: term()
   def checkout(pool, function, opts \\ []) when is_function(function, 1) do
-    case hold(pool, Keyword.get(opts, :timeout, :infinity), function) do
+    timeout = :checkout |> Options.check!(opts) |> Keyword.get(:timeout, :infinity)
+
+    case hold(pool, timeout, function) do
       {:ok, result} -> result
       {:error, error} -> raise error
     end
@@ -175,10 +177,6 @@ defmodule SnakeBridge.Pool do
     {own, session} = Keyword.split(opts, @own)
     name = own[:name]
     size = Keyword.get(own, :size, System.schedulers_online())
-
-    if not (is_integer(size) and size > 0),
-      do: raise(ArgumentError, "size: of a pool must be a positive number of members, got: #{inspect(size)}")
-
     members = for number <- 1..size, do: Module.concat(name, "Member#{number}")
 
     session =

@@ -33,7 +33,7 @@ defmodule SnakeBridge.Session do
   wait for files, sockets or C code let the others run.
   """
 
-  alias SnakeBridge.{BridgeError, Socket}
+  alias SnakeBridge.{BridgeError, Options, Socket}
   alias SnakeBridge.Session.Server
 
   @type t :: atom() | pid()
@@ -43,7 +43,7 @@ defmodule SnakeBridge.Session do
   @doc "Starts a session; the options are above."
   @spec start_link(keyword()) :: GenServer.on_start()
   def start_link(opts \\ []) do
-    {name, opts} = Keyword.pop(opts, :name, __MODULE__)
+    {name, opts} = :session |> Options.check!(opts) |> Keyword.pop(:name, __MODULE__)
     opts = Keyword.put_new(opts, :group_leader, Process.group_leader())
     GenServer.start_link(Server, {name, opts}, if(name, do: [name: name], else: []))
   end

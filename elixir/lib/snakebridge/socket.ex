@@ -319,7 +319,7 @@ defmodule SnakeBridge.Socket do
            ~w(abandoned_ms memory_bytes value unbound class module message mro traceback text notes cause context)a ++
            ~w(group step ref file line name source data metadata display_id update wait kind detail doc args)a ++
            ~w(returns count calls throw exit from to items found hint size type)a ++
-           ~w(s8 s16 s32 s64 u8 u16 u32 u64 f16 bbf16 f16 f32 f64 c64 c128 bool)a
+           ~w(s8 s16 s32 s64 u8 u16 u32 u64 f16 bf16 f32 f64 c64 c128 bool)a
 
   @doc false
   def atoms, do: @atoms

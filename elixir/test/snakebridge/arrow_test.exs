@@ -24,6 +24,17 @@ defmodule SnakeBridge.ArrowTest do
     end
   end
 
+  test "a library that another thread is importing is not asked for what it has not got yet" do
+    session = start_supervised!({SnakeBridge.Session, name: __MODULE__}) && __MODULE__
+
+    SnakeBridge.run!("import sys, types; sys.modules.update(pandas=types.ModuleType('pandas'))", [],
+      session: session
+    )
+
+    assert {:error, %BridgeError{reason: :not_convertible}} =
+             SnakeBridge.call("builtins", "dict", [], [], as: :arrow, session: session)
+  end
+
   test "what is no table is refused with a hint" do
     assert {:error, %BridgeError{reason: :not_convertible} = error} =
              SnakeBridge.call("builtins", "dict", [], [], as: :arrow)

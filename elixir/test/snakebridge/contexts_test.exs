@@ -59,7 +59,8 @@ defmodule SnakeBridge.ContextsTest do
             for warning <- list, do: warning |> SnakeBridge.attr!("message") |> to_string()
           end)
 
-        assert seen == ["look here"]
+        # Another test may have been warned at the same time: what records warnings does so for all threads.
+        assert "look here" in seen
       end
 
       test "gives the value of the function" do

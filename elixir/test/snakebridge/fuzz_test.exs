@@ -244,7 +244,7 @@ defmodule SnakeBridge.FuzzTest do
   defp read({:ok, {:req, _, op, body}}) when op in [:apply, :mfa, :read, :exports] do
     lane = %Lane{socket: nil, session: NoSuchSession, generation: 1, names: fn _ -> %{} end}
     # Whatever it is, it is answered.
-    {kind, _} = Callback.run(op, body, lane)
+    {kind, _, _} = Callback.run(op, body, lane)
     {:request, kind}
   end
 

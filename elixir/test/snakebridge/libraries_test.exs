@@ -2,7 +2,7 @@ defmodule SnakeBridge.LibrariesTest do
   @moduledoc "Nx, Explorer and Kino, in the place of which there are stand-ins (test/support/stand_ins.ex)."
   use ExUnit.Case, async: true
 
-  alias SnakeBridge.{Array, Arrow, BridgeError, Library, Marshal, Probe}
+  alias SnakeBridge.{Array, Arrow, BridgeError, Library, Marshal, Probe, Session}
 
   defp data(tensor), do: tensor |> Array.from_nx() |> Map.fetch!(:data)
 
@@ -12,7 +12,7 @@ defmodule SnakeBridge.LibrariesTest do
     assert SnakeBridge.call!("builtins", "len", [[tensor, %{"a" => tensor}]]) == 2
 
     axes = %{tensor | vectorized_axes: [batch: 1]}
-    assert {%{"a" => %Array{dtype: :s32, shape: {1, 2}}}, []} = Marshal.encode(%{"a" => axes})
+    assert {%{"a" => %Array{dtype: :s32, shape: {1, 2}}}, [], []} = Marshal.encode(%{"a" => axes})
     assert data(axes) == tensor.data
   end
 
@@ -39,8 +39,8 @@ defmodule SnakeBridge.LibrariesTest do
 
   test "a data frame of Explorer goes to Python as a table, and a table becomes one" do
     frame = %Explorer.DataFrame{data: "stream", lazy: true}
-    assert Marshal.encode([frame]) == {[%Arrow{data: "stream"}], []}
-    assert Marshal.encode(%Explorer.Series{data: "stream"}) == {%Arrow{data: "valuestream"}, []}
+    assert Marshal.encode([frame]) == {[%Arrow{data: "stream"}], [], []}
+    assert Marshal.encode(%Explorer.Series{data: "stream"}) == {%Arrow{data: "valuestream"}, [], []}
     assert Arrow.to_explorer(%Arrow{data: "stream"}) == %Explorer.DataFrame{data: "stream"}
   end
 
@@ -94,7 +94,8 @@ defmodule SnakeBridge.LibrariesTest do
 
   test "a ref whose object is gone is shown all the same" do
     ref = SnakeBridge.call!("builtins", "object")
-    SnakeBridge.release(ref)
+    # It has gone when this returns.
+    Session.release_now(ref.session, ref.worker, [ref.id])
     assert %{type: :text, content: "#Python<builtins.object" <> _} = Kino.Render.to_livebook(ref)
   end
 end

@@ -2,7 +2,7 @@ defmodule SnakeBridge.LifetimeTest do
   @moduledoc "Objects of Python live as long as a term of the BEAM holds their refs, and no longer."
   use ExUnit.Case, async: true
 
-  alias SnakeBridge.{BridgeError, Native, Pinned, Pins, Probe, Ref, Session}
+  alias SnakeBridge.{BridgeError, Lane, Native, Pinned, Pins, Probe, Ref, Session, Wait}
 
   setup context do
     session = Module.concat(__MODULE__, "S#{:erlang.phash2(context.test)}")
@@ -370,9 +370,83 @@ defmodule SnakeBridge.LifetimeTest do
   end
 
   test "a term without refs is not pinned", %{session: session} do
-    assert Pins.pin({1, "a"}, []) == {1, "a"}
+    assert Pins.pin({1, "a"}, []) == {{1, "a"}, []}
     ref = object(session)
-    assert %Pinned{term: [^ref]} = Pins.pin([ref], [ref])
+    assert {%Pinned{term: [^ref]}, [_]} = Pins.pin([ref], [ref])
+  end
+
+  describe "the collector" do
+    defp collector(session), do: Native.owner(Process.get({Lane, session}).bin)
+    # Nothing that was sent to it before is still to come.
+    defp state(session), do: :sys.get_state(collector(session))
+
+    test "holds nothing for a request that is not sent", %{session: session} do
+      ref = object(session)
+      function = fn -> ref end
+      stranger = SnakeBridge.call!("builtins", "object")
+
+      assert {:error, %BridgeError{reason: :not_convertible}} =
+               SnakeBridge.call("builtins", "print", [function, stranger])
+
+      assert {:error, %BridgeError{reason: :not_convertible}} =
+               SnakeBridge.call("builtins", "print", [function, %SnakeBridge.Encoded.Failing{}])
+
+      assert state(session).pins == %{}
+    end
+
+    test "holds nothing for a request that a full pool refuses" do
+      pool = __MODULE__.Pool
+      start_supervised!({SnakeBridge.Pool, name: pool, size: 1, queue: 0})
+      session = Module.concat(pool, Member1)
+      test = self()
+
+      holder =
+        Task.async(fn ->
+          SnakeBridge.Pool.checkout(pool, fn _ ->
+            send(test, :held)
+            receive do: (:end -> :ok)
+          end)
+        end)
+
+      assert_receive :held, 10_000
+      ref = object(session)
+      {_, _, pins} = SnakeBridge.Marshal.encode([fn -> ref end])
+      assert [_] = pins
+      assert {:error, %BridgeError{}} = Lane.request(pool, :do, nil, pins: pins)
+      assert state(session).pins == %{}
+      send(holder.pid, :end)
+      Task.await(holder)
+    end
+
+    test "drops what could not be sent", %{session: session} do
+      ref = object(session)
+      {term, _, pins} = SnakeBridge.Marshal.encode(fn -> ref end)
+      # A binary is not copied, however often it is there.
+      large = List.duplicate(:binary.copy(<<0>>, 1_048_576), 2_048)
+
+      assert {:error, %BridgeError{reason: :not_convertible, message: "a message is longer than 2 GB"}} =
+               Lane.request(session, :do, {term, large}, pins: pins)
+
+      assert state(session).pins == %{}
+    end
+
+    test "watches a process once, however many lanes it opens", %{session: session} do
+      for _ <- 1..3 do
+        Lane.close(session)
+        SnakeBridge.call!("builtins", "abs", [1], [], session: session)
+      end
+
+      assert Map.keys(state(session).watched) == [self()]
+    end
+
+    @tag :capture_log
+    test "that ends costs its worker", %{session: session} do
+      first = Session.attached(session)
+      Process.exit(collector(session), :kill)
+      Wait.until(fn -> Session.attached(session) != first end)
+      assert SnakeBridge.call!("builtins", "abs", [1], [], session: session) == 1
+      assert Session.attached(session) > first
+    end
   end
 
   test "without the native library all else works" do

@@ -55,6 +55,41 @@ defmodule SnakeBridge.SessionLifeTest do
       assert second > first
     end
 
+    test "a worker that cannot be connected to is ended", %{session: session} do
+      folder = Path.join(System.tmp_dir!(), "sb-unreachable-#{System.unique_integer([:positive])}")
+      File.mkdir!(folder)
+      on_exit(fn -> File.rm_rf!(folder) end)
+      {:ok, real} = Worker.python()
+      python = Path.join(folder, "python3")
+      hello = {:hello, 1, %{peer: :worker, role: :control, socket: Path.join(folder, "nothing")}}
+      File.write!(Path.join(folder, "hello"), :erlang.term_to_binary(hello))
+
+      # Says hello to its host, names a socket that is not there, and stays.
+      File.write!(python, """
+      #!#{real}
+      import os, socket, struct, sys, time
+      folder = os.path.dirname(sys.argv[0])
+      host = socket.socket(socket.AF_UNIX)
+      host.connect(sys.argv[sys.argv.index("--host") + 1])
+      hello = open(folder + "/hello", "rb").read()
+      open(folder + "/" + str(os.getpid()) + ".pid", "w").close()
+      host.sendall(struct.pack(">I", len(hello)) + hello)
+      time.sleep(60)
+      """)
+
+      File.chmod!(python, 0o755)
+      start_supervised!({Session, name: session, python: python, backoff: {0, 0}})
+
+      for _ <- 1..3 do
+        assert {:error, %BridgeError{reason: :unavailable} = error} = sqrt(session: session)
+        assert error.message =~ "cannot be reached"
+      end
+
+      pids = for file <- Path.wildcard(Path.join(folder, "*.pid")), do: Path.basename(file, ".pid")
+      assert length(pids) == 3
+      Wait.until(fn -> not Enum.any?(pids, &Wait.alive?/1) end)
+    end
+
     test "several sessions have a worker each, by child specs", %{session: name} do
       names = for n <- 1..3, do: Module.concat(name, "N#{n}")
       children = for n <- names, do: {Session, name: n}

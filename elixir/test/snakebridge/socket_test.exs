@@ -78,16 +78,11 @@ defmodule SnakeBridge.SocketTest do
 
     for size <- [1, 3, 5, 100, byte_size(stream)], reduce: far do
       far ->
-        spawn_link(fn -> for <<part::binary-size(size) <- stream>>, do: bytes(near, part) end)
-        whole = div(byte_size(stream), size) * size
-
-        spawn_link(fn ->
-          Process.sleep(20) && bytes(near, binary_part(stream, whole, byte_size(stream) - whole))
-        end)
-
-        assert {:ok, :a, far} = Socket.recv(far, 2_000)
-        assert {:ok, {1, "two"}, far} = Socket.recv(far, 2_000)
-        assert {:ok, [1 | _], far} = Socket.recv(far, 2_000)
+        # By one process, so that they come in their order.
+        spawn_link(fn -> for part <- chunks(stream, size), do: bytes(near, part) end)
+        assert {:ok, :a, far} = Socket.recv(far, 10_000)
+        assert {:ok, {1, "two"}, far} = Socket.recv(far, 10_000)
+        assert {:ok, [1 | _], far} = Socket.recv(far, 10_000)
         far
     end
   end
@@ -238,6 +233,19 @@ defmodule SnakeBridge.SocketTest do
     end
 
     _ = far
+  end
+
+  @exceptions Path.expand("../../../bridge-core/src/exception.rs", __DIR__)
+
+  test "the dtypes and reasons that a worker may send are known, whatever else is loaded" do
+    [_, reasons] = Regex.run(~r/const REASONS: .*? = \[(.*?)\]/s, File.read!(@exceptions))
+
+    reasons =
+      for [name] <- Regex.scan(~r/"(\w+)"/, reasons, capture: :all_but_first), do: String.to_atom(name)
+
+    assert :ref_gone in reasons
+    assert (SnakeBridge.Array.dtypes() ++ reasons) -- Socket.atoms() == []
+    assert Enum.uniq(Socket.atoms()) == Socket.atoms()
   end
 
   # Those of a term in the notation of the manifest, but for what is data of Elixir's.

@@ -112,9 +112,8 @@ defmodule SnakeBridge.TelemetryTest do
   end
 
   test "what leaves a call otherwise is told" do
-    assert catch_error(SnakeBridge.call("math", "sqrt", [1], [], [timeout: :wrong] ++ tags())) == :badarith
-
-    assert [{:start, _, _}, {:exception, _, %{kind: :error, reason: :badarith, stacktrace: [_ | _]}}] =
-             events()
+    left = fn -> Telemetry.span(SnakeBridge.Session, {:module, "math"}, [], tags(), fn -> exit(:left) end) end
+    assert catch_exit(left.()) == :left
+    assert [{:start, _, _}, {:exception, _, %{kind: :exit, reason: :left, stacktrace: [_ | _]}}] = events()
   end
 end

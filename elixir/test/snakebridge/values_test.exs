@@ -87,6 +87,16 @@ defmodule SnakeBridge.ValuesTest do
     assert %Ref{type: "collections.OrderedDict"} = eval("collections.OrderedDict(a=1)")
   end
 
+  test "what is in a wished list, map or set is as of :auto; the wish is for the outermost alone" do
+    wished = &SnakeBridge.run!(&1, [], as: &2)
+    assert [%Ref{type: "builtins.dict"}, %{"a" => 1}] = wished.("[{int: 1}, {'a': 1}]", :list)
+    assert %{"a" => %Ref{type: "builtins.dict"}} = wished.("{'a': {int: 1}}", :map)
+    assert %{"a" => [%Ref{type: "builtins.set"}]} = wished.("{'a': [{int}]}", :map)
+    assert [%Ref{type: "builtins.frozenset"}] = "{frozenset({int})}" |> wished.(:set) |> Enum.to_list()
+    assert [{%Ref{type: "builtins.type"}, 1}] = "{int: 1}" |> wished.(:map) |> Enum.to_list()
+    assert [%Ref{type: "builtins.type"}] = "{int}" |> wished.(:set) |> Enum.to_list()
+  end
+
   test "subclasses of dates and times are refs, and values for who insists" do
     names =
       Probe.run("""

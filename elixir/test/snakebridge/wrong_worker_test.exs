@@ -92,6 +92,29 @@ defmodule SnakeBridge.WrongWorkerTest do
     end
   end
 
+  for {op, ids} <- [unpin: :nonsense, unpin: [1 | 2], strays: ["1"], strays: [-1], unpin: [1.0e300]] do
+    event = FakeWorker.frame({:ev, op, ids})
+
+    test "sends #{op} of #{inspect(ids)}", context do
+      session = Module.concat(__MODULE__, "S#{:erlang.phash2(context.test)}")
+
+      behaviour = fn
+        1, :control, {:req, id, :ping, _} ->
+          [{:send, FakeWorker.frame({:ok, id, 1})}, {:send, unquote(event)}]
+
+        _, _, message ->
+          FakeWorker.good(message)
+      end
+
+      start_supervised!({Session, [name: session] ++ FakeWorker.start(behaviour)})
+      assert call(session) == {:ok, 4.0}
+      assert Session.ping(session, 1) == {:ok, 1}
+      assert_receive {:broken, 1, text}, 5_000
+      assert text =~ "it sent #{unquote(op)} of what are no ids"
+      assert call(session) == {:ok, 4.0}
+    end
+  end
+
   test "all that wait for it hear why", context do
     session = Module.concat(__MODULE__, "S#{:erlang.phash2(context.test)}")
 

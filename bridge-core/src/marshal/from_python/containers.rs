@@ -261,7 +261,9 @@ impl<'py> Encoder<'_, 'py> {
     /// Whether the keys of the map, or the items of the set, written at `start` are all different on the other side,
     /// and can be found there.
     fn differ(&self, start: usize, length: usize, inside: Ambiguous, set: bool) -> Result<bool> {
-        if inside.refs > 0 && self.encoding == Encoding::Auto {
+        // The caller's wish is for the value itself; what is in it is as of `Auto`.
+        let wished = self.encoding != Encoding::Auto && self.stack.is_empty();
+        if inside.refs > 0 && !wished {
             return Ok(false);
         }
         if inside.leaves == 0 || length < 2 {

@@ -8,7 +8,7 @@ defmodule SnakeBridge.Host.Names do
 
   use GenServer
 
-  alias SnakeBridge.{BridgeError, Keeper, Marshal, Session}
+  alias SnakeBridge.{BridgeError, Keeper, Marshal, Pins, Session}
 
   @doc "Starts the process."
   @spec start() :: GenServer.on_start()
@@ -44,15 +44,19 @@ defmodule SnakeBridge.Host.Names do
     {:noreply, state, :hibernate}
   end
 
-  defp bind(names), do: Session.bind(Session, Enum.map(names, &encode/1))
-
-  # A struct that cannot say what it wants to be in Python is there as what it is.
-  defp encode({name, {:value, value}} = as_it_is) do
-    {value, _} = Marshal.encode(value)
-    {name, {:value, value}}
-  rescue
-    BridgeError -> as_it_is
+  defp bind(names) do
+    {names, pins} = Enum.map_reduce(names, [], &encode/2)
+    Pins.hold(pins)
+    with {:error, _} = error <- Session.bind(Session, names), do: Pins.drop(pins) && error
   end
 
-  defp encode(lazy), do: lazy
+  # A struct that cannot say what it wants to be in Python is there as what it is.
+  defp encode({name, {:value, value}} = as_it_is, pins) do
+    {value, _, more} = Marshal.encode(value)
+    {{name, {:value, value}}, more ++ pins}
+  rescue
+    BridgeError -> {as_it_is, pins}
+  end
+
+  defp encode(lazy, pins), do: {lazy, pins}
 end

@@ -8,7 +8,7 @@ defmodule SnakeBridge.Pool.Queue do
 
   use GenServer
 
-  alias SnakeBridge.{Pool, Session}
+  alias SnakeBridge.{Options, Pool, Session}
 
   @enforce_keys [:pool, :members, :free, :most, :queue_timeout]
   defstruct [:pool, :members, :free, :most, :queue_timeout] ++
@@ -17,7 +17,8 @@ defmodule SnakeBridge.Pool.Queue do
   @doc "Waits for a member, rather this one, at most so many ms."
   @spec checkout(Pool.t(), Session.t() | nil, timeout()) ::
           {:ok, Session.t(), reference()} | {:error, Exception.t()}
-  def checkout(pool, rather, timeout), do: ask(pool, {:checkout, rather, timeout})
+  def checkout(pool, rather, timeout),
+    do: ask(pool, {:checkout, rather, Options.time!(:timeout, timeout)})
 
   @doc "Gives a member back."
   @spec checkin(Pool.t(), reference()) :: :ok

@@ -23,6 +23,7 @@ defmodule SnakeBridge.Session.Server do
     Decoder,
     Fault,
     Looker,
+    Native,
     Output,
     Session,
     Socket,
@@ -187,6 +188,14 @@ defmodule SnakeBridge.Session.Server do
   end
 
   def handle_info({:EXIT, pid, _}, %{looker: pid} = state), do: {:noreply, %{state | looker: nil}}
+
+  # What it held, and what was to be released, is not known any more.
+  def handle_info({:EXIT, pid, reason}, %{worker: %Control{} = worker} = state) do
+    if pid == Native.owner(worker.bin),
+      do: {:noreply, replace("its collector ended: #{Exception.format_exit(reason)}", state)},
+      else: {:noreply, state}
+  end
+
   def handle_info({:EXIT, _, _}, state), do: {:noreply, state}
 
   def handle_info(:retry, state) do
@@ -289,15 +298,18 @@ defmodule SnakeBridge.Session.Server do
     state =
       if state.worker, do: died(state.worker.generation, %{reason: "replaced", cell: nil}, state), else: state
 
-    with {:ok, control} <- Control.open(worker) |> or_error(state) do
-      state = %{state | worker: control}
-      tell_pool(:up, state)
-      {:ok, state}
+    case Control.open(worker) do
+      {:ok, control} ->
+        state = %{state | worker: control}
+        tell_pool(:up, state)
+        {:ok, state}
+
+      # Nobody else would end it: the next start is of another.
+      {:error, error} ->
+        if process = worker[:process], do: Worker.kill(process)
+        {:error, error, state}
     end
   end
-
-  defp or_error({:error, error}, state), do: {:error, error, state}
-  defp or_error(ok, _), do: ok
 
   defp answer_waiting(answer, state) do
     for from <- state.waiting, do: GenServer.reply(from, answer)
@@ -459,8 +471,9 @@ defmodule SnakeBridge.Session.Server do
   end
 
   defp frame({:ok, {:ev, op, ids}}, state) when op in [:unpin, :strays] do
-    Collector.event(state.worker.bin, op, ids)
-    state
+    if Collector.event(state.worker.bin, op, ids),
+      do: state,
+      else: replace("it sent #{op} of what are no ids: #{inspect(ids, limit: 10)}", state)
   end
 
   defp frame({:ok, {:ev, op, body}}, state) do

@@ -1,0 +1,153 @@
+defmodule SnakeBridge.Options do
+  @moduledoc """
+  The options of calls, streams, contexts, sessions and pools: which there are, and what they may be.
+
+  They are looked at in the process that gives them, before anything is sent, started or asked of another process: so a
+  wrong one is an `ArgumentError` of whoever wrote it, and never the end of a session or pool that others use.
+  What the options do is documented and done elsewhere.
+
+      iex> SnakeBridge.call("math", "sqrt", [16], [], tiemout: 100)
+      ** (ArgumentError) a call knows no option tiemout: (given: 100); it knows as:, timeout:, session:, tags:
+      hint: did you mean timeout:?
+  """
+
+  alias SnakeBridge.Ref
+
+  # The longest time that the BEAM's timers take.
+  @longest_ms 0xFFFFFFFF
+  @times [:timeout, :kill_after, :queue_timeout]
+  @as [:auto, :ref, :value, :list, :map, :set, :text, :bytes, :array, :arrow]
+
+  @call [:as, :timeout, :session, :tags]
+  @session [:name, :python, :cd, :env, :start, :backoff, :kill_after, :group_leader]
+  # Of the front end's side and of pools: see `SnakeBridge.Session.Server`.
+  @internal [:worker, :broken, :names, :pool]
+
+  @known %{
+    call: @call,
+    stream: [:chunk | @call],
+    context: [:timeout],
+    checkout: [:timeout],
+    session: @session,
+    pool: [:size, :queue, :queue_timeout | @session]
+  }
+
+  @what %{
+    call: "a call",
+    stream: "a stream",
+    context: "with_python",
+    checkout: "checkout",
+    session: "a session",
+    pool: "a pool"
+  }
+
+  @type kind :: :call | :stream | :context | :checkout | :session | :pool
+
+  @doc """
+  The options as they are; raises `ArgumentError` for one that `kind` does not know, or that cannot be what it is.
+
+      iex> SnakeBridge.Options.check!(:call, timeout: 100)
+      [timeout: 100]
+  """
+  @spec check!(kind(), keyword()) :: keyword()
+  def check!(_, []), do: []
+
+  def check!(kind, opts) do
+    if not Keyword.keyword?(opts) do
+      message = "the options of #{@what[kind]} are a keyword list, got: #{shown(opts)}"
+      raise ArgumentError, if(kind == :call, do: "#{message}\nhint: #{python_hint()}", else: message)
+    end
+
+    Enum.each(opts, &option!(kind, &1))
+    opts
+  end
+
+  @doc "A time in ms, or `:infinity`, as timers take it; raises `ArgumentError` for anything else."
+  @spec time!(atom(), term()) :: timeout()
+  def time!(name, value), do: if(time?(value), do: value, else: raise(ArgumentError, wrong(name, value)))
+
+  defp option!(kind, {name, value}) do
+    known = @known[kind]
+
+    cond do
+      name in known -> if not valid?(name, value), do: raise(ArgumentError, wrong(name, value))
+      kind in [:session, :pool] and name in @internal -> :ok
+      true -> raise ArgumentError, unknown(kind, name, value, known)
+    end
+  end
+
+  # --- what each may be ---
+
+  defp valid?(name, value) when name in @times, do: time?(value)
+  defp valid?(:as, value), do: value in @as
+  defp valid?(:session, value), do: name?(value) or is_pid(value)
+  defp valid?(:tags, _), do: true
+  defp valid?(name, value) when name in [:chunk, :size], do: is_integer(value) and value > 0
+  defp valid?(:queue, value), do: is_integer(value) and value >= 0
+  defp valid?(:name, value), do: is_atom(value)
+  defp valid?(:start, value), do: value in [:lazy, :eager]
+  defp valid?(name, value) when name in [:python, :cd], do: value == nil or (is_binary(value) and value != "")
+  defp valid?(:env, value), do: environment?(value)
+  defp valid?(:backoff, value), do: backoff?(value)
+  defp valid?(:group_leader, value), do: is_pid(value) or name?(value)
+
+  defp expected(name) when name in @times,
+    do: "a whole number of milliseconds from 0 to #{@longest_ms}, or :infinity"
+
+  defp expected(:as), do: "one of " <> Enum.map_join(@as, ", ", &inspect/1)
+  defp expected(:session), do: "the name of a session or pool, or a session's pid"
+  defp expected(name) when name in [:chunk, :size], do: "a positive number"
+  defp expected(:queue), do: "a number, 0 or more"
+  defp expected(:name), do: "an atom"
+  defp expected(:start), do: ":lazy or :eager"
+  defp expected(name) when name in [:python, :cd], do: "a path"
+  defp expected(:env), do: "a map or list of names and values, as text"
+  defp expected(:backoff), do: "{shortest, longest} in ms, the longest not below the shortest"
+  defp expected(:group_leader), do: "a pid, or the name of a process"
+
+  defp time?(:infinity), do: true
+  defp time?(value), do: is_integer(value) and value >= 0 and value <= @longest_ms
+
+  defp name?(value), do: is_atom(value) and value not in [nil, true, false]
+
+  defp environment?(map) when is_map(map) and not is_struct(map), do: map |> Map.to_list() |> environment?()
+
+  defp environment?([{name, value} | rest]),
+    do:
+      (is_binary(name) or name?(name)) and (is_binary(value) or is_atom(value) or is_number(value)) and
+        environment?(rest)
+
+  defp environment?(other), do: other in [[], nil]
+
+  defp backoff?({shortest, longest}),
+    do: time?(shortest) and time?(longest) and longest != :infinity and shortest <= longest
+
+  defp backoff?(_), do: false
+
+  # --- what is wrong ---
+
+  defp wrong(name, value), do: "#{name}: must be #{expected(name)}, got: #{shown(value)}"
+
+  defp unknown(kind, name, value, known) do
+    "#{@what[kind]} knows no option #{name}: (given: #{shown(value)}); " <>
+      "it knows #{Enum.map_join(known, ", ", &"#{&1}:")}\nhint: #{hint(kind, to_string(name), known)}"
+  end
+
+  defp hint(kind, name, known) do
+    near = Enum.max_by(known, &String.jaro_distance(to_string(&1), name))
+
+    cond do
+      String.jaro_distance(to_string(near), name) > 0.8 -> "did you mean #{near}:?"
+      kind in [:call, :stream] -> python_hint()
+      true -> "its documentation says what each is for"
+    end
+  end
+
+  defp python_hint do
+    "keyword arguments of Python are an argument of their own, before the bridge's options: " <>
+      "SnakeBridge.call(module, name, args, [key: value], timeout: 1_000)"
+  end
+
+  defp shown(%Ref{type: type}), do: "a #{type} of Python"
+  defp shown(value), do: inspect(value, limit: 5, printable_limit: 50)
+end
