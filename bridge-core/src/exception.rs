@@ -36,17 +36,22 @@ create_exception!(
 
 /// Why the bridge may refuse. The protocol has no others, and Python code can set an exception's attributes: what is
 /// written as an atom must come from here.
-const REASONS: [&str; 9] = [
+const REASONS: [&str; 11] = [
     "bad_message",
     "unknown_op",
     "version",
     "not_convertible",
     "too_deep",
     "ref_gone",
-    "interrupted",
+    INTERRUPTED,
     "eof",
     "unavailable",
+    "worker_died",
+    "timeout",
 ];
+
+/// In Python this one is a `KeyboardInterrupt`.
+const INTERRUPTED: &str = "interrupted";
 
 /// An exception as the worker's Python half shows it.
 #[derive(Debug, FromPyObject)]
@@ -103,12 +108,39 @@ pub fn bridge_error(py: Python<'_>, reason: &str, message: &str, hint: Option<&s
         Some(hint) => format!("{message}\nhint: {hint}"),
         None => message.to_owned(),
     };
-    let exception = BridgeError::new_err(text);
+    told(py, BridgeError::new_err(text), reason, message, hint)
+}
+
+/// Makes the exception by which Python code hears that what it called in Elixir was interrupted.
+pub fn interrupt(py: Python<'_>, message: &str, hint: Option<&str>) -> PyErr {
+    told(py, PyKeyboardInterrupt::new_err(()), INTERRUPTED, message, hint)
+}
+
+fn told(py: Python<'_>, exception: PyErr, reason: &str, message: &str, hint: Option<&str>) -> PyErr {
     let value = exception.value(py);
     let _ = value.setattr(intern!(py, "reason"), reason);
     let _ = value.setattr(intern!(py, "message"), message);
     let _ = value.setattr(intern!(py, "hint"), hint);
     exception
+}
+
+/// The refusal that an exception carries through Python: its reason, message and hint.
+fn refusal(value: &Bound<'_, PyAny>) -> Option<(&'static str, String, Option<String>)> {
+    let (py, class) = (value.py(), value.get_type());
+    let is_interrupt = class.is(py.get_type::<PyKeyboardInterrupt>());
+    if !is_interrupt && !class.is(py.get_type::<BridgeError>()) {
+        return None;
+    }
+    let text = |name: &str| value.getattr(name).ok()?.extract::<String>().ok();
+    let (reason, message) = (text("reason")?, text("message")?);
+    let reason = match is_interrupt {
+        true => INTERRUPTED,
+        false => REASONS
+            .into_iter()
+            .find(|known| *known == reason)
+            .unwrap_or("unavailable"),
+    };
+    Some((reason, message, text("hint")))
 }
 
 impl Failure {
@@ -151,22 +183,8 @@ pub fn write_failure(
         out.raw(term.get().term());
         return Ok(());
     }
-    if value.get_type().is(py.get_type::<BridgeError>()) {
-        let text = |name: &str| {
-            value
-                .getattr(name)
-                .ok()
-                .and_then(|text| text.extract::<String>().ok())
-        };
-        if let (Some(reason), Some(message)) = (text("reason"), text("message")) {
-            let reason = REASONS.into_iter().find(|known| *known == reason);
-            return write_refusal(
-                reason.unwrap_or("unavailable"),
-                &message,
-                text("hint").as_deref(),
-                out,
-            );
-        }
+    if let Some((reason, message, hint)) = refusal(value) {
+        return write_refusal(reason, &message, hint.as_deref(), out);
     }
     out.tuple_header(2)?;
     out.atom("python")?;

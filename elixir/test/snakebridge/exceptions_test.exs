@@ -4,7 +4,7 @@ defmodule SnakeBridge.ExceptionsTest do
 
   require SnakeBridge.Py
 
-  alias SnakeBridge.{CallbackError, Native, Probe, Py, Session}
+  alias SnakeBridge.{BridgeError, CallbackError, Native, Probe, Py, Session}
 
   @moduletag :capture_log
 
@@ -55,6 +55,22 @@ defmodule SnakeBridge.ExceptionsTest do
         Code.eval_string("require SnakeBridge.Py; SnakeBridge.Py.kinds(\"requests.HTTPError\")")
       end
     end
+  end
+
+  test "an error of the bridge that a callback raises comes back as it was" do
+    call = SnakeBridge.run!("lambda f: f()")
+
+    for reason <- [:worker_died, :timeout, :interrupted, :ref_gone, :unavailable], hint <- [nil, "do this"] do
+      error = %BridgeError{reason: reason, message: "what happened", hint: hint}
+      assert {:error, ^error} = SnakeBridge.apply(call, [fn -> raise error end])
+    end
+
+    # Python code handles the interrupt as any other.
+    catch_it =
+      SnakeBridge.run!("def catch_it(f):\n  try: f()\n  except KeyboardInterrupt: return 1\ncatch_it")
+
+    error = %BridgeError{reason: :interrupted, message: "stopped"}
+    assert SnakeBridge.apply!(catch_it, [fn -> raise error end]) == 1
   end
 
   describe "an exception of Python" do

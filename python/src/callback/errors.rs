@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use bridge_core::exception::{bridge_error, elixir_error, message as message_of};
+use bridge_core::exception::{bridge_error, elixir_error, interrupt, message as message_of};
 use bridge_core::marshal::pin::{self, Pin};
 use bridge_core::marshal::{self, Decoder};
 use bridge_core::term::{Reader, Term, Writer};
@@ -59,7 +59,7 @@ pub(super) fn raised(py: Python<'_>, worker: &Worker, lane: &Lane, reader: &mut 
             let reason = reason.as_atom().unwrap_or("unavailable");
             match reason {
                 "eof" => PyEOFError::new_err(text(message)),
-                "interrupted" => pyo3::exceptions::PyKeyboardInterrupt::new_err(()),
+                "interrupted" => interrupt(py, &text(message), hint.as_str()),
                 reason => bridge_error(py, reason, &text(message), hint.as_str()),
             }
         }
