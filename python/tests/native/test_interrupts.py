@@ -1,6 +1,8 @@
 """Interrupts: what is stopped, how fast, and what is not hit."""
 
+import os
 import pathlib
+import signal
 import time
 
 import etf
@@ -66,6 +68,23 @@ def test_a_cell_that_waits_for_elixir_is_stopped(session):
     events = []
     session.main.answer(request, events)
     assert text_of(events) == "5\n"
+
+
+def test_what_is_pinned_in_an_answer_that_was_given_up_is_let_go(session):
+    session.run("def ask(f): return f()")
+    beam = session.beam()
+    lane = session.lane(thread="main")
+    request = lane.start("do", (name("ask"), [call(etf.export("Elixir.Enum", "map", 2))], {}))
+    _, ident, _, _ = lane.recv()
+    os.kill(session.process.pid, signal.SIGINT)
+    assert lane.recv() == ("ev", "cancel", ident)
+    with pytest.raises(ProtocolError, match="KeyboardInterrupt"):
+        lane.answer(request)
+    # It was on its way already.
+    lane.send((Atom("ok"), ident, etf.struct_map("SnakeBridge.Pinned", id=77, term=1)))
+    assert beam.recv() == ("ev", "unpin", [77])
+    assert lane.do(name("len"), call([1])) == 1
+    assert session.control.request("ping", 5) == 5
 
 
 def test_a_late_interrupt_hits_nothing(session):
