@@ -231,13 +231,34 @@ defmodule SnakeBridge.CallbacksTest do
       assert SnakeBridge.apply!(run, [&down(run, &1), 200]) == 200
     end
 
-    test "too deep, it ends in a RecursionError, wherever Python runs out of calls" do
-      for frames <- 0..9 do
-        source = "def run(f, n=#{frames}): return run(f, n - 1) if n else f()"
-        run = source |> Probe.run() |> SnakeBridge.item!("run")
-        error = assert_raise SnakeBridge.Py.RecursionError, fn -> endless(run) end
+    test "too deep, it ends in a RecursionError" do
+      run = "def run(f): return f()" |> Probe.run() |> SnakeBridge.item!("run")
+      error = assert_raise SnakeBridge.Py.RecursionError, fn -> endless(run) end
+      assert error.message =~ "maximum recursion depth exceeded"
+      assert length(error.traceback) > 100
+    end
+
+    test "an exception is told as it is where Python can call no deeper" do
+      source = """
+      def down(f, n): return down(f, n - 1) if n else f()
+      def deepest(n=0):
+          try: return deepest(n + 1)
+          except RecursionError: return n
+      def deep(f, left): return down(f, deepest() - left)
+      def forever(): forever()
+      """
+
+      names = Probe.run(source)
+      [deep, forever] = for name <- ["deep", "forever"], do: SnakeBridge.item!(names, name)
+
+      for left <- 0..12 do
+        error =
+          assert_raise SnakeBridge.Py.RecursionError, fn ->
+            SnakeBridge.apply!(deep, [fn -> SnakeBridge.apply!(forever, []) end, left])
+          end
+
         assert error.message =~ "maximum recursion depth exceeded"
-        assert length(error.traceback) > 100
+        assert error.text =~ "Traceback"
       end
 
       # Others may be telling one at this moment.
