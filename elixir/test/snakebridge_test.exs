@@ -7,6 +7,7 @@ defmodule SnakeBridgeTest do
   doctest SnakeBridge.Ref
   doctest SnakeBridge.Py
   doctest SnakeBridge.Py.Hierarchy
+  doctest SnakeBridge.Py.Text
   doctest SnakeBridge.Complex
   doctest SnakeBridge.Dynamic
   doctest SnakeBridge.Options

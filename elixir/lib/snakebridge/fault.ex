@@ -74,17 +74,30 @@ defmodule SnakeBridge.Fault do
   plain term is that term again: `rescue` cannot tell, `catch` can.
   """
   @spec reraise!(Exception.t()) :: no_return()
-  def reraise!(%CallbackError{kind: :throw, reason: reason}), do: throw(reason)
-  def reraise!(%CallbackError{kind: :exit, reason: reason}), do: exit(reason)
-  def reraise!(%ErlangError{original: reason}), do: :erlang.error(reason)
-  def reraise!(%MatchError{term: term}), do: :erlang.error({:badmatch, term})
-  def reraise!(%CaseClauseError{term: term}), do: :erlang.error({:case_clause, term})
-  def reraise!(%TryClauseError{term: term}), do: :erlang.error({:try_clause, term})
-  def reraise!(%CondClauseError{}), do: :erlang.error(:cond_clause)
-  def reraise!(%BadMapError{term: term}), do: :erlang.error({:badmap, term})
-  def reraise!(%BadFunctionError{term: term}), do: :erlang.error({:badfun, term})
-  def reraise!(%BadArityError{function: fun, args: args}), do: :erlang.error({:badarity, {fun, args}})
-  def reraise!(error), do: raise(error)
+  def reraise!(error) do
+    {kind, reason} = reason(error)
+    :erlang.raise(kind, reason, callers())
+  end
+
+  defp reason(%CallbackError{kind: kind, reason: reason}), do: {kind, reason}
+  defp reason(%ErlangError{original: reason}), do: {:error, reason}
+  defp reason(%MatchError{term: term}), do: {:error, {:badmatch, term}}
+  defp reason(%CaseClauseError{term: term}), do: {:error, {:case_clause, term}}
+  defp reason(%TryClauseError{term: term}), do: {:error, {:try_clause, term}}
+  defp reason(%CondClauseError{}), do: {:error, :cond_clause}
+  defp reason(%BadMapError{term: term}), do: {:error, {:badmap, term}}
+  defp reason(%BadFunctionError{term: term}), do: {:error, {:badfun, term}}
+  defp reason(%BadArityError{function: fun, args: args}), do: {:error, {:badarity, {fun, args}}}
+  defp reason(error), do: {:error, error}
+
+  # Where the user's code called, and not where this library raises.
+  defp callers do
+    {:current_stacktrace, trace} = Process.info(self(), :current_stacktrace)
+    Enum.drop_while(trace, &ours?/1)
+  end
+
+  defp ours?({module, _, _, _}),
+    do: module in [Process, __MODULE__, SnakeBridge, SnakeBridge.Ref, SnakeBridge.Natural.Runtime]
 
   @doc "What to do about an exception, where the bridge knows."
   @spec hint(Exception.t()) :: String.t() | nil

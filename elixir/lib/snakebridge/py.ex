@@ -54,6 +54,15 @@ defmodule SnakeBridge.Py do
   | `hint` | what to do about it, where the bridge knows |
   | `ref` | the exception object itself: `SnakeBridge.attr!(error.ref, "errno")`; nil where its lifetime could not be kept |
 
+  `Exception.message/1`, and with it crash logs, ExUnit and IEx, tells the class, the message, the notes, the innermost
+  frames of the traceback, and the hint:
+
+      iex> {:error, error} = SnakeBridge.run("int('one')")
+      iex> Exception.message(error) =~ ~r/^ValueError: invalid literal .* 'one'\\n  at run \\d+:1 in <module>: int\\('one'\\)$/
+      true
+      iex> inspect(error)
+      "#SnakeBridge.Py.ValueError<invalid literal for int() with base 10: 'one'>"
+
   An exception that passes through Elixir back into Python is the same object there.
   Elixir code that Python calls may raise one of its own: `raise SnakeBridge.Py.KeyError, "x"` is Python's `KeyError("x")`.
   """
@@ -147,15 +156,4 @@ defmodule SnakeBridge.Py do
            when is_map(error) and is_map_key(error, :kinds) and
                   is_map(:erlang.map_get(:kinds, error)) and
                   is_map_key(:erlang.map_get(:kinds, error), name)
-
-  @doc false
-  @spec message(Exception.t()) :: String.t()
-  def message(%{message: message, notes: notes, hint: hint} = error) do
-    headline = if message in [nil, ""], do: name(error), else: "#{name(error)}: #{message}"
-    hint = if hint, do: ["hint: " <> hint], else: []
-    Enum.join([headline | notes] ++ hint, "\n")
-  end
-
-  defp name(%{module: module, class: class}) when module in [nil, "builtins", "__main__"], do: class
-  defp name(%{module: module, class: class}), do: module <> "." <> class
 end

@@ -162,7 +162,48 @@ defmodule SnakeBridge.ExceptionsTest do
       assert %{cause: nil, context: %Py.KeyError{}} = fail.("context")
       assert %{cause: nil, context: nil} = fail.("none")
       assert %{notes: ["one", "two", "3"]} = noted = fail.("noted")
-      assert Exception.message(noted) == "ValueError: noted\none\ntwo\n3"
+
+      assert Exception.message(noted) ==
+               "ValueError: noted\none\ntwo\n3\n  at <string>:14 in noted"
+
+      assert inspect(noted) == ~s|#SnakeBridge.Py.ValueError<noted, notes: ["one", "two", "3"]>|
+    end
+
+    test "tells a crash log its innermost frames, and of whom it is" do
+      source = "def down(n): return down(n - 1) if n else int('x')"
+      error = assert_raise Py.ValueError, fn -> SnakeBridge.run!(source <> "\ndown(20)") end
+      [headline, innermost | _] = lines = String.split(Exception.message(error), "\n")
+      assert headline == "ValueError: invalid literal for int() with base 10: 'x'"
+      assert innermost =~ ~r/^  at run \d+:1 in down: def down/
+      assert length(lines) == 10 and List.last(lines) == "  ... 14 more in error.text"
+      {:error, error} = SnakeBridge.call("json", "loads", ["[1"])
+
+      assert inspect(error) =~
+               ~r/^#SnakeBridge.Py.ValueError<json.decoder.JSONDecodeError: Expecting [^\n]*>$/
+
+      long = inspect(%Py.OSError{message: String.duplicate("x", 10_000), hint: "do"})
+      assert long =~ ~r/^#SnakeBridge.Py.OSError<x+\.\.\., hint: "do">$/ and byte_size(long) < 300
+    end
+
+    test "is raised where the caller called" do
+      trace = fn call ->
+        try do
+          call.()
+          flunk("it did not raise")
+        catch
+          _, _ -> __STACKTRACE__
+        end
+      end
+
+      run = function("def run(f): f()", "run")
+
+      for call <- [
+            fn -> [SnakeBridge.call!("math", "sqrt", [-1])] end,
+            fn -> [SnakeBridge.apply!(run, [fn -> throw(:up) end])] end,
+            fn -> [SnakeBridge.apply!(run, [fn -> :erlang.error({:badmatch, 1}) end])] end
+          ] do
+        assert [{__MODULE__, _, _, [file: _, line: _]} | _] = trace.(call)
+      end
     end
 
     test "from a file has its source" do
@@ -209,7 +250,7 @@ defmodule SnakeBridge.ExceptionsTest do
       {:error, error} = SnakeBridge.import("no_such_module_of_python")
       {:ok, python} = SnakeBridge.get("sys", "executable")
       assert %Py.ModuleNotFoundError{} = error
-      assert Exception.message(error) =~ "\nhint: #{python} -m pip install no_such_module_of_python"
+      assert Exception.message(error) =~ ~r/\nhint: if .*: #{python} -m pip install no_such_module_of_python$/
       # Python takes the frames of its import machinery away.
       assert error.traceback == []
       {:error, error} = SnakeBridge.import("yaml_that_is_not_there.sub")
@@ -217,6 +258,37 @@ defmodule SnakeBridge.ExceptionsTest do
       # What the BEAM does with exceptions goes on working.
       assert {^error, _} = Exception.blame(:error, error, [])
       assert Exception.format(:error, error) =~ "SnakeBridge.Py.ModuleNotFoundError"
+    end
+  end
+
+  describe "a hint" do
+    test "names the module that was misspelt, and proposes to install none of that name" do
+      for {name, meant} <- [{"maths", "math"}, {"jsn", "json"}, {"Asyncio", "asyncio"}] do
+        assert {:error, %{hint: hint}} = SnakeBridge.import(name)
+        assert hint == "did you mean #{meant}?"
+      end
+
+      {:error, error} = SnakeBridge.import("ruamel_.yaml")
+      assert error.hint =~ "pip install ruamel_"
+      {:error, error} = SnakeBridge.import("sphinxcontrib.no_such_thing")
+      refute error.hint && error.hint =~ "pip"
+    end
+
+    test "says where options of the bridge go, where Python refuses them" do
+      options = "come after the keyword arguments"
+      one = function("def one(x): return x", "one")
+
+      for {:error, %Py.TypeError{hint: hint}} <- [
+            SnakeBridge.apply(one, [1], as: :list),
+            SnakeBridge.call("math", "sqrt", [16], as: :list),
+            SnakeBridge.call("builtins", "sorted", [[1]], timeout: 5)
+          ] do
+        assert hint =~ options
+      end
+
+      assert {:error, %Py.TypeError{hint: nil}} = SnakeBridge.apply(one, [1], other: 1)
+      assert {:error, %Py.TypeError{hint: hint}} = SnakeBridge.apply(one, [1], timeout: 5)
+      assert hint =~ "call(module, name, args, [], timeout: ...)"
     end
   end
 

@@ -45,6 +45,10 @@ for name <- SnakeBridge.Py.Hierarchy.names() do
                  ref: nil
 
     @impl true
-    def message(error), do: SnakeBridge.Py.message(error)
+    def message(error), do: SnakeBridge.Py.Text.message(error)
+
+    defimpl Inspect do
+      def inspect(error, opts), do: SnakeBridge.Py.Text.inspect(error, opts)
+    end
   end
 end
