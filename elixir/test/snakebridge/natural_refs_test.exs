@@ -136,7 +136,7 @@ defmodule SnakeBridge.NaturalRefsTest do
     assert Spelled.update(p) == p
     assert p["a"] == 15
     assert Spelled.pop(p) == {15, p}
-    assert_raise Py.KeyError, "KeyError: 'a'", fn -> p["a"] end
+    assert_raise Py.KeyError, ~r"^KeyError: 'a'", fn -> p["a"] end
     assert_raise Py.KeyError, fn -> pop_in(p["a"]) end
     assert SnakeBridge.put_attr!(p, :extra, 3) == p
     assert SnakeBridge.attr!(p, "extra") == 3
@@ -206,7 +206,10 @@ defmodule SnakeBridge.NaturalRefsTest do
   end
 
   test "a comparison without a truth of its own raises what Python raises", %{p: p} do
-    assert_raise Py.ValueError, "ValueError: the truth of a probe is unknown", fn -> Spelled.branch(p, 1) end
+    assert_raise Py.ValueError, ~r"^ValueError: the truth of a probe is unknown", fn ->
+      Spelled.branch(p, 1)
+    end
+
     assert_raise Py.ValueError, fn -> Spelled.branches(p, 1) end
   end
 
@@ -260,7 +263,7 @@ defmodule SnakeBridge.NaturalRefsTest do
         assert df.columns.tolist() == ["a", "b", "c"]
         assert df.groupby("a").agg("sum").head(2)["c"].tolist() == [10, 20]
         assert df["a"][1..2].tolist() == [2, 3]
-        assert_raise Py.KeyError, "KeyError: 'zzz'", fn -> df["zzz"] end
+        assert_raise Py.KeyError, ~r"^KeyError: 'zzz'", fn -> df["zzz"] end
         assert_raise Py.ValueError, ~r/ambiguous/, fn -> if df == df, do: 1 end
       end
     end
