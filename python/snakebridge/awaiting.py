@@ -95,13 +95,17 @@ class _Waiting:
 
     def start(self):
         """Makes the task. On the thread of its loop."""
-        if self._cancelled:
-            if asyncio.iscoroutine(self._awaitable):
-                self._awaitable.close()
+        if not self._cancelled:
+            self._context.run(self.caller.enter)
+            self.task = self._context.run(asyncio.get_running_loop().create_task, self._run())
+        # A signal's handler may have come in between, and found no task.
+        if not self._cancelled:
+            self.task.add_done_callback(self._done)
             return
-        self._context.run(self.caller.enter)
-        self.task = self._context.run(asyncio.get_running_loop().create_task, self._run())
-        self.task.add_done_callback(self._done)
+        if self.task is not None:
+            self.task.cancel()
+        if asyncio.iscoroutine(self._awaitable):
+            self._awaitable.close()
 
     async def _run(self):
         mine = dict(contextvars.copy_context().items())

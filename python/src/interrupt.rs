@@ -166,7 +166,9 @@ pub(crate) fn interrupt_cell(cell: u64) -> bool {
 /// Interrupts what the main thread does for a lane whose peer is gone; whether there is such a thing. Called without
 /// the interpreter.
 pub(crate) fn interrupt_main_lane(lane: u64) -> bool {
-    let serial = running()
+    // Held until it is sent: see `has_seen`.
+    let running = running();
+    let serial = running
         .iter()
         .find(|running| running.main && running.lane == Some(lane))
         .map(|r| r.serial);
@@ -244,10 +246,11 @@ pub(crate) fn has_seen(py: Python<'_>, lane: &Lane) {
     // Both under the interpreter's lock, as what sets an exception from outside.
     lane.seen.store(true, Ordering::Relaxed);
     if main_thread::is_this() {
-        for running in running().iter_mut() {
-            if running.lane == Some(lane.conn.id) {
-                running.lane = None;
-            }
+        let mut running = running();
+        for running in running.iter_mut().filter(|r| r.lane == Some(lane.conn.id)) {
+            running.lane = None;
+            // It may have been sent already.
+            meant().serials.retain(|&serial| serial != running.serial);
         }
     } else {
         take_back(py);
