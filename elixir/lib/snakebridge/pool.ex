@@ -43,6 +43,9 @@ defmodule SnakeBridge.Pool do
 
   @type t :: atom()
 
+  # A session ends its worker within this time.
+  @end_ms 5_000
+
   @own [:name, :size, :queue, :queue_timeout]
 
   # --- for users ---
@@ -193,13 +196,26 @@ defmodule SnakeBridge.Pool do
       %{
         id: :members,
         type: :supervisor,
-        start:
-          {Supervisor, :start_link,
-           [sessions, [strategy: :one_for_one, max_restarts: 10 * size, max_seconds: 5]]}
+        start: {__MODULE__, :start_members, [members, sessions]}
       }
     ]
 
+    await_gone([name | members])
+
     Supervisor.init(children, strategy: :rest_for_one)
+  end
+
+  @doc false
+  def start_members(names, sessions) do
+    await_gone(names)
+    restarts = [max_restarts: 10 * length(names), max_seconds: 5]
+    Supervisor.start_link(sessions, [strategy: :one_for_one] ++ restarts)
+  end
+
+  # Where a supervisor was killed its children may be at their end still, and have their names.
+  defp await_gone(names) do
+    monitors = for name <- names, pid = Process.whereis(name), do: Process.monitor(pid)
+    for monitor <- monitors, do: receive(do: ({:DOWN, ^monitor, _, _, _} -> :ok), after: (@end_ms -> :ok))
   end
 
   @doc false

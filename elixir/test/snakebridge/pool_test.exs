@@ -51,6 +51,26 @@ defmodule SnakeBridge.PoolTest do
     Enum.each(holders, &release/1)
   end
 
+  test "a pool whose own processes are killed is there again, and says so meanwhile", context do
+    pool = pool(context, size: 2)
+    supervisor = Process.whereis(Module.concat(pool, "Supervisor"))
+    held = [holder(pool), holder(pool)]
+    waiting = Task.async(fn -> SnakeBridge.call("os", "getpid", [], [], session: pool) end)
+    Wait.until(fn -> match?({:ok, %{waiting: 1}}, Pool.usage(pool)) end)
+    Process.exit(Process.whereis(pool), :kill)
+    assert {:error, %BridgeError{reason: :unavailable, message: message}} = Task.await(waiting, 10_000)
+    assert message =~ "is being restarted"
+    Enum.each(held, &release/1)
+    Wait.until(fn -> match?({:ok, %{up: 2}}, Pool.usage(pool)) end, 30_000)
+
+    {_, members, _, _} = supervisor |> Supervisor.which_children() |> List.keyfind(:members, 0)
+    Process.exit(members, :kill)
+    Wait.until(fn -> not Process.alive?(members) end)
+    Wait.until(fn -> match?({:ok, %{up: 2}}, Pool.usage(pool)) end, 30_000)
+    assert Process.whereis(Module.concat(pool, "Supervisor")) == supervisor
+    assert is_integer(pid(pool))
+  end
+
   test "a process comes back to its member, and the pool's name stands everywhere", context do
     pool = pool(context, size: 2)
     assert pid(pool) == pid(pool)

@@ -32,7 +32,11 @@ defmodule SnakeBridge.Pool.Queue do
     GenServer.call(pool, request, :infinity)
   catch
     :exit, _ ->
-      {:error, Pool.busy(pool, "is not running", "start it: {SnakeBridge.Pool, name: #{inspect(pool)}}")}
+      {:error,
+       if(Process.whereis(Module.concat(pool, "Supervisor")),
+         do: Pool.busy(pool, "is being restarted", "call again: it is there in a moment"),
+         else: Pool.busy(pool, "is not running", "start it: {SnakeBridge.Pool, name: #{inspect(pool)}}")
+       )}
   end
 
   @doc false
