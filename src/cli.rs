@@ -60,6 +60,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: Option<SessionsAction>,
     },
+    /// The Jupyter kernel
+    Kernel {
+        #[command(subcommand)]
+        action: KernelAction,
+    },
     /// Say what was found on this machine, and how to get what is missing
     Doctor,
     /// Print a completion script for a shell
@@ -86,6 +91,77 @@ pub(crate) struct RunArgs {
     /// Go on after a failing cell
     #[arg(long)]
     pub(crate) keep_going: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KernelAction {
+    /// Let Jupyter know of the kernel; `--python` and `--elixir` are kept for its starts
+    Install(KernelInstall),
+    /// The kernels that are installed
+    List,
+    /// Remove kernels
+    Uninstall {
+        /// Their names
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
+    /// Run the kernel: what Jupyter does
+    Run {
+        /// The connection file
+        #[arg(short, long, value_name = "FILE")]
+        file: PathBuf,
+        /// The language of cells that say nothing else
+        #[arg(long, default_value = "elixir")]
+        language: CellLanguage,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KernelInstall {
+    /// For you alone (the default)
+    #[arg(long, conflicts_with_all = ["sys_prefix", "prefix"])]
+    pub(crate) user: bool,
+    /// Into the Python environment in use
+    #[arg(long, conflicts_with = "prefix")]
+    pub(crate) sys_prefix: bool,
+    /// Below this folder, in share/jupyter
+    #[arg(long, value_name = "PATH")]
+    pub(crate) prefix: Option<PathBuf>,
+    /// The name that clients choose it by [default: snakebridge, or snakebridge-python]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// The name that people see
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) display_name: Option<String>,
+    /// The language of cells that say nothing else
+    #[arg(long, default_value = "elixir")]
+    pub(crate) language: CellLanguage,
+    /// An environment variable of the kernel; may be given several times
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    pub(crate) env: Vec<(String, String)>,
+}
+
+/// A language, as an argument.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum CellLanguage {
+    Elixir,
+    Python,
+}
+
+impl From<CellLanguage> for bridge_core::language::Language {
+    fn from(language: CellLanguage) -> Self {
+        match language {
+            CellLanguage::Elixir => Self::Elixir,
+            CellLanguage::Python => Self::Python,
+        }
+    }
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("NAME=VALUE is expected".to_owned()),
+    }
 }
 
 #[derive(Debug, Subcommand)]

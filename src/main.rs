@@ -2,6 +2,7 @@
 
 mod cli;
 mod doctor;
+mod kernel;
 mod run;
 mod sessions;
 mod start;
@@ -39,6 +40,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             clap_complete::generate(shell, &mut Cli::command(), "snakebridge", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)
         }
+        Some(Command::Kernel { action }) => kernel::act(action, &cli.session),
         Some(Command::Doctor) => doctor::examine(&cli.session),
         Some(Command::Sessions { action }) => {
             sessions::act(action.unwrap_or(SessionsAction::List), &cli.session)

@@ -1,0 +1,190 @@
+//! The kernel as a whole: what its tasks share, its start and its end.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bridge_core::language::Language;
+use bridge_core::session::{Config, Session};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+use crate::connection::ConnectionInfo;
+use crate::error::Result;
+use crate::iopub::{IoPub, State};
+use crate::message::{Parent, Signer};
+use crate::sockets::{self, Sockets};
+use crate::{cell, control, shell};
+
+/// How many cells' requests are remembered, for output that comes after the cell's end.
+const REMEMBERED_CELLS: usize = 10_000;
+
+/// How a kernel is run.
+#[derive(Debug)]
+pub struct Options {
+    /// The connection file.
+    pub connection_file: PathBuf,
+    /// The language of cells that say nothing else.
+    pub language: Language,
+    /// How the session is run.
+    pub session: Config,
+}
+
+/// What the kernel's tasks share.
+pub(crate) struct Kernel {
+    pub(crate) session: Session,
+    pub(crate) language: Language,
+    pub(crate) iopub: IoPub,
+    pub(crate) signer: Arc<Signer>,
+    /// The count of the last cell that entered the history.
+    pub(crate) count: AtomicU64,
+    /// The cell that runs, and its request.
+    pub(crate) running: Mutex<Option<cell::Running>>,
+    cells: Mutex<VecDeque<(u64, Parent)>>,
+    uncounted: AtomicU64,
+    ending: watch::Sender<Option<End>>,
+}
+
+/// Why a kernel ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// A client asked for it.
+    Asked,
+    /// Its parent process has gone, or a signal said so.
+    Abandoned,
+}
+
+impl Kernel {
+    /// Remembers which request a cell came from.
+    pub(crate) fn remember(&self, cell: u64, parent: &Parent) {
+        let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        if cells.len() == REMEMBERED_CELLS {
+            cells.pop_front();
+        }
+        cells.push_back((cell, parent.clone()));
+    }
+
+    /// The request that a cell came from; that of the last cell where this one is not known.
+    pub(crate) fn parent_of(&self, cell: Option<u64>) -> Parent {
+        let cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        cells
+            .iter()
+            .rev()
+            .find(|(number, _)| Some(*number) == cell)
+            .or(cells.back())
+            .map_or_else(Parent::default, |(_, parent)| parent.clone())
+    }
+
+    /// Says which cell runs.
+    pub(crate) fn set_running(&self, running: Option<cell::Running>) {
+        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = running;
+    }
+
+    /// A number for a cell that enters no history.
+    pub(crate) fn next_uncounted(&self, first: u64) -> u64 {
+        first + self.uncounted.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Has the kernel end.
+    pub(crate) fn end(&self, end: End) {
+        self.ending.send_replace(Some(end));
+    }
+}
+
+/// Runs a kernel until a client ends it, its parent process goes away, or a signal comes.
+///
+/// # Errors
+/// When the connection file, the sockets or the session cannot be had. Nothing that a client sends is an error.
+pub fn run(options: Options) -> Result<()> {
+    let info = ConnectionInfo::read(&options.connection_file)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    runtime.block_on(serve(info, options))
+}
+
+async fn serve(info: ConnectionInfo, options: Options) -> Result<()> {
+    // First, so that clients that are quick find somebody: languages take longer to start.
+    let sockets = Sockets::bind(&info).await?;
+    let signer = Arc::new(Signer::new(&info.key));
+    let iopub = IoPub::start(sockets.iopub, Arc::clone(&signer));
+    tokio::spawn(sockets::beat(sockets.heartbeat));
+    let (session, late) = Session::start(options.session)?;
+    let (ending, mut end) = watch::channel(None);
+    let kernel = Arc::new(Kernel {
+        session,
+        language: options.language,
+        iopub,
+        signer: Arc::clone(&signer),
+        count: AtomicU64::new(0),
+        running: Mutex::new(None),
+        cells: Mutex::default(),
+        uncounted: AtomicU64::new(0),
+        ending,
+    });
+    kernel.iopub.state(&Parent::default(), State::Starting).await;
+
+    let (stdin, answers) = sockets::channel("stdin", sockets.stdin, &signer);
+    let (shell, requests) = sockets::channel("shell", sockets.shell, &signer);
+    let (control, orders) = sockets::channel("control", sockets.control, &signer);
+    let (queue, cells) = mpsc::unbounded_channel();
+    tokio::spawn(cell::answers(Arc::clone(&kernel), answers));
+    tokio::spawn(cell::late(Arc::clone(&kernel), late));
+    tokio::spawn(shell::work(Arc::clone(&kernel), shell.clone(), stdin, cells));
+    tokio::spawn(shell::serve(Arc::clone(&kernel), shell, requests, queue));
+    tokio::spawn(control::serve(Arc::clone(&kernel), control, orders));
+    watch_signals(&kernel)?;
+    watch_parent(&kernel);
+
+    while end.borrow_and_update().is_none() {
+        if end.changed().await.is_err() {
+            break;
+        }
+    }
+    kernel.iopub.flush().await;
+    // The socket's last words must leave the process before it does.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let _ = kernel.session.shutdown().await;
+    Ok(())
+}
+
+/// SIGINT interrupts, as a client's request does: `signal` clients send it. SIGTERM ends.
+fn watch_signals(kernel: &Arc<Kernel>) -> Result<()> {
+    let mut interrupts = signal(SignalKind::interrupt())?;
+    let mut ends = signal(SignalKind::terminate())?;
+    let kernel = Arc::clone(kernel);
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = interrupts.recv() => kernel.session.interrupt(),
+                _ = ends.recv() => kernel.end(End::Abandoned),
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Jupyter says which process starts the kernel; when that one is gone, nobody will end it.
+fn watch_parent(kernel: &Arc<Kernel>) {
+    let parent = std::env::var("JPY_PARENT_PID")
+        .ok()
+        .and_then(|pid| pid.parse::<i32>().ok())
+        .filter(|pid| *pid > 1)
+        .and_then(rustix::process::Pid::from_raw);
+    let Some(parent) = parent else { return };
+    let kernel = Arc::clone(kernel);
+    tokio::spawn(async move {
+        let mut seconds = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            seconds.tick().await;
+            let gone = rustix::process::test_kill_process(parent)
+                .is_err_and(|error| error == rustix::io::Errno::SRCH);
+            if gone {
+                return kernel.end(End::Abandoned);
+            }
+        }
+    });
+}

@@ -1,0 +1,28 @@
+//! The Jupyter kernel: one session of Elixir and Python cells for every Jupyter client.
+//!
+//! It translates: requests of clients become cells and questions of a [`bridge_core::session::Session`], and what
+//! cells do becomes messages. It runs no code itself.
+
+pub mod codepoints;
+pub mod connection;
+pub mod error;
+pub mod message;
+
+pub mod kernelspec;
+
+mod cell;
+mod control;
+mod iopub;
+mod kernel;
+mod questions;
+mod shell;
+mod sockets;
+
+pub use kernel::{Options, run};
+
+/// A line for the log: Jupyter shows what kernels write there.
+fn tell(text: &str) {
+    use std::io::Write;
+    // Nobody may be listening any more.
+    let _ = writeln!(std::io::stderr(), "snakebridge kernel: {text}");
+}
