@@ -315,7 +315,11 @@ impl Outputs {
     fn add(&mut self, event: Event) {
         let outputs = &mut self.cell.outputs;
         let output = match event {
-            Event::Started { .. } | Event::Input { .. } | Event::Finished { .. } => return,
+            Event::Started { .. }
+            | Event::Input { .. }
+            | Event::Finished { .. }
+            | Event::Expressions { .. }
+            | Event::Comm { .. } => return,
             Event::Clear { wait: true } => {
                 self.clear = true;
                 return;

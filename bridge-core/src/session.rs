@@ -22,7 +22,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use crate::language::Language;
-pub use crate::wire::{CallShape, Completeness, Completion, CompletionItem, Status, StreamName};
+pub use crate::wire::{
+    CallShape, Comm, CommKind, Completeness, Completion, CompletionItem, Status, StreamName,
+};
 pub use event::{ChildState, Event, Inspection, LateEvent, Name};
 pub use mime::{Bundle, Data};
 pub use reply::{Events, LateEvents, NotYet, Reply, Stream};
@@ -55,6 +57,8 @@ pub struct Config {
     pub answer_timeout: Duration,
     /// Where records are kept, if not in the user's own place.
     pub records: Option<PathBuf>,
+    /// Whether the front end is a notebook: libraries of Python then find what they look for in one.
+    pub notebook: bool,
     /// Run this as the worker, whatever Python is found.
     pub worker: Option<Program>,
     /// Run this as the BEAM, whatever Elixir is found.
@@ -74,6 +78,7 @@ impl Config {
             start_timeout: Duration::from_secs(30),
             answer_timeout: Duration::from_secs(5),
             records: None,
+            notebook: false,
             worker: None,
             beam: None,
         }
@@ -111,6 +116,12 @@ pub struct CellRequest {
     pub colors: Option<bool>,
     /// Its number; `None` takes the next one. Replaying a record gives the cells their numbers back.
     pub number: Option<u64>,
+    /// The header of the Jupyter message that it came with, as JSON text: some libraries of Python ask for it.
+    pub parent: Option<String>,
+    /// For Python: a message of a comm, which is delivered in the place of the source.
+    pub comm: Option<Comm>,
+    /// Names and sources of expressions to evaluate after it, if it goes well: [`Event::Expressions`].
+    pub expressions: Vec<(String, String)>,
 }
 
 impl CellRequest {
@@ -125,6 +136,20 @@ impl CellRequest {
             width: None,
             colors: None,
             number: None,
+            parent: None,
+            comm: None,
+            expressions: Vec::new(),
+        }
+    }
+
+    /// The delivery of a message of a comm, which is no cell of the user's: it is not recorded.
+    pub fn comm(comm: Comm) -> CellRequest {
+        CellRequest {
+            silent: true,
+            store_history: false,
+            allow_input: false,
+            comm: Some(comm),
+            ..CellRequest::new(Language::Python, "")
         }
     }
 }
@@ -178,12 +203,22 @@ impl Children {
 pub struct Session {
     commands: mpsc::UnboundedSender<Command>,
     children: watch::Receiver<Children>,
-    last_cell: Arc<Mutex<u64>>,
+    last_cell: Arc<Mutex<Last>>,
     name: Option<String>,
 }
 
+/// Silent cells are counted from here on, apart from those that a user sees.
+const SILENT: u64 = 1 << 40;
+
 /// How many events may wait for who reads them; then the child waits.
 const EVENTS_HELD: usize = 256;
+
+/// The numbers that were given last: to a cell, and to a silent one.
+#[derive(Debug)]
+struct Last {
+    cell: u64,
+    silent: u64,
+}
 
 #[derive(Debug)]
 enum Command {
@@ -228,7 +263,10 @@ impl Session {
             children,
         })
         .map_err(|error| Error::file("cannot start a session in", place, error))?;
-        let last_cell = Arc::new(Mutex::new(last_cell));
+        let last_cell = Arc::new(Mutex::new(Last {
+            cell: last_cell,
+            silent: SILENT,
+        }));
         Ok((
             Session {
                 commands,
@@ -253,11 +291,16 @@ impl Session {
         let (sender, events) = mpsc::channel(EVENTS_HELD);
         // The lock also keeps the queue in the order of the numbers.
         let mut last = self.last_cell.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = request.number.unwrap_or(*last + 1);
+        let silent = request.silent;
+        let number = request.number.unwrap_or(match silent {
+            true => last.silent + 1,
+            false => last.cell + 1,
+        });
         self.commands
             .send(Command::Execute(number, request, sender))
             .map_err(|_| Error::Ended)?;
-        *last = number.max(*last);
+        let counter = if silent { &mut last.silent } else { &mut last.cell };
+        *counter = number.max(*counter);
         Ok(Cell {
             number,
             events: Stream(events),

@@ -24,6 +24,7 @@ mod message;
 mod hello;
 
 mod cell;
+mod comm;
 mod control;
 mod question;
 
@@ -34,6 +35,7 @@ mod fields;
 mod tests;
 
 pub use cell::{CallShape, CellEvent, Execute, Status, StreamName, Summary};
+pub use comm::{Comm, CommKind};
 pub use control::{Attach, Broken, Detach, ElixirState, InputRequest};
 pub use failure::Failure;
 pub use fields::Fields;
@@ -55,6 +57,7 @@ pub mod op {
     pub const CLEAR: &str = "clear";
     pub const RESULT: &str = "result";
     pub const ERROR: &str = "error";
+    pub const COMM: &str = "comm";
     pub const INPUT: &str = "input";
     // On its own lane.
     pub const COMPLETE: &str = "complete";

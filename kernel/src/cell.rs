@@ -5,17 +5,15 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use bridge_core::language::Language;
-use bridge_core::session::{Bundle, CellRequest, Event, LateEvents, Status, StreamName};
+use bridge_core::session::{Cell, CellRequest, Event, LateEvents, Status, StreamName};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::comm;
 use crate::kernel::Kernel;
 use crate::message::{Message, Parent};
 use crate::shell::around;
 use crate::sockets::{Incoming, Outgoing};
-
-/// The number of the first cell that enters no history: far from those that do.
-const UNCOUNTED: u64 = 1 << 40;
 
 /// The most text that one stream message carries.
 const STREAM_BYTES: usize = 1 << 20;
@@ -45,14 +43,38 @@ fn yes() -> bool {
     true
 }
 
+/// The source of an execute request, as it is shown to other clients.
+#[derive(Deserialize)]
+struct Code {
+    #[serde(default)]
+    code: String,
+}
+
 /// How a cell ended, as its reply says it.
-enum Ending {
-    Ok,
-    Failed {
-        ename: String,
-        evalue: String,
-        traceback: Vec<String>,
-    },
+#[derive(Default)]
+pub(crate) struct Ended {
+    failure: Option<Failure>,
+    expressions: Map<String, Value>,
+    payload: Vec<Value>,
+}
+
+struct Failure {
+    ename: String,
+    evalue: String,
+    traceback: Vec<String>,
+}
+
+impl Ended {
+    fn failed(ename: &str, evalue: String) -> Ended {
+        Ended {
+            failure: Some(Failure {
+                ename: ename.to_owned(),
+                evalue,
+                traceback: Vec::new(),
+            }),
+            ..Ended::default()
+        }
+    }
 }
 
 /// Runs a cell and answers its request. True when those that wait shall not run any more.
@@ -61,7 +83,7 @@ pub(crate) async fn execute(kernel: &Kernel, shell: &Outgoing, stdin: &Outgoing,
     around(kernel, request, async {
         let content = match request.content::<Execute>() {
             Ok(execute) => {
-                let (content, failed) = run(kernel, stdin, request, &execute).await;
+                let (content, failed) = cell(kernel, stdin, request, &execute).await;
                 stop = failed && execute.stop_on_error;
                 content
             }
@@ -76,75 +98,65 @@ pub(crate) async fn execute(kernel: &Kernel, shell: &Outgoing, stdin: &Outgoing,
     stop
 }
 
-async fn run(kernel: &Kernel, stdin: &Outgoing, request: &Message, execute: &Execute) -> (Value, bool) {
-    let stored = execute.store_history.unwrap_or(true) && !execute.silent;
-    let count = match stored {
-        true => kernel.count.fetch_add(1, Ordering::Relaxed) + 1,
-        false => kernel.count.load(Ordering::Relaxed),
-    };
-    if !execute.silent {
-        let content = json!({"code": execute.code, "execution_count": count});
-        kernel
-            .iopub
-            .publish(&request.parent, "execute_input", content)
-            .await;
-    }
+async fn cell(kernel: &Kernel, stdin: &Outgoing, request: &Message, execute: &Execute) -> (Value, bool) {
     let (marked, source) = Language::split_marker(&execute.code);
     let language = marked
         .or_else(|| language_of(&request.metadata))
         .unwrap_or(kernel.language);
     let mut cell = CellRequest::new(language, source);
     cell.silent = execute.silent;
-    cell.store_history = stored;
+    cell.store_history = execute.store_history.unwrap_or(true) && !execute.silent;
     cell.allow_input = execute.allow_stdin;
     cell.colors = Some(true);
-    // What a traceback calls a cell is what stands before it in the notebook.
-    cell.number = Some(match stored {
-        true => count,
-        false => kernel.next_uncounted(UNCOUNTED),
-    });
-    let ending = if execute.code.trim().is_empty() {
-        Ending::Ok
-    } else {
-        match kernel.session.execute(cell) {
-            Ok(cell) => {
-                kernel.remember(cell.number, &request.parent);
-                kernel.set_running(Some(Running {
-                    number: cell.number,
-                    request: request.clone(),
-                }));
-                let ending = follow(kernel, stdin, request, cell, count, execute.silent).await;
-                kernel.set_running(None);
-                ending
-            }
-            Err(error) => Ending::Failed {
-                ename: "SessionError".to_owned(),
-                evalue: error.to_string(),
-                traceback: Vec::new(),
-            },
-        }
+    cell.parent = request.parent.text().map(str::to_owned);
+    cell.expressions = execute
+        .user_expressions
+        .clone()
+        .unwrap_or_default()
+        .into_iter()
+        .collect();
+    let ended = match execute.code.trim().is_empty() {
+        true => Ended::default(),
+        false => run(kernel, stdin, request, cell).await,
     };
-    match ending {
-        Ending::Ok => {
-            let names: Vec<_> = execute.user_expressions.iter().flatten().collect();
-            debug_assert!(names.len() < usize::MAX);
-            let content = json!({
-                "status": "ok", "execution_count": count, "payload": [], "user_expressions": {},
-            });
-            (content, false)
-        }
-        Ending::Failed {
-            ename,
-            evalue,
-            traceback,
-        } => {
-            let content = json!({
-                "status": "error", "execution_count": count, "payload": [], "user_expressions": {},
-                "ename": ename, "evalue": evalue, "traceback": traceback,
-            });
-            (content, true)
-        }
+    let count = kernel.count.load(Ordering::Relaxed);
+    let mut content = json!({
+        "status": "ok", "execution_count": count, "payload": ended.payload,
+        "user_expressions": ended.expressions,
+    });
+    if let Some(failure) = &ended.failure {
+        content["status"] = "error".into();
+        content["ename"] = failure.ename.as_str().into();
+        content["evalue"] = failure.evalue.as_str().into();
+        content["traceback"] = failure.traceback.as_slice().into();
     }
+    (content, ended.failure.is_some())
+}
+
+/// Runs a cell, or delivers a comm's message, and publishes what it does.
+pub(crate) async fn run(kernel: &Kernel, stdin: &Outgoing, request: &Message, cell: CellRequest) -> Ended {
+    let (silent, code) = (cell.silent, request.content::<Code>().map(|code| code.code));
+    let running = match kernel.session.execute(cell) {
+        Ok(running) => running,
+        Err(error) => return Ended::failed("SessionError", error.to_string()),
+    };
+    kernel.remember(running.number, &request.parent);
+    if !silent {
+        // What a traceback calls the cell is what stands before it in the notebook.
+        kernel.count.store(running.number, Ordering::Relaxed);
+        let content = json!({"code": code.unwrap_or_default(), "execution_count": running.number});
+        kernel
+            .iopub
+            .publish(&request.parent, "execute_input", content)
+            .await;
+    }
+    kernel.set_running(Some(Running {
+        number: running.number,
+        request: request.clone(),
+    }));
+    let ended = follow(kernel, stdin, request, running, silent).await;
+    kernel.set_running(None);
+    ended
 }
 
 /// The language that a cell's metadata names: our own key, then that of editors.
@@ -160,38 +172,31 @@ fn language_of(metadata: &Map<String, Value>) -> Option<Language> {
 }
 
 /// Publishes what a cell does until it ends.
-async fn follow(
-    kernel: &Kernel,
-    stdin: &Outgoing,
-    request: &Message,
-    mut cell: bridge_core::session::Cell,
-    count: u64,
-    silent: bool,
-) -> Ending {
-    let mut ending = Ending::Ok;
-    let mut next = cell.events.next().await;
-    while let Some(event) = next.take() {
+async fn follow(kernel: &Kernel, stdin: &Outgoing, request: &Message, mut cell: Cell, silent: bool) -> Ended {
+    let count = cell.number;
+    let mut ended = Ended::default();
+    let mut next = None;
+    loop {
+        if next.is_none() {
+            next = cell.events.next().await;
+        }
+        let Some(event) = next.take() else { return ended };
         match event {
             Event::Finished { status, .. } => {
-                if status != Status::Ok && matches!(ending, Ending::Ok) {
-                    ending = Ending::Failed {
-                        ename: "Interrupted".to_owned(),
-                        evalue: "the cell was interrupted".to_owned(),
-                        traceback: Vec::new(),
-                    };
+                if status != Status::Ok && ended.failure.is_none() {
+                    let failed = Ended::failed("Interrupted", "the cell was interrupted".to_owned());
+                    ended.failure = failed.failure;
                 }
-                break;
+                return ended;
             }
             Event::Stream { name, mut text } => {
                 // What has come meanwhile goes along: a message each would be the dearest part of printing.
-                loop {
+                while text.len() < STREAM_BYTES {
                     match cell.events.try_next() {
                         Ok(Some(Event::Stream {
                             name: same,
                             text: more,
-                        })) if same == name && text.len() < STREAM_BYTES => {
-                            text.push_str(&more);
-                        }
+                        })) if same == name => text.push_str(&more),
                         Ok(other) => {
                             next = other;
                             break;
@@ -211,25 +216,60 @@ async fn follow(
                 traceback,
                 hint,
             } => {
-                let mut lines = traceback;
-                lines.extend(hint.map(|hint| format!("hint: {hint}")));
-                if !silent {
-                    let content = json!({"ename": class, "evalue": message, "traceback": lines});
+                let mut traceback = traceback;
+                traceback.extend(hint.map(|hint| format!("hint: {hint}")));
+                if !silent || request.header.msg_type != "execute_request" {
+                    let content = json!({"ename": class, "evalue": message, "traceback": traceback});
                     kernel.iopub.publish(&request.parent, "error", content).await;
                 }
-                ending = Ending::Failed {
+                ended.failure = Some(Failure {
                     ename: class,
                     evalue: message,
-                    traceback: lines,
-                };
+                    traceback,
+                });
+            }
+            Event::Expressions { values } => {
+                ended.expressions = values
+                    .into_iter()
+                    .map(|(name, value)| (name, expression(value)))
+                    .collect();
+            }
+            Event::Display { data, metadata, .. } if is(&metadata, "page") => {
+                ended
+                    .payload
+                    .push(json!({"source": "page", "data": data, "start": 0}));
+            }
+            Event::Display { data, metadata, .. } if is(&metadata, "next_input") => {
+                ended.payload.push(json!({
+                    "source": "set_next_input",
+                    "text": data.text("text/plain"),
+                    "replace": is(&metadata, "replace"),
+                }));
             }
             event => show(kernel, &request.parent, event, count).await,
         }
-        if next.is_none() {
-            next = cell.events.next().await;
-        }
     }
-    ending
+}
+
+/// Whether our own metadata say this of a display.
+fn is(metadata: &Map<String, Value>, what: &str) -> bool {
+    metadata
+        .get("snakebridge")
+        .and_then(|own| own.get(what))
+        .is_some_and(|value| value == true)
+}
+
+fn expression(value: Event) -> Value {
+    match value {
+        Event::Result { data, metadata } => json!({"status": "ok", "data": data, "metadata": metadata}),
+        Event::Error {
+            class,
+            message,
+            traceback,
+            ..
+        } => json!({"status": "error", "ename": class, "evalue": message, "traceback": traceback}),
+        _ => json!({"status": "error", "ename": "Unknown", "evalue": "", "traceback": []}),
+    }
 }
 
 /// Publishes one thing that a cell showed.
@@ -272,15 +312,16 @@ async fn show(kernel: &Kernel, parent: &Parent, event: Event, count: u64) {
             iopub.publish(parent, "clear_output", json!({"wait": wait})).await;
         }
         Event::Result { data, metadata } => {
-            let content = result(&data, &metadata, count);
+            let content = json!({"execution_count": count, "data": data, "metadata": metadata});
             iopub.publish(parent, "execute_result", content).await;
         }
-        Event::Started { .. } | Event::Error { .. } | Event::Input { .. } | Event::Finished { .. } => {}
+        Event::Comm { comm } => comm::publish(kernel, parent, comm).await,
+        Event::Started { .. }
+        | Event::Error { .. }
+        | Event::Input { .. }
+        | Event::Expressions { .. }
+        | Event::Finished { .. } => {}
     }
-}
-
-fn result(data: &Bundle, metadata: &Map<String, Value>, count: u64) -> Value {
-    json!({"execution_count": count, "data": data, "metadata": metadata})
 }
 
 /// Publishes what threads and processes do after the cell that started them has ended.

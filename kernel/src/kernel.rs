@@ -1,8 +1,8 @@
 //! The kernel as a whole: what its tasks share, its start and its end.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -37,13 +37,13 @@ pub(crate) struct Kernel {
     pub(crate) session: Session,
     pub(crate) language: Language,
     pub(crate) iopub: IoPub,
-    pub(crate) signer: Arc<Signer>,
     /// The count of the last cell that entered the history.
     pub(crate) count: AtomicU64,
     /// The cell that runs, and its request.
     pub(crate) running: Mutex<Option<cell::Running>>,
+    /// The comms that are open, with the names of their targets.
+    pub(crate) comms: Mutex<BTreeMap<String, String>>,
     cells: Mutex<VecDeque<(u64, Parent)>>,
-    uncounted: AtomicU64,
     ending: watch::Sender<Option<End>>,
 }
 
@@ -82,11 +82,6 @@ impl Kernel {
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = running;
     }
 
-    /// A number for a cell that enters no history.
-    pub(crate) fn next_uncounted(&self, first: u64) -> u64 {
-        first + self.uncounted.fetch_add(1, Ordering::Relaxed)
-    }
-
     /// Has the kernel end.
     pub(crate) fn end(&self, end: End) {
         self.ending.send_replace(Some(end));
@@ -112,17 +107,19 @@ async fn serve(info: ConnectionInfo, options: Options) -> Result<()> {
     let signer = Arc::new(Signer::new(&info.key));
     let iopub = IoPub::start(sockets.iopub, Arc::clone(&signer));
     tokio::spawn(sockets::beat(sockets.heartbeat));
-    let (session, late) = Session::start(options.session)?;
+    let (session, late) = Session::start(Config {
+        notebook: true,
+        ..options.session
+    })?;
     let (ending, mut end) = watch::channel(None);
     let kernel = Arc::new(Kernel {
         session,
         language: options.language,
         iopub,
-        signer: Arc::clone(&signer),
         count: AtomicU64::new(0),
         running: Mutex::new(None),
+        comms: Mutex::default(),
         cells: Mutex::default(),
-        uncounted: AtomicU64::new(0),
         ending,
     });
     kernel.iopub.state(&Parent::default(), State::Starting).await;

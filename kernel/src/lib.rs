@@ -11,6 +11,7 @@ pub mod message;
 pub mod kernelspec;
 
 mod cell;
+mod comm;
 mod control;
 mod iopub;
 mod kernel;

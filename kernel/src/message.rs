@@ -46,6 +46,11 @@ pub struct Header {
 pub struct Parent(Option<Arc<RawValue>>);
 
 impl Parent {
+    /// The header, if there is one, as JSON text.
+    pub fn text(&self) -> Option<&str> {
+        self.0.as_ref().map(|header| header.get())
+    }
+
     fn as_bytes(&self) -> &[u8] {
         self.0.as_ref().map_or(b"{}", |header| header.get().as_bytes())
     }
@@ -74,8 +79,12 @@ impl Message {
     /// # Errors
     /// A sentence about what is wrong with it.
     pub fn content<'a, T: Deserialize<'a>>(&'a self) -> Result<T, String> {
-        serde_json::from_slice(&self.content)
-            .map_err(|error| format!("the content of this {} cannot be read: {error}", self.header.msg_type))
+        serde_json::from_slice(&self.content).map_err(|error| {
+            format!(
+                "the content of this {} cannot be read: {error}",
+                self.header.msg_type
+            )
+        })
     }
 }
 

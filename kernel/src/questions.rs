@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::codepoints;
+use crate::comm;
 use crate::kernel::Kernel;
 use crate::message::{Message, PROTOCOL_VERSION};
 
@@ -28,7 +29,7 @@ pub(crate) async fn answer(kernel: &Kernel, request: &Message) -> Result<Value, 
         "complete_request" => complete(kernel, &request.content::<At>()?).await,
         "inspect_request" => inspect(kernel, &request.content::<At>()?).await,
         "is_complete_request" => is_complete(kernel, request).await,
-        "comm_info_request" => Ok(json!({"status": "ok", "comms": {}})),
+        "comm_info_request" => comm::info(kernel, request),
         "history_request" => Ok(json!({"status": "ok", "history": []})),
         "connect_request" => Ok(json!({"status": "ok"})),
         other => Err(format!("this kernel answers no {other}")),

@@ -12,7 +12,7 @@ use crate::iopub::State;
 use crate::kernel::Kernel;
 use crate::message::Message;
 use crate::sockets::{Incoming, Outgoing};
-use crate::{cell, questions, tell};
+use crate::{cell, comm, questions, tell};
 
 /// Takes requests in; those that run code go to the queue.
 pub(crate) async fn serve(
@@ -24,7 +24,7 @@ pub(crate) async fn serve(
     loop {
         let request = requests.next().await;
         match request.header.msg_type.as_str() {
-            "execute_request" => drop(queue.send(request)),
+            "execute_request" | "comm_open" | "comm_msg" | "comm_close" => drop(queue.send(request)),
             _ => {
                 tokio::spawn(question(Arc::clone(&kernel), shell.clone(), request));
             }
@@ -40,19 +40,33 @@ pub(crate) async fn work(
     mut queue: mpsc::UnboundedReceiver<Message>,
 ) {
     while let Some(request) = queue.recv().await {
-        let failed = cell::execute(&kernel, &shell, &stdin, &request).await;
-        if !failed {
+        if !run(&kernel, &shell, &stdin, &request).await {
             continue;
         }
         // What had been sent by now counted on this cell. Requests that are with the socket already come in first.
         tokio::task::yield_now().await;
         while let Ok(waiting) = queue.try_recv() {
-            around(&kernel, &waiting, async {
-                shell
-                    .send(&waiting, "execute_reply", &json!({"status": "aborted"}))
-                    .await;
-            })
-            .await;
+            if waiting.header.msg_type == "execute_request" {
+                around(&kernel, &waiting, async {
+                    shell
+                        .send(&waiting, "execute_reply", &json!({"status": "aborted"}))
+                        .await;
+                })
+                .await;
+            } else {
+                run(&kernel, &shell, &stdin, &waiting).await;
+            }
+        }
+    }
+}
+
+/// Runs a request; true when cells that wait shall not run any more.
+async fn run(kernel: &Kernel, shell: &Outgoing, stdin: &Outgoing, request: &Message) -> bool {
+    match request.header.msg_type.as_str() {
+        "execute_request" => cell::execute(kernel, shell, stdin, request).await,
+        _ => {
+            comm::deliver(kernel, stdin, request).await;
+            false
         }
     }
 }

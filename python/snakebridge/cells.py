@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 
-from snakebridge import analysis, engines, tracebacks
+from snakebridge import analysis, display, engines, tracebacks
 
 # How long user code that holds up the loop may go on before the interrupt is raised in it.
 _PATIENCE_SECONDS = 0.1
@@ -24,8 +24,12 @@ class Cell:
         self.source = body["source"]
         self.silent = bool(body.get("silent"))
         self.store_history = bool(body.get("store_history", True))
+        # A message of a comm is delivered as a cell of its own: so what it prints, raises and holds up is treated alike.
+        self.comm = body.get("comm")
+        self.parent = body.get("parent")
+        self.expressions = body.get("expressions") or []
         self.cancelled = False
-        self.filename = tracebacks.remember(self.number, self.source)
+        self.filename = None if self.comm else tracebacks.remember(self.number, self.source)
 
     def meant(self, error):
         """The error as the user should see it: a cell that was interrupted while it waited was cancelled by us."""
@@ -37,7 +41,7 @@ class Cell:
 class Cells:
     """The cells of a session. Everything here happens on the main thread."""
 
-    def __init__(self, native, namespace, publisher, awaits, selector, directory):
+    def __init__(self, native, namespace, publisher, awaits, selector, directory, notebook):
         self._native = native
         self._namespace = namespace
         self._publisher = publisher
@@ -45,6 +49,7 @@ class Cells:
         self._loop = awaits.loop
         self._selector = selector
         self._directory = directory
+        self._notebook = notebook
         self._queue = asyncio.Queue()
         self._running = None
         self._closing = False
@@ -69,7 +74,9 @@ class Cells:
         self._closing = True
 
     async def _serve(self):
-        self.engine = await engines.load(self._namespace, self._publisher, self._directory)
+        self.engine = await engines.load(
+            self._namespace, self._publisher, self._directory, self._notebook
+        )
         while True:
             try:
                 body, done, trouble = await self._queue.get()
@@ -94,7 +101,22 @@ class Cells:
             _uncancel()
         effects = observed.effects(status)
         duration = (time.perf_counter_ns() - started) // 1000
-        return {"status": status, "duration_us": duration, **effects}
+        answer = {"status": status, "duration_us": duration, **effects}
+        if status == "ok" and cell.expressions:
+            answer["expressions"] = [self._expression(name, source) for name, source in cell.expressions]
+        return answer
+
+    def _expression(self, name, source):
+        """What an expression comes to, as the event that a cell would have sent."""
+        try:
+            value = eval(source, self._namespace.globals)
+            data, metadata = self.engine.format(value)
+            body = {"cell": None, "data": display.encode(data), "metadata": display.to_json(metadata)}
+            return name, "result", body
+        except Exception as error:
+            lines = tracebacks.lines(error)
+            body = {"class": type(error).__name__, "message": tracebacks.message(error), "traceback": lines}
+            return name, "error", {"cell": None, "hint": None, **body}
 
     async def _guarded(self, cell, trouble):
         """Runs the cell; whatever it raises ends here."""

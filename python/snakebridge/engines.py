@@ -32,7 +32,7 @@ def ipython_version():
     return ".".join(part.group(1) for part in parts if part) or None
 
 
-async def load(namespace, publisher, directory):
+async def load(namespace, publisher, directory, notebook):
     """The engine, ready to run cells."""
     version = ipython_version()
     remedy = f"{sys.executable} -m pip install --upgrade ipython"
@@ -48,7 +48,7 @@ async def load(namespace, publisher, directory):
             await asyncio.sleep(0)
         from snakebridge import shell
 
-        engine = shell.make(namespace, publisher, directory)
+        engine = shell.make(namespace, publisher, directory, notebook)
         figures.install(publisher, _inline_backend())
         return engine
     except Exception as error:

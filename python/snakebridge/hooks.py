@@ -15,9 +15,10 @@ from snakebridge.namespace import Namespace
 class Hooks:
     """A session's Python half."""
 
-    def __init__(self, native, main_module, directory):
+    def __init__(self, native, main_module, directory, notebook=False):
         self._native = native
         self._directory = directory
+        self._notebook = notebook
         self._namespace = Namespace(main_module)
         self._publisher = Publisher(native)
         self._cells = None
@@ -51,7 +52,7 @@ class Hooks:
         sys.ps1, sys.ps2 = ">>> ", "... "
         self._loop, selector = loop.make(native)
         self._awaits = Awaits(self._loop)
-        self._cells = Cells(native, self._namespace, self._publisher, self._awaits, selector, self._directory)
+        self._cells = Cells(native, self._namespace, self._publisher, self._awaits, selector, self._directory, self._notebook)
 
     def run(self, cells):
         """Runs the loop until `shutdown`; `cells`: whether cells will come."""

@@ -31,6 +31,9 @@ class Plain:
 
     async def run(self, cell):
         """Runs a cell; what it raises is the caller's to tell."""
+        if cell.comm:
+            # Widgets need IPython.
+            return "ok"
         self._tell_once()
         self._cell = cell
         names = self._namespace.globals
@@ -47,6 +50,10 @@ class Plain:
         finally:
             figures.flush()
         return "ok"
+
+    def format(self, value):
+        """The mime bundle of a value, and its metadata."""
+        return display.format_object(value)
 
     def transform(self, source):
         """The Python that a source stands for: itself."""

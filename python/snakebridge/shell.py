@@ -5,6 +5,7 @@ This module is imported only where IPython is there.
 """
 
 import builtins
+import json
 import os
 import sys
 import warnings
@@ -23,13 +24,18 @@ from snakebridge import figures, hints, tracebacks
 _Group = getattr(builtins, "BaseExceptionGroup", None)
 
 
-def make(namespace, publisher, directory):
+def make(namespace, publisher, directory, notebook):
     """The engine with IPython. What IPython wants to keep in files goes into `directory`, which ends with the session."""
+    kind, config = Shell, Config()
+    if notebook:
+        from snakebridge.notebook import Kernel, ZMQInteractiveShell
+        from snakebridge.notebook import config as notebook_config
+
+        kind, config = ZMQInteractiveShell, notebook_config()
     home = os.path.join(directory, f"ipython-{os.getpid()}")
-    config = Config()
     config.HistoryManager.enabled = False
     config.HistoryManager.hist_file = ":memory:"
-    shell = Shell.instance(
+    shell = kind.instance(
         config=config,
         ipython_dir=home,
         profile_dir=ProfileDir(location=home),
@@ -39,6 +45,8 @@ def make(namespace, publisher, directory):
     )
     shell.user_ns_hidden.update(namespace.own, _="", __="", ___="")
     namespace.own = shell.user_ns_hidden
+    if notebook:
+        shell.kernel = Kernel(shell)
     # IPython says this after a SystemExit; our error says what is true here.
     warnings.filterwarnings("ignore", message="To exit: use 'exit'")
     return Engine(shell)
@@ -55,6 +63,8 @@ class Engine:
         """Runs a cell and tells its error; returns its status."""
         shell = self._shell
         shell.begin(cell)
+        if cell.comm:
+            return self._receive(cell)
         try:
             transformed, failure = self.transform(cell.source), None
         except Exception as error:
@@ -79,6 +89,22 @@ class Engine:
         if shell.told is None:
             return "ok"
         return "interrupted" if isinstance(shell.told, KeyboardInterrupt) else "error"
+
+    def _receive(self, cell):
+        from snakebridge import notebook
+
+        shell = self._shell
+        shell.events.trigger("pre_execute")
+        try:
+            notebook.receive(shell, cell.comm)
+        finally:
+            shell.events.trigger("post_execute")
+            figures.flush()
+        return "ok"
+
+    def format(self, value):
+        """The mime bundle of a value, and its metadata."""
+        return self._shell.display_formatter.format(value)
 
     def transform(self, source):
         """The Python that a source with magics stands for. Kept for `run`, which comes next."""
@@ -186,6 +212,8 @@ class Shell(InteractiveShell):
     told = None
     # The error of turning the cell into Python, if that failed.
     failure = None
+    # The header of the message that the cell came with, where the front end has one.
+    parent_header = {}
     _ends_cell = True
     _shown = 0
 
@@ -193,6 +221,9 @@ class Shell(InteractiveShell):
         """Makes ready for a cell."""
         self.cell = self.compile.cell = cell
         self.told = self.failure = None
+        self.parent_header = {} if cell.parent is None else json.loads(cell.parent)
+        if cell.silent:
+            return
         # IPython counts, the session numbers; `In` and `Out` go by the session's numbers.
         self.execution_count = cell.number
         for inputs in (self.history_manager.input_hist_parsed, self.history_manager.input_hist_raw):

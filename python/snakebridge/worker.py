@@ -1,4 +1,4 @@
-"""The worker's entry: `python -m snakebridge.worker --host H --listen W --generation N [--cells]`, or this file's path.
+"""The worker's entry: `python -m snakebridge.worker --host H --listen W --generation N [--cells] [--notebook]`, or this file's path.
 
 It prepares the process, connects, and runs the loop until the session ends; what cells do is elsewhere.
 Every Python 3 must be able to read this file: it is what tells an old one that it is too old.
@@ -31,12 +31,12 @@ def refusal():
 
 def parse(argv):
     """The command line as a dict. Written by hand: argparse would cost milliseconds at every start."""
-    arguments = {"host": None, "listen": None, "generation": 1, "cells": False}
+    arguments = {"host": None, "listen": None, "generation": 1, "cells": False, "notebook": False}
     words = iter(argv)
     for word in words:
         name = word[2:] if word.startswith("--") else None
-        if name == "cells":
-            arguments["cells"] = True
+        if name in ("cells", "notebook"):
+            arguments[name] = True
         elif name in arguments:
             arguments[name] = next(words, None)
         else:
@@ -148,7 +148,8 @@ def main(argv):
 
     # A crash of C code is told where the process was started, not into the capture that dies with it.
     faulthandler.enable(os.dup(2))
-    session = hooks.Hooks(native, fresh_main(), os.path.dirname(arguments["host"]))
+    notebook = arguments.pop("notebook")
+    session = hooks.Hooks(native, fresh_main(), os.path.dirname(arguments["host"]), notebook)
     # Connect first: what takes longer (asyncio, IPython) is imported while the host already knows that we are here.
     try:
         native.start(globals=session.globals, hooks=session, versions=hooks.versions(), **arguments)

@@ -118,7 +118,11 @@ pub(crate) fn render(event: &Event, look: Look) -> Option<Piece<'_>> {
             text: prompt.as_str().into(),
             block: false,
         }),
-        Event::Clear { .. } | Event::Started { .. } | Event::Finished { .. } => None,
+        Event::Clear { .. }
+        | Event::Started { .. }
+        | Event::Finished { .. }
+        | Event::Expressions { .. }
+        | Event::Comm { .. } => None,
     }
 }
 

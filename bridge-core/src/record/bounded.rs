@@ -25,7 +25,11 @@ impl Events {
     /// Takes an event in. Questions are not kept: their answers are, where they may be.
     pub(super) fn take(&mut self, event: &Event) {
         match event {
-            Event::Started { .. } | Event::Finished { .. } | Event::Input { .. } => return,
+            Event::Started { .. }
+            | Event::Finished { .. }
+            | Event::Input { .. }
+            | Event::Expressions { .. }
+            | Event::Comm { .. } => return,
             Event::Clear { wait: true } => {
                 self.clear_at_next = true;
                 return;

@@ -37,6 +37,7 @@ pub(crate) fn worker(
     place: &Path,
     sockets: &Directory,
     generation: u64,
+    notebook: bool,
 ) -> Result<Launch> {
     let mut program = match program {
         Some(program) => program.clone(),
@@ -52,6 +53,7 @@ pub(crate) fn worker(
         "--cells".into(),
     ];
     program.args.extend(session);
+    program.args.extend(notebook.then(|| "--notebook".into()));
     Ok(Launch {
         program,
         directory: place.to_owned(),

@@ -92,6 +92,16 @@ pub(super) async fn run(shared: &Rc<Shared>, job: Job, interrupted: bool) -> Sin
     };
     if let Some(summary) = &end.summary {
         shared.names.borrow_mut().update(language, summary);
+        if !summary.expressions.is_empty() {
+            let values = summary.expressions.iter().cloned();
+            let values = values.map(|(name, event)| (name, Heard::from(event).event));
+            sink.push(
+                shared,
+                Event::Expressions {
+                    values: values.collect(),
+                },
+            );
+        }
     }
     let problem = shared
         .recorder
@@ -260,6 +270,9 @@ impl Running<'_> {
             read,
             width: self.request.width,
             colors: self.request.colors,
+            parent: self.request.parent.clone(),
+            comm: self.request.comm.clone(),
+            expressions: self.request.expressions.clone(),
         }
     }
 

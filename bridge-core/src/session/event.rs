@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::mime::{Bundle, Data};
 use crate::language::Language;
-use crate::wire::{self, CellEvent, NameInfo, Status, StreamName};
+use crate::wire::{self, CellEvent, Comm, NameInfo, Status, StreamName};
 
 /// One thing that a cell did. [`Event::Started`] comes first and [`Event::Finished`] last, each exactly once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,6 +78,16 @@ pub enum Event {
     Notice {
         /// One or more lines.
         text: String,
+    },
+    /// What the request's expressions came to: a result or an error each, by name.
+    Expressions {
+        /// [`Event::Result`] or [`Event::Error`].
+        values: std::collections::BTreeMap<String, Event>,
+    },
+    /// A message of a comm, for the views of the front end.
+    Comm {
+        /// The message.
+        comm: Comm,
     },
     /// The last event.
     Finished {
@@ -200,6 +210,7 @@ impl From<CellEvent> for Heard {
                 traceback,
                 hint,
             },
+            CellEvent::Comm { comm, .. } => Event::Comm { comm },
         };
         Heard { event, problem }
     }

@@ -163,6 +163,7 @@ fn launch(shared: &Shared, language: Language, generation: u64) -> Result<Launch
             place,
             sockets,
             generation,
+            config.notebook,
         ),
         Language::Elixir => runtime::beam(
             config.beam.as_ref(),

@@ -1,5 +1,6 @@
 //! Running a cell: the request, the events while it runs, the answer.
 
+use super::comm::Comm;
 use super::fields::{Fields, body, wrong};
 use super::{Error, op};
 use crate::term::Term;
@@ -21,6 +22,12 @@ pub struct Execute {
     pub width: Option<u64>,
     /// Whether text may be coloured.
     pub colors: Option<bool>,
+    /// For Python: the header of the message that the cell came with, as JSON text, for libraries that ask.
+    pub parent: Option<String>,
+    /// For Python: a message of a comm, which is delivered instead of running the source.
+    pub comm: Option<Comm>,
+    /// Names and sources of expressions to evaluate after a cell that went well.
+    pub expressions: Vec<(String, String)>,
 }
 
 impl Execute {
@@ -38,6 +45,19 @@ impl Execute {
             read: fields.get("read").map(|_| fields.bool("read")).transpose()?,
             width: fields.optional_u64("width")?,
             colors: fields.get("colors").map(|_| fields.bool("colors")).transpose()?,
+            parent: fields.optional_text("parent")?,
+            comm: fields.get("comm").map(Comm::from_term).transpose()?,
+            expressions: fields
+                .list("expressions")?
+                .iter()
+                .map(|pair| match pair.as_tuple() {
+                    Some([name, source]) => match (name.as_str(), source.as_str()) {
+                        (Some(name), Some(source)) => Ok((name.to_owned(), source.to_owned())),
+                        _ => Err(wrong(op::EXECUTE, "{name, source}", pair)),
+                    },
+                    _ => Err(wrong(op::EXECUTE, "{name, source}", pair)),
+                })
+                .collect::<Result<_, _>>()?,
         })
     }
 
@@ -51,8 +71,18 @@ impl Execute {
             ("read", self.read.into()),
             ("width", self.width.into()),
             ("colors", self.colors.into()),
+            ("parent", self.parent.as_ref().into()),
+            ("comm", self.comm.as_ref().map(Comm::to_term).into()),
         ];
-        let present = fields.into_iter().filter(|(_, value)| !value.is_nil());
+        let expressions = (!self.expressions.is_empty()).then(|| {
+            let pairs = self.expressions.iter();
+            let pairs = pairs.map(|(name, source)| Term::tuple([Term::from(name), source.into()]));
+            ("expressions", Term::list(pairs))
+        });
+        let present = fields
+            .into_iter()
+            .filter(|(_, value)| !value.is_nil())
+            .chain(expressions);
         Term::map(present.map(|(name, value)| (Term::atom(name), value)))
     }
 }
@@ -142,6 +172,13 @@ pub enum CellEvent {
         /// What to do about it.
         hint: Option<String>,
     },
+    /// A message of a comm, for the views of the front end.
+    Comm {
+        /// Which cell.
+        cell: Option<u64>,
+        /// The message.
+        comm: Comm,
+    },
 }
 
 impl CellEvent {
@@ -201,6 +238,10 @@ impl CellEvent {
                     hint: fields.optional_text("hint")?,
                 }
             }
+            op::COMM => CellEvent::Comm {
+                cell: Fields::of(op::COMM, term)?.optional_u64("cell")?,
+                comm: Comm::from_term(term)?,
+            },
             _ => return Ok(None),
         };
         Ok(Some(event))
@@ -213,7 +254,8 @@ impl CellEvent {
             | CellEvent::Display { cell, .. }
             | CellEvent::Clear { cell, .. }
             | CellEvent::Result { cell, .. }
-            | CellEvent::Error { cell, .. } => *cell,
+            | CellEvent::Error { cell, .. }
+            | CellEvent::Comm { cell, .. } => *cell,
         }
     }
 
@@ -271,6 +313,7 @@ impl CellEvent {
                     ("hint", hint.as_ref().into()),
                 ]),
             ),
+            CellEvent::Comm { cell, comm } => (op::COMM, comm.with_cell(*cell)),
         }
     }
 }
@@ -309,7 +352,7 @@ pub(super) fn cell_number(what: &'static str, term: &Term) -> Result<Option<u64>
 }
 
 /// The answer to [`Execute`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
     /// How it ended.
     pub status: Status,
@@ -323,6 +366,8 @@ pub struct Summary {
     pub deletes: Vec<String>,
     /// Calls over the bridge.
     pub calls: Vec<CallShape>,
+    /// What the request's expressions came to, by name: a result or an error each.
+    pub expressions: Vec<(String, CellEvent)>,
 }
 
 /// Calls over the bridge that look alike.
@@ -371,6 +416,11 @@ impl Summary {
                 .iter()
                 .map(CallShape::from_term)
                 .collect::<Result<_, _>>()?,
+            expressions: fields
+                .list("expressions")?
+                .iter()
+                .map(expression)
+                .collect::<Result<_, _>>()?,
         })
     }
 
@@ -388,7 +438,29 @@ impl Summary {
             ("writes", Term::list(&self.writes)),
             ("deletes", Term::list(&self.deletes)),
             ("calls", Term::list(self.calls.iter().map(CallShape::to_term))),
+            (
+                "expressions",
+                Term::list(self.expressions.iter().map(|(name, event)| {
+                    let (op, body) = event.to_term();
+                    Term::tuple([Term::from(name), op.into(), body])
+                })),
+            ),
         ])
+    }
+}
+
+/// `{name, result or error, its body}`.
+fn expression(term: &Term) -> Result<(String, CellEvent), Error> {
+    let wrong = || wrong(op::EXECUTE, "{name, result or error, body}", term);
+    let Some([name, kind, body]) = term.as_tuple() else {
+        return Err(wrong());
+    };
+    let (Some(name), Some(kind)) = (name.as_str(), kind.as_str()) else {
+        return Err(wrong());
+    };
+    match CellEvent::from_term(kind, body)? {
+        Some(event @ (CellEvent::Result { .. } | CellEvent::Error { .. })) => Ok((name.to_owned(), event)),
+        _ => Err(wrong()),
     }
 }
 
