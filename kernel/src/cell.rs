@@ -135,7 +135,11 @@ async fn cell(kernel: &Kernel, stdin: &Outgoing, request: &Message, execute: &Ex
 
 /// Runs a cell, or delivers a comm's message, and publishes what it does.
 pub(crate) async fn run(kernel: &Kernel, stdin: &Outgoing, request: &Message, cell: CellRequest) -> Ended {
-    let (silent, code) = (cell.silent, request.content::<Code>().map(|code| code.code));
+    let (silent, stored) = (cell.silent, cell.store_history);
+    let code = request
+        .content::<Code>()
+        .map(|code| code.code)
+        .unwrap_or_default();
     let running = match kernel.session.execute(cell) {
         Ok(running) => running,
         Err(error) => return Ended::failed("SessionError", error.to_string()),
@@ -144,7 +148,10 @@ pub(crate) async fn run(kernel: &Kernel, stdin: &Outgoing, request: &Message, ce
     if !silent {
         // What a traceback calls the cell is what stands before it in the notebook.
         kernel.count.store(running.number, Ordering::Relaxed);
-        let content = json!({"code": code.unwrap_or_default(), "execution_count": running.number});
+        if stored {
+            kernel.history.add(running.number, &code);
+        }
+        let content = json!({"code": code, "execution_count": running.number});
         kernel
             .iopub
             .publish(&request.parent, "execute_input", content)
@@ -312,6 +319,9 @@ async fn show(kernel: &Kernel, parent: &Parent, event: Event, count: u64) {
             iopub.publish(parent, "clear_output", json!({"wait": wait})).await;
         }
         Event::Result { data, metadata } => {
+            if let Some(text) = data.text("text/plain") {
+                kernel.history.value(text);
+            }
             let content = json!({"execution_count": count, "data": data, "metadata": metadata});
             iopub.publish(parent, "execute_result", content).await;
         }

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::connection::ConnectionInfo;
 use crate::error::Result;
+use crate::history::History;
 use crate::iopub::{IoPub, State};
 use crate::message::{Parent, Signer};
 use crate::sockets::{self, Sockets};
@@ -41,6 +42,7 @@ pub(crate) struct Kernel {
     pub(crate) count: AtomicU64,
     /// The cell that runs, and its request.
     pub(crate) running: Mutex<Option<cell::Running>>,
+    pub(crate) history: History,
     /// The comms that are open, with the names of their targets.
     pub(crate) comms: Mutex<BTreeMap<String, String>>,
     cells: Mutex<VecDeque<(u64, Parent)>>,
@@ -118,6 +120,7 @@ async fn serve(info: ConnectionInfo, options: Options) -> Result<()> {
         iopub,
         count: AtomicU64::new(0),
         running: Mutex::new(None),
+        history: History::default(),
         comms: Mutex::default(),
         cells: Mutex::default(),
         ending,

@@ -13,11 +13,13 @@ pub mod kernelspec;
 mod cell;
 mod comm;
 mod control;
+mod history;
 mod iopub;
 mod kernel;
 mod questions;
 mod shell;
 mod sockets;
+mod usage;
 
 pub use kernel::{Options, run};
 

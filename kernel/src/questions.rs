@@ -1,14 +1,19 @@
 //! What clients ask besides running cells: answered while a cell runs, without running the user's code.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bridge_core::language::Language;
-use bridge_core::session::Completeness;
+use bridge_core::session::{ChildState, Completeness};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::codepoints;
 use crate::comm;
 use crate::kernel::Kernel;
 use crate::message::{Message, PROTOCOL_VERSION};
+use crate::usage;
 
 /// A source with a cursor in it.
 #[derive(Deserialize)]
@@ -23,14 +28,17 @@ struct At {
 ///
 /// # Errors
 /// A sentence about what is wrong with the request, or about why there is no answer.
-pub(crate) async fn answer(kernel: &Kernel, request: &Message) -> Result<Value, String> {
+pub(crate) async fn answer(kernel: &Arc<Kernel>, request: &Message) -> Result<Value, String> {
     match request.header.msg_type.as_str() {
         "kernel_info_request" => Ok(kernel_info(kernel.language)),
         "complete_request" => complete(kernel, &request.content::<At>()?).await,
         "inspect_request" => inspect(kernel, &request.content::<At>()?).await,
         "is_complete_request" => is_complete(kernel, request).await,
         "comm_info_request" => comm::info(kernel, request),
-        "history_request" => Ok(json!({"status": "ok", "history": []})),
+        "history_request" => history(kernel, request).await,
+        "usage_request" => tokio::task::spawn_blocking(usage::answer)
+            .await
+            .map_err(|error| error.to_string())?,
         "connect_request" => Ok(json!({"status": "ok"})),
         other => Err(format!("this kernel answers no {other}")),
     }
@@ -63,8 +71,20 @@ fn kernel_info(language: Language) -> Value {
     })
 }
 
+/// How long a question waits for its language to start.
+const START: Duration = Duration::from_secs(10);
+
+/// Waits while a language is starting: clients ask as soon as they are connected.
+async fn started(kernel: &Kernel, language: Language) {
+    let mut children = kernel.session.children();
+    let up = children.wait_for(|children| !matches!(children.of(language), ChildState::Starting));
+    // What is not there by then answers for itself.
+    let _ = timeout(START, up).await;
+}
+
 async fn complete(kernel: &Kernel, at: &At) -> Result<Value, String> {
     let (language, source, cursor) = locate(kernel, at);
+    started(kernel, language).await;
     let found = kernel
         .session
         .complete(language, &source.text, cursor)
@@ -93,6 +113,7 @@ async fn complete(kernel: &Kernel, at: &At) -> Result<Value, String> {
 
 async fn inspect(kernel: &Kernel, at: &At) -> Result<Value, String> {
     let (language, source, cursor) = locate(kernel, at);
+    started(kernel, language).await;
     let found = kernel
         .session
         .inspect(language, &source.text, cursor, at.detail_level.min(1))
@@ -109,6 +130,7 @@ async fn is_complete(kernel: &Kernel, request: &Message) -> Result<Value, String
     let Code { code } = request.content()?;
     let (marked, source) = Language::split_marker(&code);
     let language = marked.unwrap_or(kernel.language);
+    started(kernel, language).await;
     let answer: Completeness = kernel
         .session
         .is_complete(language, &source)
@@ -119,6 +141,14 @@ async fn is_complete(kernel: &Kernel, request: &Message) -> Result<Value, String
         Completeness::Incomplete { indent } => json!({"status": "incomplete", "indent": indent}),
         Completeness::Invalid => json!({"status": "invalid"}),
     })
+}
+
+async fn history(kernel: &Arc<Kernel>, request: &Message) -> Result<Value, String> {
+    let wanted = request.content()?;
+    let kernel = Arc::clone(kernel);
+    tokio::task::spawn_blocking(move || kernel.history.answer(&wanted, kernel.session.name()))
+        .await
+        .map_err(|error| error.to_string())
 }
 
 /// A cell's code as its language sees it.
