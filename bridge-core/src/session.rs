@@ -222,7 +222,7 @@ struct Last {
 
 #[derive(Debug)]
 enum Command {
-    Execute(u64, CellRequest, mpsc::Sender<Event>),
+    Execute(u64, Box<CellRequest>, mpsc::Sender<Event>),
     Interrupt,
     Answer(u64, Option<String>),
     Restart(Vec<Language>, oneshot::Sender<Result<()>>),
@@ -297,7 +297,7 @@ impl Session {
             false => last.cell + 1,
         });
         self.commands
-            .send(Command::Execute(number, request, sender))
+            .send(Command::Execute(number, Box::new(request), sender))
             .map_err(|_| Error::Ended)?;
         let counter = if silent { &mut last.silent } else { &mut last.cell };
         *counter = number.max(*counter);

@@ -282,3 +282,97 @@ fn unhex(text: &[u8]) -> Option<[u8; 32]> {
     }
     Some(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn frames(signer: &Signer, parent: &Parent) -> ZmqMessage {
+        let identity = [Bytes::from_static(b"client")];
+        let buffers = [Bytes::from_static(b"\x00raw")];
+        let content = json!({"code": "1 + 1"});
+        signer
+            .write(
+                &identity,
+                "execute_request",
+                parent,
+                &Map::new(),
+                &content,
+                &buffers,
+            )
+            .unwrap()
+    }
+
+    fn changed(message: &ZmqMessage, at: usize, frame: &[u8]) -> ZmqMessage {
+        let mut frames: VecDeque<Bytes> = message.iter().cloned().collect();
+        frames[at] = Bytes::copy_from_slice(frame);
+        ZmqMessage::try_from(frames).unwrap()
+    }
+
+    #[test]
+    fn what_is_signed_is_read_and_all_else_refused() {
+        let (signer, other) = (Signer::new("key"), Signer::new("another"));
+        let message = frames(&signer, &Parent::default());
+        let read = signer.read(message.clone(), &mut Seen::default()).unwrap();
+        assert_eq!(read.header.msg_type, "execute_request");
+        assert_eq!(read.header.session, signer.session());
+        assert_eq!(read.identities, [Bytes::from_static(b"client")]);
+        assert_eq!(read.buffers, [Bytes::from_static(b"\x00raw")]);
+        assert_eq!(read.content::<Value>().unwrap()["code"], "1 + 1");
+
+        let refused = |message: ZmqMessage| signer.read(message, &mut Seen::default()).unwrap_err();
+        assert_eq!(refused(frames(&other, &Parent::default())), Refused::Signature);
+        assert_eq!(refused(changed(&message, 2, b"")), Refused::Signature);
+        assert_eq!(refused(changed(&message, 2, &[b'z'; 64])), Refused::Signature);
+        // Each signed part; buffers are not.
+        for part in 3..7 {
+            assert_eq!(
+                refused(changed(&message, part, b"{\"a\": 1}")),
+                Refused::Signature
+            );
+        }
+        assert!(
+            signer
+                .read(changed(&message, 7, b"other"), &mut Seen::default())
+                .is_ok()
+        );
+        assert_eq!(refused(changed(&message, 1, b"<IDS>")), Refused::Frames(8));
+        let short: VecDeque<Bytes> = message.iter().take(5).cloned().collect();
+        assert_eq!(refused(ZmqMessage::try_from(short).unwrap()), Refused::Frames(5));
+    }
+
+    #[test]
+    fn a_message_is_taken_once() {
+        let signer = Signer::new("key");
+        let message = frames(&signer, &Parent::default());
+        let mut seen = Seen::default();
+        assert!(signer.read(message.clone(), &mut seen).is_ok());
+        assert_eq!(signer.read(message, &mut seen).unwrap_err(), Refused::Repeated);
+    }
+
+    #[test]
+    fn without_a_key_nothing_is_signed() {
+        let signer = Signer::new("");
+        let message = frames(&signer, &Parent::default());
+        assert!(message.get(2).unwrap().is_empty());
+        assert!(signer.read(message, &mut Seen::default()).is_ok());
+    }
+
+    #[test]
+    fn a_parent_header_goes_back_as_it_came() {
+        let signer = Signer::new("key");
+        let header = r#"{"msg_id":"a",  "msg_type":"execute_request", "of the future": [1.0, {"x": null}]}"#;
+        let message = changed(
+            &frames(&Signer::new(""), &Parent::default()),
+            3,
+            header.as_bytes(),
+        );
+        let request = Signer::new("").read(message, &mut Seen::default()).unwrap();
+        let answer = frames(&signer, &request.parent);
+        assert_eq!(answer.get(4).unwrap().as_ref(), header.as_bytes());
+        let none = frames(&signer, &Parent::default());
+        assert_eq!(none.get(4).unwrap().as_ref(), b"{}");
+    }
+}

@@ -86,6 +86,7 @@ fn what_was_recorded_is_read_back() {
         writes: vec!["x".into()],
         deletes: vec!["y".into()],
         calls: vec![],
+        expressions: Vec::new(),
     };
     recorder.finished(Status::Ok, 12, Some(&summary));
 

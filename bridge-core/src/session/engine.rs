@@ -111,7 +111,7 @@ async fn run(prepared: Prepared) {
         if let Command::Execute(number, request, events) = command {
             cell::refuse(Job {
                 number,
-                request,
+                request: *request,
                 events,
             });
         }
@@ -144,7 +144,7 @@ fn serve(shared: &Rc<Shared>, queue: &mut Queue, command: Command) {
     match command {
         Command::Execute(number, request, events) => queue.push(Job {
             number,
-            request,
+            request: *request,
             events,
         }),
         Command::Interrupt => queue.interrupt(shared),

@@ -69,6 +69,7 @@ mod tests {
             writes: texts(writes),
             deletes: texts(deletes),
             calls: vec![],
+            expressions: Vec::new(),
         }
     }
 

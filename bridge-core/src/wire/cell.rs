@@ -313,7 +313,7 @@ impl CellEvent {
                     ("hint", hint.as_ref().into()),
                 ]),
             ),
-            CellEvent::Comm { cell, comm } => (op::COMM, comm.with_cell(*cell)),
+            CellEvent::Comm { cell, comm } => (op::COMM, comm.to_event(*cell)),
         }
     }
 }
@@ -431,21 +431,27 @@ impl Summary {
             Status::Error => "error",
             Status::Interrupted => "interrupted",
         };
-        body([
+        let fields = [
             ("status", Term::atom(status)),
             ("duration_us", self.duration_us.into()),
             ("reads", Term::list(&self.reads)),
             ("writes", Term::list(&self.writes)),
             ("deletes", Term::list(&self.deletes)),
             ("calls", Term::list(self.calls.iter().map(CallShape::to_term))),
-            (
-                "expressions",
-                Term::list(self.expressions.iter().map(|(name, event)| {
-                    let (op, body) = event.to_term();
-                    Term::tuple([Term::from(name), op.into(), body])
-                })),
-            ),
-        ])
+        ];
+        let expressions = (!self.expressions.is_empty()).then(|| {
+            let answers = self.expressions.iter().map(|(name, event)| {
+                let (op, body) = event.to_term();
+                Term::tuple([Term::from(name), op.into(), body])
+            });
+            ("expressions", Term::list(answers))
+        });
+        Term::map(
+            fields
+                .into_iter()
+                .chain(expressions)
+                .map(|(name, value)| (Term::atom(name), value)),
+        )
     }
 }
 

@@ -70,27 +70,29 @@ impl Comm {
 
     /// The message.
     pub fn to_term(&self) -> Term {
-        self.with_cell(None)
+        body(self.pairs())
     }
 
     /// The message as an event of a cell.
-    pub(super) fn with_cell(&self, cell: Option<u64>) -> Term {
+    pub(super) fn to_event(&self, cell: Option<u64>) -> Term {
+        let [kind, id, target, data, metadata, buffers] = self.pairs();
+        body([("cell", cell.into()), kind, id, target, data, metadata, buffers])
+    }
+
+    fn pairs(&self) -> [(&'static str, Term); 6] {
         let kind = match self.kind {
             CommKind::Open => "open",
             CommKind::Message => "message",
             CommKind::Close => "close",
         };
-        body([
-            ("cell", cell.into()),
+        let buffers = self.buffers.iter().map(|bytes| Term::binary(bytes.as_slice()));
+        [
             ("kind", kind.into()),
             ("id", (&self.id).into()),
             ("target", self.target.as_ref().into()),
             ("data", (&self.data).into()),
             ("metadata", (&self.metadata).into()),
-            (
-                "buffers",
-                Term::list(self.buffers.iter().map(|bytes| Term::binary(bytes.as_slice()))),
-            ),
-        ])
+            ("buffers", Term::list(buffers)),
+        ]
     }
 }

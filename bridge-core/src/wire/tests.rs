@@ -117,6 +117,7 @@ fn the_golden_frames_have_every_operation_and_no_other() {
         op::CLEAR,
         op::RESULT,
         op::ERROR,
+        op::COMM,
         op::INPUT,
         op::COMPLETE,
         op::INSPECT,
@@ -177,6 +178,20 @@ fn bodies_of_the_main_lane_round_trip() {
         (Some(true), Some(100), Some(false))
     );
 
+    let cell = check_body("execute_expressions", Execute::from_term, Execute::to_term);
+    assert_eq!(cell.parent.as_deref(), Some("{\"msg_id\": \"a\"}"));
+    assert_eq!(cell.expressions[1], ("bad".into(), "1/0".into()));
+    let cell = check_body("execute_comm", Execute::from_term, Execute::to_term);
+    let comm = cell.comm.unwrap();
+    assert_eq!((comm.kind, comm.buffers.len()), (CommKind::Message, 1));
+    let summary = check_body("execute_ok_expressions", Summary::from_term, Summary::to_term);
+    let kinds: Vec<_> = summary
+        .expressions
+        .iter()
+        .map(|(_, event)| event.to_term().0)
+        .collect();
+    assert_eq!(kinds, [op::RESULT, op::ERROR]);
+
     for (name, status) in [
         ("execute_ok", Status::Ok),
         ("execute_error", Status::Error),
@@ -200,6 +215,7 @@ fn bodies_of_the_main_lane_round_trip() {
         "result",
         "error",
         "error_no_hint",
+        "comm",
         "late_stream",
         "lane_stream",
     ];

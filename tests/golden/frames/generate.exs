@@ -161,6 +161,40 @@ messages = [
      width: 100,
      colors: false
    })},
+  {"execute_expressions", :host_main, :host,
+   request.(3, :execute, %{
+     cell: 5,
+     source: "x",
+     store_history: true,
+     silent: false,
+     parent: "{\"msg_id\": \"a\"}",
+     expressions: [{"total", "x + 1"}, {"bad", "1/0"}]
+   })},
+  {"execute_comm", :host_main, :host,
+   request.(4, :execute, %{
+     cell: 1_099_511_627_777,
+     source: "",
+     store_history: false,
+     silent: true,
+     comm: %{kind: "message", id: "c-1", target: nil, data: "{\"value\": 7}", metadata: "{}", buffers: [png]}
+   })},
+  {"execute_ok_expressions", :host_main, :worker,
+   {:ok, 3,
+    Map.put(execute_answer.(:ok), :expressions, [
+      {"total", "result", %{cell: nil, data: %{"text/plain" => "4"}, metadata: "{}"}},
+      {"bad", "error",
+       %{cell: nil, class: "ZeroDivisionError", message: "division by zero", traceback: [], hint: nil}}
+    ])}},
+  {"comm", :host_main, :worker,
+   event.(:comm, %{
+     cell: 3,
+     kind: "open",
+     id: "c-1",
+     target: "jupyter.widget",
+     data: "{\"state\": {}}",
+     metadata: "{\"version\": \"2.1.0\"}",
+     buffers: []
+   })},
   {"execute_ok", :host_main, :worker, {:ok, 1, execute_answer.(:ok)}},
   {"execute_error", :host_main, :worker, {:ok, 1, execute_answer.(:error)}},
   {"execute_interrupted", :host_main, :beam, {:ok, 2, execute_answer.(:interrupted)}},
