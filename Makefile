@@ -24,13 +24,15 @@ help: ## list these commands
 repl: build ## set up what is missing, build, start the REPL
 	@PATH="$(tools)/elixir/bin:$$PATH" exec $(target)/release/snakebridge $(ARGS)
 
-.PHONY: test test-rust test-python test-elixir
+.PHONY: test test-rust test-python test-kernel test-elixir
 test: dev ## set up what is missing, run all tests
 	@scripts/test.sh
 test-rust: dev ## run Rust's tests (ARGS: to nextest)
 	@scripts/test.sh rust -- $(ARGS)
 test-python: dev ## run Python's tests (ARGS: to pytest)
 	@scripts/test.sh python -- $(ARGS)
+test-kernel: dev ## run the tests of the Jupyter kernel (ARGS: to pytest)
+	@scripts/test.sh kernel -- $(ARGS)
 test-elixir: dev ## run Elixir's tests (ARGS: to mix test)
 	@scripts/test.sh elixir -- $(ARGS)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests, `test.sh [rust|python|elixir]...` (all of them by default), on a build with debug assertions. What
+# Runs the tests, `test.sh [rust|python|kernel|elixir]...` (all of them by default), on a build with debug assertions. What
 # follows `--` goes to the test runner.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -12,7 +12,7 @@ while (($# > 0)) && [ "$1" != -- ]; do
     shift
 done
 if (($# > 0)); then shift; fi
-if ((${#chosen[@]} == 0)); then chosen=(rust python elixir); fi
+if ((${#chosen[@]} == 0)); then chosen=(rust python kernel elixir); fi
 
 # The native libraries of Python and Elixir are no part of it: their tests are in those languages, whose symbols a test
 # binary could not link.
@@ -38,6 +38,12 @@ test_python() {
     python -m pytest "$@"
 }
 
+# Clients of Jupyter against the built binary.
+test_kernel() {
+    cd "$root/tests/kernel"
+    python -m pytest "$@"
+}
+
 test_elixir() {
     cd "$root/elixir"
     mix test "$@"
@@ -52,8 +58,9 @@ for name in "${chosen[@]}"; do
             if (($# == 0)); then part "Rust, examples in docs" test_rust_docs; fi
             ;;
         python) part "Python" test_python "$@" ;;
+        kernel) part "Jupyter kernel" test_kernel "$@" ;;
         elixir) part "Elixir" test_elixir "$@" ;;
-        *) die "test.sh has no part '$name'" "its parts: rust python elixir" ;;
+        *) die "test.sh has no part '$name'" "its parts: rust python kernel elixir" ;;
     esac
 done
 summary

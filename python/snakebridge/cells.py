@@ -74,9 +74,7 @@ class Cells:
         self._closing = True
 
     async def _serve(self):
-        self.engine = await engines.load(
-            self._namespace, self._publisher, self._directory, self._notebook
-        )
+        self.engine = await engines.load(self._namespace, self._publisher, self._directory, self._notebook)
         while True:
             try:
                 body, done, trouble = await self._queue.get()

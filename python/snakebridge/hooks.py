@@ -52,7 +52,9 @@ class Hooks:
         sys.ps1, sys.ps2 = ">>> ", "... "
         self._loop, selector = loop.make(native)
         self._awaits = Awaits(self._loop)
-        self._cells = Cells(native, self._namespace, self._publisher, self._awaits, selector, self._directory, self._notebook)
+        self._cells = Cells(
+            native, self._namespace, self._publisher, self._awaits, selector, self._directory, self._notebook
+        )
 
     def run(self, cells):
         """Runs the loop until `shutdown`; `cells`: whether cells will come."""

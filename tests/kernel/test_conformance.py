@@ -1,39 +1,14 @@
-"""jupyter_kernel_test, every attribute filled, once for each language that cells without another word have."""
-
-import os
-import subprocess
-import tempfile
-import unittest
-from pathlib import Path
+"""jupyter_kernel_test with every attribute filled, once for each language that cells without another word have."""
 
 import jupyter_kernel_test
 
-ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = os.environ.get("SNAKEBRIDGE", str(ROOT / "target/debug/snakebridge"))
-_data = tempfile.TemporaryDirectory()
+_HTML = "from IPython.display import HTML, display; display(HTML('<b>t</b>'))"
+_CLEAR = "from IPython.display import clear_output; clear_output()"
 
 
-def setUpModule():
-    os.environ["JUPYTER_DATA_DIR"] = _data.name
-    os.environ["XDG_STATE_HOME"] = _data.name
-    for language in ("elixir", "python"):
-        subprocess.run(
-            [PROGRAM, "kernel", "install", "--language", language, "--name", f"test-{language}"],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
+class TestElixir(jupyter_kernel_test.KernelTests):
+    """Cells of Elixir."""
 
-
-def tearDownModule():
-    _data.cleanup()
-
-
-class _Both(jupyter_kernel_test.KernelTests):
-    supported_history_operations = ("tail", "range", "search")
-    code_history_pattern = "1*"
-
-
-class ElixirTests(_Both):
     kernel_name = "test-elixir"
     language_name = "elixir"
     file_extension = ".exs"
@@ -45,12 +20,16 @@ class ElixirTests(_Both):
     invalid_code_samples = ["1 +* 2)", "end"]
     code_generate_error = 'raise "boo"'
     code_execute_result = [{"code": "1 + 2", "result": "\x1b[33m3\x1b[0m"}]
-    code_display_data = [{"code": "%%python\nfrom IPython.display import HTML, display; display(HTML('<b>t</b>'))", "mime": "text/html"}]
+    code_display_data = [{"code": "%%python\n" + _HTML, "mime": "text/html"}]
     code_inspect_sample = "Enum.map"
-    code_clear_output = "%%python\nfrom IPython.display import clear_output; clear_output()"
+    code_clear_output = "%%python\n" + _CLEAR
+    supported_history_operations = ("tail", "range", "search")
+    code_history_pattern = "1*"
 
 
-class PythonTests(_Both):
+class TestPython(jupyter_kernel_test.KernelTests):
+    """Cells of Python."""
+
     kernel_name = "test-python"
     language_name = "python"
     file_extension = ".py"
@@ -64,19 +43,17 @@ class PythonTests(_Both):
     code_generate_error = "raise ValueError('x')"
     code_execute_result = [{"code": "1 + 2", "result": "3"}, {"code": "'a'", "result": "'a'"}]
     code_display_data = [
-        {"code": "from IPython.display import HTML, display; display(HTML('<b>t</b>'))", "mime": "text/html"},
+        {"code": _HTML, "mime": "text/html"},
         {"code": "from IPython.display import Math, display; display(Math('x'))", "mime": "text/latex"},
     ]
     code_inspect_sample = "zip"
-    code_clear_output = "from IPython.display import clear_output; clear_output()"
+    code_clear_output = _CLEAR
+    supported_history_operations = ("tail", "range", "search")
+    code_history_pattern = "1*"
 
 
-class ElixirWelcome(jupyter_kernel_test.IopubWelcomeTests):
+class TestWelcome(jupyter_kernel_test.IopubWelcomeTests):
+    """The first message on IOPub."""
+
     kernel_name = "test-elixir"
     support_iopub_welcome = True
-
-
-del _Both
-
-if __name__ == "__main__":
-    unittest.main()
