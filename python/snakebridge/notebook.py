@@ -37,7 +37,7 @@ class Kernel:
 
     def get_parent(self, _channel=None):
         """The message that the running cell came with, as a dict whose `header` is known."""
-        header = self.shell.parent_header
+        header = self.shell.parent_header or {}
         return {"header": header, "msg_id": header.get("msg_id"), "metadata": {}, "content": {}}
 
     @property
@@ -97,7 +97,7 @@ def receive(shell, message):
         content["target_name"] = message["target"]
     buffers = message.get("buffers") or []
     whole = {
-        "header": shell.parent_header,
+        "header": shell.parent_header or {},
         "metadata": json.loads(message["metadata"]),
         "content": content,
         # Bytes that are UTF-8 have come as text.

@@ -213,7 +213,7 @@ class Shell(InteractiveShell):
     # The error of turning the cell into Python, if that failed.
     failure = None
     # The header of the message that the cell came with, where the front end has one.
-    parent_header = {}
+    parent_header = None
     _ends_cell = True
     _shown = 0
 
@@ -221,7 +221,7 @@ class Shell(InteractiveShell):
         """Makes ready for a cell."""
         self.cell = self.compile.cell = cell
         self.told = self.failure = None
-        self.parent_header = {} if cell.parent is None else json.loads(cell.parent)
+        self.parent_header = None if cell.parent is None else json.loads(cell.parent)
         if cell.silent:
             return
         # IPython counts, the session numbers; `In` and `Out` go by the session's numbers.

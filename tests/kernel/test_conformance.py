@@ -14,13 +14,24 @@ class TestElixir(jupyter_kernel_test.KernelTests):
     file_extension = ".exs"
     code_hello_world = 'IO.puts("hello, world")'
     code_stderr = 'IO.puts(:stderr, "test")'
-    completion_samples = [{"text": "Enum.map_j", "matches": {"map_join"}}]
-    complete_code_samples = ["1", 'IO.puts("x")', "defmodule A do\nend"]
-    incomplete_code_samples = ["fn x ->", "defmodule A do", "[1,"]
-    invalid_code_samples = ["1 +* 2)", "end"]
+    completion_samples = ({"text": "Enum.map_j", "matches": {"map_join"}},)
+    complete_code_samples = (
+        "1",
+        'IO.puts("x")',
+        "defmodule A do\nend",
+    )
+    incomplete_code_samples = (
+        "fn x ->",
+        "defmodule A do",
+        "[1,",
+    )
+    invalid_code_samples = (
+        "1 +* 2)",
+        "end",
+    )
     code_generate_error = 'raise "boo"'
-    code_execute_result = [{"code": "1 + 2", "result": "\x1b[33m3\x1b[0m"}]
-    code_display_data = [{"code": "%%python\n" + _HTML, "mime": "text/html"}]
+    code_execute_result = ({"code": "1 + 2", "result": "\x1b[33m3\x1b[0m"},)
+    code_display_data = ({"code": "%%python\n" + _HTML, "mime": "text/html"},)
     code_inspect_sample = "Enum.map"
     code_clear_output = "%%python\n" + _CLEAR
     supported_history_operations = ("tail", "range", "search")
@@ -35,17 +46,27 @@ class TestPython(jupyter_kernel_test.KernelTests):
     file_extension = ".py"
     code_hello_world = "print('hello, world')"
     code_stderr = "import sys; print('test', file=sys.stderr)"
-    completion_samples = [{"text": "zi", "matches": {"zip"}}]
-    complete_code_samples = ["1", "print('hello, world')", "def f(x):\n  return x*2\n\n\n"]
-    incomplete_code_samples = ["print('''hello", "def f(x):\n  x*2"]
-    invalid_code_samples = ["import = 7q"]
+    completion_samples = ({"text": "zi", "matches": {"zip"}},)
+    complete_code_samples = (
+        "1",
+        "print('hello, world')",
+        "def f(x):\n  return x*2\n\n\n",
+    )
+    incomplete_code_samples = (
+        "print('''hello",
+        "def f(x):\n  x*2",
+    )
+    invalid_code_samples = ("import = 7q",)
     code_page_something = "zip?"
     code_generate_error = "raise ValueError('x')"
-    code_execute_result = [{"code": "1 + 2", "result": "3"}, {"code": "'a'", "result": "'a'"}]
-    code_display_data = [
+    code_execute_result = (
+        {"code": "1 + 2", "result": "3"},
+        {"code": "'a'", "result": "'a'"},
+    )
+    code_display_data = (
         {"code": _HTML, "mime": "text/html"},
         {"code": "from IPython.display import Math, display; display(Math('x'))", "mime": "text/latex"},
-    ]
+    )
     code_inspect_sample = "zip"
     code_clear_output = _CLEAR
     supported_history_operations = ("tail", "range", "search")
