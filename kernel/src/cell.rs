@@ -8,6 +8,7 @@ use bridge_core::language::Language;
 use bridge_core::session::{Cell, CellRequest, Event, LateEvents, Status, StreamName};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tokio::sync::mpsc;
 
 use crate::comm;
 use crate::kernel::Kernel;
@@ -77,14 +78,25 @@ impl Ended {
     }
 }
 
-/// Runs a cell and answers its request. True when those that wait shall not run any more.
-pub(crate) async fn execute(kernel: &Kernel, shell: &Outgoing, stdin: &Outgoing, request: &Message) -> bool {
-    let mut stop = false;
+/// Runs a cell and answers its request. Where it fails, and its client wants that, it gives the requests that had come
+/// by then: they counted on this cell. Those that come after its answer do not.
+pub(crate) async fn execute(
+    kernel: &Kernel,
+    shell: &Outgoing,
+    stdin: &Outgoing,
+    request: &Message,
+    queue: &mut mpsc::UnboundedReceiver<Message>,
+) -> Vec<Message> {
+    let mut waiting = Vec::new();
     around(kernel, request, async {
         let content = match request.content::<Execute>() {
             Ok(execute) => {
                 let (content, failed) = cell(kernel, stdin, request, &execute).await;
-                stop = failed && execute.stop_on_error;
+                if failed && execute.stop_on_error {
+                    // What is with the socket already comes in first.
+                    tokio::task::yield_now().await;
+                    waiting.extend(std::iter::from_fn(|| queue.try_recv().ok()));
+                }
                 content
             }
             Err(problem) => json!({
@@ -95,7 +107,7 @@ pub(crate) async fn execute(kernel: &Kernel, shell: &Outgoing, stdin: &Outgoing,
         shell.send(request, "execute_reply", &content).await;
     })
     .await;
-    stop
+    waiting
 }
 
 async fn cell(kernel: &Kernel, stdin: &Outgoing, request: &Message, execute: &Execute) -> (Value, bool) {

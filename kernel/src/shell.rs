@@ -40,33 +40,17 @@ pub(crate) async fn work(
     mut queue: mpsc::UnboundedReceiver<Message>,
 ) {
     while let Some(request) = queue.recv().await {
-        if !run(&kernel, &shell, &stdin, &request).await {
+        if request.header.msg_type != "execute_request" {
+            comm::deliver(&kernel, &stdin, &request).await;
             continue;
         }
-        // What had been sent by now counted on this cell. Requests that are with the socket already come in first.
-        tokio::task::yield_now().await;
-        while let Ok(waiting) = queue.try_recv() {
+        for waiting in cell::execute(&kernel, &shell, &stdin, &request, &mut queue).await {
             if waiting.header.msg_type == "execute_request" {
-                around(&kernel, &waiting, async {
-                    shell
-                        .send(&waiting, "execute_reply", &json!({"status": "aborted"}))
-                        .await;
-                })
-                .await;
+                let content = json!({"status": "aborted"});
+                around(&kernel, &waiting, shell.send(&waiting, "execute_reply", &content)).await;
             } else {
-                run(&kernel, &shell, &stdin, &waiting).await;
+                comm::deliver(&kernel, &stdin, &waiting).await;
             }
-        }
-    }
-}
-
-/// Runs a request; true when cells that wait shall not run any more.
-async fn run(kernel: &Kernel, shell: &Outgoing, stdin: &Outgoing, request: &Message) -> bool {
-    match request.header.msg_type.as_str() {
-        "execute_request" => cell::execute(kernel, shell, stdin, request).await,
-        _ => {
-            comm::deliver(kernel, stdin, request).await;
-            false
         }
     }
 }
