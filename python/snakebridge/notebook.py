@@ -15,8 +15,6 @@ from snakebridge.shell import Shell
 class ZMQInteractiveShell(Shell):
     """IPython's shell under the name by which libraries know notebooks."""
 
-    kernel = None
-
 
 def config():
     """What libraries read off the shell's configuration."""

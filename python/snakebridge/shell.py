@@ -94,6 +94,9 @@ class Engine:
         from snakebridge import notebook
 
         shell = self._shell
+        if shell.kernel is None:
+            # Nobody here has opened a comm.
+            return "ok"
         shell.events.trigger("pre_execute")
         try:
             notebook.receive(shell, cell.comm)
@@ -212,6 +215,8 @@ class Shell(InteractiveShell):
     told = None
     # The error of turning the cell into Python, if that failed.
     failure = None
+    # What libraries ask for in a notebook: see `notebook`.
+    kernel = None
     # The header of the message that the cell came with, where the front end has one.
     parent_header = None
     _ends_cell = True

@@ -36,6 +36,7 @@ def test_the_command_line():
         "listen": "l",
         "generation": 3,
         "cells": True,
+        "notebook": False,
     }
     for wrong in (["--host"], [], ["--host", "h", "--generation", "x"], ["--what"], ["what"]):
         with pytest.raises(SystemExit) as ended:

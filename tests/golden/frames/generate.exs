@@ -164,7 +164,7 @@ messages = [
   {"execute_expressions", :host_main, :host,
    request.(3, :execute, %{
      cell: 5,
-     source: "x",
+     source: "x = 3\nx",
      store_history: true,
      silent: false,
      parent: "{\"msg_id\": \"a\"}",
