@@ -365,7 +365,8 @@ defmodule SnakeBridge do
   """
   @spec run(String.t(), kwargs(), keyword()) :: result()
   def run(source, bindings \\ [], opts \\ []) do
-    names = Map.new(bindings, fn {name, value} -> {Steps.text(name), value} end)
+    names = bindings |> Steps.kwargs() |> Map.new()
+    Options.no_bindings!(names, source)
 
     # A ref is made of what comes of a source that awaits, not of its coroutine.
     steps =

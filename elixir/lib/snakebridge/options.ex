@@ -62,6 +62,18 @@ defmodule SnakeBridge.Options do
     opts
   end
 
+  @doc "Raises `ArgumentError` where bindings of a source have names of options, and the source does not speak of them."
+  @spec no_bindings!(%{String.t() => term()}, String.t()) :: :ok
+  def no_bindings!(names, source) do
+    for option <- @call, name = to_string(option), is_map_key(names, name), not (source =~ ~r/\b#{name}\b/) do
+      raise ArgumentError,
+            "#{name}: is a binding of the source here, which does not use it\n" <>
+              "hint: options come after the bindings: SnakeBridge.run(source, [], #{name}: ...)"
+    end
+
+    :ok
+  end
+
   @doc "A time in ms, or `:infinity`, as timers take it; raises `ArgumentError` for anything else."
   @spec time!(atom(), term()) :: timeout()
   def time!(name, value), do: if(time?(value), do: value, else: raise(ArgumentError, wrong(name, value)))

@@ -41,7 +41,7 @@ defmodule SnakeBridge.Pool do
   alias SnakeBridge.{BridgeError, Options, Session}
   alias SnakeBridge.Pool.Queue
 
-  @type t :: atom()
+  @type t :: atom() | pid()
 
   # A session ends its worker within this time.
   @end_ms 5_000
@@ -70,7 +70,7 @@ defmodule SnakeBridge.Pool do
 
   @doc "Ends the pool with its members and their workers. Calls that wait get an error."
   @spec stop(t()) :: :ok
-  def stop(pool), do: Supervisor.stop(Module.concat(pool, "Supervisor"))
+  def stop(pool), do: pool |> named() |> Module.concat("Supervisor") |> Supervisor.stop()
 
   @doc """
   Has a member for the calling process alone while the function runs: it gets the member's name, a session, and also all
@@ -90,7 +90,7 @@ defmodule SnakeBridge.Pool do
   def checkout(pool, function, opts \\ []) when is_function(function, 1) do
     timeout = :checkout |> Options.check!(opts) |> Keyword.get(:timeout, :infinity)
 
-    case hold(pool, timeout, function) do
+    case pool |> named() |> hold(timeout, function) do
       {:ok, result} -> result
       {:error, error} -> raise error
     end
@@ -102,6 +102,8 @@ defmodule SnakeBridge.Pool do
   """
   @spec usage(t()) :: {:ok, map()} | {:error, Exception.t()}
   def usage(pool) do
+    pool = named(pool)
+
     with {:ok, counts} <- Queue.usage(pool) do
       members =
         counts.members
@@ -121,9 +123,14 @@ defmodule SnakeBridge.Pool do
 
   # --- for calls ---
 
+  @doc "The name of a pool whose pid this is; anything else is what it was."
+  @spec named(session) :: session when session: term()
+  def named(pid) when is_pid(pid), do: :persistent_term.get({__MODULE__, pid}, pid)
+  def named(name), do: name
+
   @doc "Whether a session's name is a pool's. Takes no message."
   @spec pool?(term()) :: boolean()
-  def pool?(name), do: :persistent_term.get({__MODULE__, name}, nil) != nil
+  def pool?(name), do: is_atom(name) and :persistent_term.get({__MODULE__, name}, nil) != nil
 
   @doc "Whether a session is a member of a pool. Takes no message."
   @spec member?(term(), Session.t()) :: boolean()

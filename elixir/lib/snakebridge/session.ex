@@ -211,19 +211,37 @@ defmodule SnakeBridge.Session do
 
   defp control(session, op, body) do
     case ask(session, {:control, op, body}, :none) do
-      :none -> {:error, unavailable(session, "it is not running")}
+      :none -> {:error, unavailable(session, absent(session))}
       answer -> answer
     end
   end
 
-  defp whereis(session) when is_pid(session), do: session
-  defp whereis(session) when is_atom(session), do: Process.whereis(session)
+  @doc "Says that the calling process understands what is asked of sessions. No other process is asked anything."
+  @spec register() :: :ok
+  def register, do: :persistent_term.put({__MODULE__, self()}, true)
+
+  @doc false
+  def unregister, do: :persistent_term.erase({__MODULE__, self()})
+
+  # A process that is no session must not be asked: most end when they are.
+  defp whereis(session) do
+    pid = if is_atom(session), do: Process.whereis(session), else: session
+    if is_pid(pid) and :persistent_term.get({__MODULE__, pid}, false), do: pid
+  end
+
+  defp running?(session) when is_pid(session), do: Process.alive?(session)
+  defp running?(session), do: is_atom(session) and Process.whereis(session) != nil
 
   defp ensure(session) do
     case whereis(session) do
-      nil when session == __MODULE__ -> start_default()
-      nil -> {:error, unavailable(session, "it is not running")}
-      pid -> {:ok, pid}
+      nil when session == __MODULE__ ->
+        if(running?(session), do: {:error, unavailable(session, absent(session))}, else: start_default())
+
+      nil ->
+        {:error, unavailable(session, absent(session))}
+
+      pid ->
+        {:ok, pid}
     end
   end
 
@@ -249,7 +267,13 @@ defmodule SnakeBridge.Session do
     %BridgeError{
       reason: :unavailable,
       message: "the session #{inspect(session)} cannot be used: #{why}",
-      hint: if(is_atom(session), do: "start it: {SnakeBridge.Session, name: #{inspect(session)}}")
+      hint:
+        if(is_atom(session) and not running?(session),
+          do: "start it: {SnakeBridge.Session, name: #{inspect(session)}}"
+        )
     }
   end
+
+  defp absent(session),
+    do: if(running?(session), do: "it is another process, and no session", else: "it is not running")
 end

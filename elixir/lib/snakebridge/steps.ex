@@ -41,7 +41,20 @@ defmodule SnakeBridge.Steps do
   """
   @spec kwargs(SnakeBridge.kwargs()) :: [{String.t(), term()}]
   def kwargs([]), do: []
-  def kwargs(kwargs), do: for({name, value} <- kwargs, do: {text(name), value})
+
+  def kwargs(kwargs) when is_list(kwargs) or (is_map(kwargs) and not is_struct(kwargs)),
+    do: Enum.map(kwargs, &kwarg/1)
+
+  def kwargs(other),
+    do: raise(ArgumentError, "keyword arguments are a keyword list or a map, got: #{shown(other)}")
+
+  defp kwarg({name, value}), do: {text(name), value}
+
+  defp kwarg(other) do
+    raise ArgumentError,
+          "keyword arguments are pairs of a name and a value, but one is #{shown(other)}\n" <>
+            "hint: positional arguments stand in the list before them"
+  end
 
   # --- targets ---
 
@@ -118,7 +131,7 @@ defmodule SnakeBridge.Steps do
   # A session that is a pool's member is meant where its pool is named.
   defp session(names, opts) do
     case {names, opts[:ref]} do
-      {nil, nil} -> {:ok, Keyword.get(opts, :session, Session)}
+      {nil, nil} -> {:ok, opts |> Keyword.get(:session, Session) |> Pool.named()}
       {nil, %Ref{session: session}} -> {:ok, session}
       {names, nil} -> {:ok, names}
       {names, ref} -> session_of_names(names, ref)

@@ -7,7 +7,7 @@ defmodule SnakeBridge.Worker do
 
   Options (given to the session):
 
-    * `:python` - the interpreter; default: that of `$VIRTUAL_ENV`, of `$CONDA_PREFIX`, of the nearest `.venv` upward,
+    * `:python` - the interpreter: a path, a command in `PATH`, or the folder of an environment. Default: that of `$VIRTUAL_ENV`, of `$CONDA_PREFIX`, of the nearest `.venv` upward,
       else `python3`. Where such a variable names none there is an error, and no other is taken
     * `:cd` - the folder that it starts in
     * `:env` - further environment variables, a map or list of texts
@@ -82,6 +82,31 @@ defmodule SnakeBridge.Worker do
       hint = "unset #{variable}, let it name an environment that is there, or say which Python: python: PATH"
       {:error, failed("$#{variable} names #{name}, which #{problem}", hint)}
     end
+  end
+
+  # A command is looked up as a shell would, and an environment has its own.
+  defp given(python) do
+    cond do
+      not String.contains?(python, "/") and not File.exists?(python) ->
+        if found = System.find_executable(python),
+          do: {:ok, found},
+          else: {:error, failed("#{python} was not found in PATH", "say which Python to use: python: PATH")}
+
+      File.dir?(python) ->
+        if found = interpreter(Path.expand(python)),
+          do: {:ok, found},
+          else:
+            {:error, failed("#{python} has no bin/python3", "python: names an interpreter or an environment")}
+
+      true ->
+        {:ok, python}
+    end
+  end
+
+  defp folder_to_start_in(folder) do
+    if folder == nil or File.dir?(folder),
+      do: :ok,
+      else: {:error, failed("cd: names #{folder}, which is no folder", "make it, or name another")}
   end
 
   defp nearest_venv(folder) do
@@ -189,7 +214,8 @@ defmodule SnakeBridge.Worker do
   # --- starting ---
 
   defp open(opts, state) do
-    with {:ok, python} <- if(opts[:python], do: {:ok, opts[:python]}, else: python()),
+    with :ok <- folder_to_start_in(opts[:cd]),
+         {:ok, python} <- if(opts[:python], do: given(opts[:python]), else: python()),
          {:ok, package} <- package(),
          {:ok, folder} <- folder() do
       open(python, package, opts, %{state | folder: folder})

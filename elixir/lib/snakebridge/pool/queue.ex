@@ -28,15 +28,23 @@ defmodule SnakeBridge.Pool.Queue do
   @spec usage(Pool.t()) :: {:ok, map()} | {:error, Exception.t()}
   def usage(pool), do: ask(pool, :usage)
 
+  # A process that is no pool must not be asked: most end when they are.
   defp ask(pool, request) do
-    GenServer.call(pool, request, :infinity)
+    cond do
+      Pool.pool?(pool) -> GenServer.call(pool, request, :infinity)
+      GenServer.whereis(pool) -> {:error, Pool.busy(pool, "is another process, and no pool", nil)}
+      true -> not_running(pool)
+    end
   catch
-    :exit, _ ->
-      {:error,
-       if(Process.whereis(Module.concat(pool, "Supervisor")),
-         do: Pool.busy(pool, "is being restarted", "call again: it is there in a moment"),
-         else: Pool.busy(pool, "is not running", "start it: {SnakeBridge.Pool, name: #{inspect(pool)}}")
-       )}
+    :exit, _ -> not_running(pool)
+  end
+
+  defp not_running(pool) do
+    {:error,
+     if(is_atom(pool) and Process.whereis(Module.concat(pool, "Supervisor")),
+       do: Pool.busy(pool, "is being restarted", "call again: it is there in a moment"),
+       else: Pool.busy(pool, "is not running", "start it: {SnakeBridge.Pool, name: #{inspect(pool)}}")
+     )}
   end
 
   @doc false
@@ -47,7 +55,9 @@ defmodule SnakeBridge.Pool.Queue do
   @impl true
   def init(opts) do
     Process.flag(:trap_exit, true)
+    Session.register()
     :persistent_term.put({Pool, opts[:name]}, opts[:members])
+    for pid <- pids(opts[:name]), do: :persistent_term.put({Pool, pid}, opts[:name])
 
     {:ok,
      %__MODULE__{
@@ -130,7 +140,14 @@ defmodule SnakeBridge.Pool.Queue do
   def handle_info(_, state), do: {:noreply, state}
 
   @impl true
-  def terminate(_, state), do: :persistent_term.erase({Pool, state.pool})
+  def terminate(_, state) do
+    Session.unregister()
+    for pid <- pids(state.pool), do: :persistent_term.erase({Pool, pid})
+    :persistent_term.erase({Pool, state.pool})
+  end
+
+  # Its own, and the one that `Pool.start_link/1` gives.
+  defp pids(pool), do: [self() | List.wrap(Process.whereis(Module.concat(pool, "Supervisor")))]
 
   # --- members ---
 

@@ -45,6 +45,7 @@ defmodule SnakeBridge.Session.Server do
   @impl true
   def init({name, opts}) do
     Process.flag(:trap_exit, true)
+    Session.register()
     Decoder.subscribe()
     library = opts[:worker] == nil
 
@@ -106,8 +107,16 @@ defmodule SnakeBridge.Session.Server do
     end
   end
 
-  def handle_call({:detach, generation, reason, cell}, _, state),
-    do: {:reply, :ok, died(generation, %{reason: reason, cell: cell}, state)}
+  def handle_call({:detach, generation, reason, cell}, _, state) do
+    why = %{reason: reason, cell: cell}
+    known = state.deaths[generation]
+
+    # A front end tells it where its cells are.
+    if state.backoff && !(known && known.reason),
+      do: Logger.warning("#{Session.death(generation, why)}, of the session #{inspect(state.name)}")
+
+    {:reply, :ok, died(generation, why, state)}
+  end
 
   def handle_call({:why, generation}, from, state) do
     case state do
@@ -238,11 +247,15 @@ defmodule SnakeBridge.Session.Server do
 
   @impl true
   def terminate(_, %{worker: %Control{} = worker}) do
+    Session.unregister()
     Socket.close(worker.socket)
     if worker.process, do: Worker.stop(worker.process)
   end
 
-  def terminate(_, _), do: :ok
+  def terminate(_, _) do
+    Session.unregister()
+    :ok
+  end
 
   # --- getting a worker ---
 
@@ -271,6 +284,11 @@ defmodule SnakeBridge.Session.Server do
 
   defp not_started(error, state) do
     state = answer_waiting({:error, error}, state)
+
+    # Nobody else would say so. Once, until one has lived.
+    if (state.eager and state.backoff) && state.backoff.failures == 0,
+      do: Logger.warning("the session #{inspect(state.name)} has no worker: #{Exception.message(error)}")
+
     backoff = state.backoff && Backoff.failed(state.backoff, now(), Exception.message(error))
     state = %{state | backoff: backoff}
     tell_pool(:down, state)
