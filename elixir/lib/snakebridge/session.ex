@@ -26,6 +26,7 @@ defmodule SnakeBridge.Session do
       do there. Their refs are gone then
     * `:group_leader` - where output goes that belongs to no call; default: that of the starter
 
+  The death of a worker is logged as a warning, and so is, once for all attempts in a row, that an eager session gets none.
   A worker that does not keep to the protocol is not used any more: this is logged, whoever waits for it gets an error,
   and another takes its place.
 
