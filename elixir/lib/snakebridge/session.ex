@@ -217,20 +217,24 @@ defmodule SnakeBridge.Session do
     end
   end
 
-  @doc "Says that the calling process understands what is asked of sessions. No other process is asked anything."
-  @spec register() :: :ok
-  def register, do: :persistent_term.put({__MODULE__, self()}, true)
-
-  @doc false
-  def unregister, do: :persistent_term.erase({__MODULE__, self()})
-
-  # A process that is no session must not be asked: most end when they are.
+  # A process that is no session must not be asked: most end when they are. A pool's says what it is.
   defp whereis(session) do
     pid = if is_atom(session), do: Process.whereis(session), else: session
-    if is_pid(pid) and :persistent_term.get({__MODULE__, pid}, false), do: pid
+    if module(pid) in [Server, SnakeBridge.Pool.Queue], do: pid
   end
 
-  defp running?(session) when is_pid(session), do: Process.alive?(session)
+  @doc "The module whose process this is, without asking it: of those that OTP starts, and that are on this node."
+  @spec module(pid() | nil) :: module() | nil
+  def module(pid) when is_pid(pid) and node(pid) == node() do
+    with {:dictionary, dictionary} <- Process.info(pid, :dictionary),
+         {_, {module, _, _}} <- List.keyfind(dictionary, :"$initial_call", 0),
+         do: module,
+         else: (_ -> nil)
+  end
+
+  def module(_), do: nil
+
+  defp running?(session) when is_pid(session), do: node(session) != node() or Process.alive?(session)
   defp running?(session), do: is_atom(session) and Process.whereis(session) != nil
 
   defp ensure(session) do

@@ -30,10 +30,17 @@ defmodule SnakeBridge.Pool.Queue do
 
   # A process that is no pool must not be asked: most end when they are.
   defp ask(pool, request) do
+    pid = GenServer.whereis(pool)
+
     cond do
-      Pool.pool?(pool) -> GenServer.call(pool, request, :infinity)
-      GenServer.whereis(pool) -> {:error, Pool.busy(pool, "is another process, and no pool", nil)}
-      true -> not_running(pool)
+      Session.module(pid) == __MODULE__ ->
+        GenServer.call(pid, request, :infinity)
+
+      pid != nil and (node(pid) != node() or Process.alive?(pid)) ->
+        {:error, Pool.busy(pool, "is another process, and no pool", nil)}
+
+      true ->
+        not_running(pool)
     end
   catch
     :exit, _ -> not_running(pool)
@@ -55,7 +62,6 @@ defmodule SnakeBridge.Pool.Queue do
   @impl true
   def init(opts) do
     Process.flag(:trap_exit, true)
-    Session.register()
     :persistent_term.put({Pool, opts[:name]}, opts[:members])
     for pid <- pids(opts[:name]), do: :persistent_term.put({Pool, pid}, opts[:name])
 
@@ -141,7 +147,6 @@ defmodule SnakeBridge.Pool.Queue do
 
   @impl true
   def terminate(_, state) do
-    Session.unregister()
     for pid <- pids(state.pool), do: :persistent_term.erase({Pool, pid})
     :persistent_term.erase({Pool, state.pool})
   end

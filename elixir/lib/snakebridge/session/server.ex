@@ -45,7 +45,6 @@ defmodule SnakeBridge.Session.Server do
   @impl true
   def init({name, opts}) do
     Process.flag(:trap_exit, true)
-    Session.register()
     Decoder.subscribe()
     library = opts[:worker] == nil
 
@@ -247,15 +246,11 @@ defmodule SnakeBridge.Session.Server do
 
   @impl true
   def terminate(_, %{worker: %Control{} = worker}) do
-    Session.unregister()
     Socket.close(worker.socket)
     if worker.process, do: Worker.stop(worker.process)
   end
 
-  def terminate(_, _) do
-    Session.unregister()
-    :ok
-  end
+  def terminate(_, _), do: :ok
 
   # --- getting a worker ---
 
