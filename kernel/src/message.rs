@@ -236,7 +236,7 @@ impl Signer {
         frames.push_back(signature.into());
         frames.extend(parts.map(Bytes::from));
         frames.extend(buffers.iter().cloned());
-        Ok(ZmqMessage::try_from(frames).unwrap_or_else(|_| ZmqMessage::from(Vec::new())))
+        ZmqMessage::try_from(frames).map_err(serde::ser::Error::custom)
     }
 }
 
