@@ -62,14 +62,15 @@ pub(crate) fn watch(lane: &Arc<Lane>) {
     io::wake();
 }
 
-/// The lanes whose peers may still hang up.
+/// The lanes whose peers may still hang up. Also those on which sending has failed already: what still runs for them is
+/// to be stopped no less.
 pub(crate) fn watched() -> Vec<Arc<Lane>> {
     let mut lanes = lanes();
     lanes.retain(|lane| lane.strong_count() > 0);
     lanes
         .iter()
         .filter_map(Weak::upgrade)
-        .filter(|lane| !lane.is_over())
+        .filter(|lane| !lane.is_hung())
         .collect()
 }
 
