@@ -63,9 +63,9 @@ defmodule SnakeBridge do
   defmacro __using__(_) do
     quote do
       import Kernel, except: [def: 1, def: 2, defp: 1, defp: 2]
-      import SnakeBridge.Natural.Definitions, only: [def: 1, def: 2, defp: 1, defp: 2]
+      import SnakeBridge.Natural.Definitions, only: [def: 1, def: 2, defp: 1, defp: 2, py: 0]
       import Bitwise, only: unquote(SnakeBridge.Natural.operators())
-      import SnakeBridge, only: [py: 0, py: 1]
+      import SnakeBridge, only: [py: 1]
       require SnakeBridge.Py
       @before_compile SnakeBridge.Natural.Definitions
     end

@@ -268,4 +268,17 @@ defmodule SnakeBridge.NaturalRefsTest do
       end
     end
   end
+
+  defmodule Importing do
+    use SnakeBridge
+    import SnakeBridge, except: [apply: 2, apply: 3, import: 1, import: 2]
+
+    def root(number), do: call!("math", "sqrt", [number])
+    def length_of(items), do: py.len(items)
+  end
+
+  test "a module may import the functions of SnakeBridge besides" do
+    assert Importing.root(16) == 4.0
+    assert Importing.length_of([1, 2]) == 2
+  end
 end

@@ -25,6 +25,10 @@ defmodule SnakeBridge.Natural.Definitions do
   @doc "`Kernel.defp/2` that takes capitalised names after a dot."
   defmacro defp(call, body \\ nil), do: define(:defp, call, body)
 
+  @doc "`SnakeBridge.py/0`. From here, so that a later `import SnakeBridge, except: [..]` means what it says."
+  @spec py() :: SnakeBridge.Py.t()
+  Kernel.def(py, do: SnakeBridge.py())
+
   # Built by hand: `quote` would mark the definition as one that a macro made up.
   Kernel.defp define(kind, call, body) do
     definition = if body, do: [call, body], else: [call]
