@@ -10,7 +10,9 @@ use std::thread::JoinHandle;
 use anyhow::Context;
 use bridge_core::notebook::{CellKind, CellOutputs, Format, Notebook, Output};
 use bridge_core::record::Record;
-use bridge_core::session::{CellRequest, Event, LateEvent, LateEvents, Session, Status, StreamName};
+use bridge_core::session::{
+    CellRequest, Event, LateEvent, LateEvents, Session, Status, StreamName, error_lines,
+};
 use serde_json::{Map, Value};
 use snakebridge_repl::render::{Look, Renderer};
 
@@ -356,15 +358,11 @@ impl Outputs {
                 message,
                 traceback,
                 hint,
-            } => {
-                let mut traceback = traceback;
-                traceback.extend(hint.map(|hint| format!("hint: {hint}")));
-                Output::Error {
-                    class,
-                    message,
-                    traceback,
-                }
-            }
+            } => Output::Error {
+                class,
+                message,
+                traceback: error_lines(traceback, hint),
+            },
         };
         if std::mem::take(&mut self.clear) {
             outputs.clear();

@@ -25,7 +25,7 @@ pub use crate::language::Language;
 pub use crate::wire::{
     CallShape, Comm, CommKind, Completeness, Completion, CompletionItem, Status, StreamName,
 };
-pub use event::{ChildState, Event, Inspection, LateEvent, Name};
+pub use event::{ChildState, Event, Inspection, LateEvent, Name, error_lines};
 pub use mime::{Bundle, Data};
 pub use reply::{Events, LateEvents, NotYet, Reply, Stream};
 

@@ -534,7 +534,7 @@ defmodule SnakeBridge do
 
   defp refs!(refs, function) do
     if not (is_list(refs) and Enum.all?(refs, &is_struct(&1, Ref))),
-      do: raise(ArgumentError, "#{function} wants a ref or a list of refs, got: #{Steps.shown(refs)}")
+      do: raise(ArgumentError, "#{function} wants a ref or a list of refs, got: #{Options.shown(refs)}")
 
     refs
   end

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use bridge_core::language::Language;
-use bridge_core::session::{Cell, CellRequest, Event, LateEvents, Status, StreamName};
+use bridge_core::session::{Cell, CellRequest, Event, LateEvents, Status, error_lines};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
@@ -42,13 +42,6 @@ struct Execute {
 
 fn yes() -> bool {
     true
-}
-
-/// The source of an execute request, as it is shown to other clients.
-#[derive(Deserialize)]
-struct Code {
-    #[serde(default)]
-    code: String,
 }
 
 /// How a cell ended, as its reply says it.
@@ -129,7 +122,7 @@ async fn cell(kernel: &Kernel, stdin: &Outgoing, request: &Message, execute: &Ex
         .collect();
     let ended = match execute.code.trim().is_empty() {
         true => Ended::default(),
-        false => run(kernel, stdin, request, cell).await,
+        false => run(kernel, stdin, request, cell, &execute.code).await,
     };
     let count = kernel.count.load(Ordering::Relaxed);
     let mut content = json!({
@@ -145,13 +138,15 @@ async fn cell(kernel: &Kernel, stdin: &Outgoing, request: &Message, execute: &Ex
     (content, ended.failure.is_some())
 }
 
-/// Runs a cell, or delivers a comm's message, and publishes what it does.
-pub(crate) async fn run(kernel: &Kernel, stdin: &Outgoing, request: &Message, cell: CellRequest) -> Ended {
+/// Runs a cell, or delivers a comm's message, and publishes what it does. `code` is the cell as its client wrote it.
+pub(crate) async fn run(
+    kernel: &Kernel,
+    stdin: &Outgoing,
+    request: &Message,
+    cell: CellRequest,
+    code: &str,
+) -> Ended {
     let (silent, stored) = (cell.silent, cell.store_history);
-    let code = request
-        .content::<Code>()
-        .map(|code| code.code)
-        .unwrap_or_default();
     let running = match kernel.session.execute(cell) {
         Ok(running) => running,
         Err(error) => return Ended::failed("SessionError", error.to_string()),
@@ -161,7 +156,7 @@ pub(crate) async fn run(kernel: &Kernel, stdin: &Outgoing, request: &Message, ce
         // What a traceback calls the cell is what stands before it in the notebook.
         kernel.count.store(running.number, Ordering::Relaxed);
         if stored {
-            kernel.history.add(running.number, &code);
+            kernel.history.add(running.number, code);
         }
         let content = json!({"code": code, "execution_count": running.number});
         kernel
@@ -235,8 +230,7 @@ async fn follow(kernel: &Kernel, stdin: &Outgoing, request: &Message, mut cell: 
                 traceback,
                 hint,
             } => {
-                let mut traceback = traceback;
-                traceback.extend(hint.map(|hint| format!("hint: {hint}")));
+                let traceback = error_lines(traceback, hint);
                 if !silent || request.header.msg_type != "execute_request" {
                     let content = json!({"ename": class, "evalue": message, "traceback": traceback});
                     kernel.iopub.publish(&request.parent, "error", content).await;
@@ -296,10 +290,6 @@ async fn show(kernel: &Kernel, parent: &Parent, event: Event, count: u64) {
     let iopub = &kernel.iopub;
     match event {
         Event::Stream { name, text } => {
-            let name = match name {
-                StreamName::Stdout => "stdout",
-                StreamName::Stderr => "stderr",
-            };
             iopub
                 .publish(parent, "stream", json!({"name": name, "text": text}))
                 .await;

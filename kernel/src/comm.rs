@@ -47,7 +47,7 @@ pub(crate) async fn deliver(kernel: &Kernel, stdin: &Outgoing, request: &Message
     around(kernel, request, async {
         let mut delivery = CellRequest::comm(comm);
         delivery.parent = request.parent.text().map(str::to_owned);
-        cell::run(kernel, stdin, request, delivery).await;
+        cell::run(kernel, stdin, request, delivery, "").await;
     })
     .await;
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::kernel::{End, Kernel};
+use crate::kernel::Kernel;
 use crate::shell::{around, question};
 use crate::sockets::{Incoming, Outgoing};
 
@@ -31,7 +31,7 @@ pub(crate) async fn serve(kernel: Arc<Kernel>, control: Outgoing, mut requests: 
                         .await;
                 })
                 .await;
-                kernel.end(End::Asked);
+                kernel.end();
             }
             "interrupt_request" => {
                 kernel.session.interrupt();

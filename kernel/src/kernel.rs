@@ -38,7 +38,7 @@ pub(crate) struct Kernel {
     pub(crate) session: Session,
     pub(crate) language: Language,
     pub(crate) iopub: IoPub,
-    /// The count of the last cell that entered the history.
+    /// The number of the last cell that clients see.
     pub(crate) count: AtomicU64,
     /// The cell that runs, and its request.
     pub(crate) running: Mutex<Option<cell::Running>>,
@@ -46,16 +46,7 @@ pub(crate) struct Kernel {
     /// The comms that are open, with the names of their targets.
     pub(crate) comms: Mutex<BTreeMap<String, String>>,
     cells: Mutex<VecDeque<(u64, Parent)>>,
-    ending: watch::Sender<Option<End>>,
-}
-
-/// Why a kernel ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
-    /// A client asked for it.
-    Asked,
-    /// Its parent process has gone, or a signal said so.
-    Abandoned,
+    ending: watch::Sender<bool>,
 }
 
 impl Kernel {
@@ -85,8 +76,8 @@ impl Kernel {
     }
 
     /// Has the kernel end.
-    pub(crate) fn end(&self, end: End) {
-        self.ending.send_replace(Some(end));
+    pub(crate) fn end(&self) {
+        self.ending.send_replace(true);
     }
 }
 
@@ -113,7 +104,7 @@ async fn serve(info: ConnectionInfo, options: Options) -> Result<()> {
         notebook: true,
         ..options.session
     })?;
-    let (ending, mut end) = watch::channel(None);
+    let (ending, mut end) = watch::channel(false);
     let kernel = Arc::new(Kernel {
         session,
         language: options.language,
@@ -139,11 +130,8 @@ async fn serve(info: ConnectionInfo, options: Options) -> Result<()> {
     watch_signals(&kernel)?;
     watch_parent(&kernel);
 
-    while end.borrow_and_update().is_none() {
-        if end.changed().await.is_err() {
-            break;
-        }
-    }
+    // The sender is the kernel's own, so this ends in no other way.
+    let _ = end.wait_for(|ended| *ended).await;
     kernel.iopub.flush().await;
     // The socket's last words must leave the process before it does.
     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -160,7 +148,7 @@ fn watch_signals(kernel: &Arc<Kernel>) -> Result<()> {
         loop {
             tokio::select! {
                 _ = interrupts.recv() => kernel.session.interrupt(),
-                _ = ends.recv() => kernel.end(End::Abandoned),
+                _ = ends.recv() => kernel.end(),
             }
         }
     });
@@ -183,7 +171,7 @@ fn watch_parent(kernel: &Arc<Kernel>) {
             let gone = rustix::process::test_kill_process(parent)
                 .is_err_and(|error| error == rustix::io::Errno::SRCH);
             if gone {
-                return kernel.end(End::Abandoned);
+                return kernel.end();
             }
         }
     });

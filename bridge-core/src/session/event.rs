@@ -98,6 +98,12 @@ pub enum Event {
     },
 }
 
+/// An error's lines as notebooks keep them: the traceback, then the hint.
+pub fn error_lines(mut traceback: Vec<String>, hint: Option<String>) -> Vec<String> {
+    traceback.extend(hint.map(|hint| format!("hint: {hint}")));
+    traceback
+}
+
 #[expect(
     clippy::trivially_copy_pass_by_ref,
     reason = "serde wants a function of a reference"

@@ -6,7 +6,7 @@ defmodule SnakeBridge.Batch do
   another fails.
   """
 
-  alias SnakeBridge.{Ref, Steps}
+  alias SnakeBridge.{Options, Ref, Steps}
 
   @type call ::
           {SnakeBridge.name() | Ref.t(), SnakeBridge.name(), [term()]}
@@ -15,7 +15,7 @@ defmodule SnakeBridge.Batch do
   @doc "See `SnakeBridge.batch/2`."
   @spec run([call()], keyword()) :: {:ok, [SnakeBridge.result()]} | {:error, Exception.t()}
   def run(calls, opts) when is_list(calls), do: calls |> Enum.map(&steps/1) |> Steps.batch(opts)
-  def run(other, _), do: raise(ArgumentError, "a batch is a list of calls, got: #{Steps.shown(other)}")
+  def run(other, _), do: raise(ArgumentError, "a batch is a list of calls, got: #{Options.shown(other)}")
 
   defp steps({target, name, args}), do: steps({target, name, args, []})
 
@@ -30,6 +30,6 @@ defmodule SnakeBridge.Batch do
   defp steps(other) do
     raise ArgumentError,
           "a call of a batch is {module_or_ref, name, args} or {module_or_ref, name, args, kwargs}, " <>
-            "got: #{Steps.shown(other)}"
+            "got: #{Options.shown(other)}"
   end
 end

@@ -3,10 +3,10 @@ defmodule SnakeBridge.Looker do
   Asks Python for what only looks: an object's `repr`, its picture in a notebook. One for each session.
 
   A look may run user code that takes long, and nobody wants to wait for it. If the calling process gave it up, its lane
-  would be closed, and with it contexts, iterations and the calls that it is at; so another process asks, the hand, with
-  a lane of its own.
-  The hand gives nothing up either: an abandoned call could cost the worker (see `kill_after:`), and each look at a slow
-  object one more thread. While Python is at a slow look all others are refused at once, so there is never more than one.
+  would be closed, and with it contexts, iterations and the calls that it is at; so another process asks, a hand, with
+  a lane of its own. There are four at most, so that one slow object does not hide all others.
+  A hand gives nothing up either: an abandoned call could cost the worker (see `kill_after:`), and each look at a slow
+  object one more thread. While all of them are at slow looks, others are refused at once.
 
   It knows nothing of what is asked.
   """

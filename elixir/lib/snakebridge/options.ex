@@ -160,6 +160,9 @@ defmodule SnakeBridge.Options do
       "SnakeBridge.call(module, name, args, [key: value], timeout: 1_000)"
   end
 
-  defp shown(%Ref{type: type}), do: "a #{type} of Python"
-  defp shown(value), do: inspect(value, limit: 5, printable_limit: 50)
+  @doc false
+  # A value in a message about what is wrong with it. A ref is not asked for its `repr`: that could be what is wrong.
+  @spec shown(term()) :: String.t()
+  def shown(%Ref{type: type}), do: "a #{type} of Python"
+  def shown(value), do: inspect(value, limit: 5, printable_limit: 50)
 end

@@ -6,7 +6,7 @@ defmodule SnakeBridge.Steps do
   done that, and sends nothing itself: see `SnakeBridge.Lane`.
   """
 
-  alias SnakeBridge.{BridgeError, Lane, Marshal, Pool, Py, Ref, Session, Telemetry}
+  alias SnakeBridge.{BridgeError, Lane, Marshal, Options, Pool, Py, Ref, Session, Telemetry}
 
   # --- names ---
 
@@ -19,7 +19,9 @@ defmodule SnakeBridge.Steps do
   @spec text(SnakeBridge.name()) :: String.t()
   def text(name) when is_binary(name), do: name
   def text(name) when is_atom(name) and name not in [nil, true, false], do: Atom.to_string(name)
-  def text(other), do: raise(ArgumentError, "a name of Python is text or an atom, got: #{shown(other)}")
+
+  def text(other),
+    do: raise(ArgumentError, "a name of Python is text or an atom, got: #{Options.shown(other)}")
 
   @doc """
   The steps to a dotted name; the last of them is what the function makes of the last name.
@@ -29,8 +31,17 @@ defmodule SnakeBridge.Steps do
   """
   @spec path(SnakeBridge.name(), (String.t() -> tuple())) :: [tuple()]
   def path(name, last) do
-    {names, [name]} = name |> text() |> String.split(".") |> Enum.split(-1)
-    Enum.map(names, &{:attr, &1}) ++ [last.(name)]
+    name = text(name)
+
+    # Nearly none has a dot, and splitting costs more than all else here.
+    case :binary.match(name, ".") do
+      :nomatch ->
+        [last.(name)]
+
+      _ ->
+        {names, [name]} = name |> String.split(".") |> Enum.split(-1)
+        Enum.map(names, &{:attr, &1}) ++ [last.(name)]
+    end
   end
 
   @doc """
@@ -46,13 +57,13 @@ defmodule SnakeBridge.Steps do
     do: Enum.map(kwargs, &kwarg/1)
 
   def kwargs(other),
-    do: raise(ArgumentError, "keyword arguments are a keyword list or a map, got: #{shown(other)}")
+    do: raise(ArgumentError, "keyword arguments are a keyword list or a map, got: #{Options.shown(other)}")
 
   defp kwarg({name, value}), do: {text(name), value}
 
   defp kwarg(other) do
     raise ArgumentError,
-          "keyword arguments are pairs of a name and a value, but one is #{shown(other)}\n" <>
+          "keyword arguments are pairs of a name and a value, but one is #{Options.shown(other)}\n" <>
             "hint: positional arguments stand in the list before them"
   end
 
@@ -68,7 +79,7 @@ defmodule SnakeBridge.Steps do
 
   def run(value, _, _) do
     message =
-      "#{shown(value)} is a value of Elixir, not an object of Python\n" <>
+      "#{Options.shown(value)} is a value of Elixir, not an object of Python\n" <>
         "hint: with `as: :ref` the call that gave it leaves the object in Python"
 
     {:error, %ArgumentError{message: message}}
@@ -143,7 +154,4 @@ defmodule SnakeBridge.Steps do
       do: {:ok, session},
       else: Marshal.one_home([ref, %Ref{session: names, worker: ref.worker, id: 0, type: "name"}])
   end
-
-  @doc false
-  def shown(value), do: inspect(value, limit: 5, printable_limit: 50)
 end

@@ -4,6 +4,7 @@ defmodule SnakeBridge.AsyncTest do
   import ExUnit.CaptureIO
   require SnakeBridge
   require SnakeBridge.Py
+  alias SnakeBridge.Wait
   alias SnakeBridge.{BridgeError, Lane, Session}
 
   # Long enough for a loaded machine; what is over earlier does not wait.
@@ -421,18 +422,10 @@ defmodule SnakeBridge.AsyncTest do
 
     assert Task.await_many(innocent, @patience) == [:unharmed, :unharmed]
 
-    wait_until(fn ->
+    Wait.until(fn ->
       match?({:ok, %{abandoned: 0}}, Session.usage(session)) and
         run!.("from snakebridge import leftovers\n[*leftovers._open, *leftovers._lanes]", []) == [] and
         run!.("import asyncio\nawait asyncio.sleep(0)\nlen(asyncio.all_tasks())", []) == 1
     end)
-  end
-
-  defp wait_until(condition, tries \\ 1_000) do
-    cond do
-      condition.() -> :ok
-      tries == 0 -> flunk("it did not become true")
-      true -> Process.sleep(20) && wait_until(condition, tries - 1)
-    end
   end
 end

@@ -2,6 +2,7 @@ defmodule SnakeBridge.CallbacksTest do
   @moduledoc "Functions of Elixir as callables of Python, with the code that takes callables in practice."
   use ExUnit.Case, async: true
 
+  alias SnakeBridge.Wait
   alias SnakeBridge.{BridgeError, Installed, Probe, Py, Session}
 
   @moduletag :capture_log
@@ -9,14 +10,6 @@ defmodule SnakeBridge.CallbacksTest do
   # The function `run` of a Python source, called.
   defp python(source, args, opts \\ []),
     do: source |> Probe.run(opts) |> SnakeBridge.item!("run") |> SnakeBridge.apply!(args)
-
-  defp wait_until(done?, tries \\ 400) do
-    cond do
-      done?.() -> :ok
-      tries == 0 -> flunk("it did not happen")
-      true -> Process.sleep(25) && wait_until(done?, tries - 1)
-    end
-  end
 
   describe "functions that take functions" do
     test "sorted, min and max by key, reduce, filter" do
@@ -361,7 +354,7 @@ defmodule SnakeBridge.CallbacksTest do
       assert_receive :inside, 10_000
       Process.exit(pid, :kill)
       seen = SnakeBridge.item!(names, "seen", as: :ref)
-      wait_until(fn -> SnakeBridge.method!(seen, "__len__") == 2 end)
+      Wait.until(fn -> SnakeBridge.method!(seen, "__len__") == 2 end)
       assert SnakeBridge.value!(seen) == ["KeyboardInterrupt", "finally"]
     end
 
@@ -383,7 +376,7 @@ defmodule SnakeBridge.CallbacksTest do
                SnakeBridge.apply(SnakeBridge.item!(names, "run"), [fn -> :ok end], [], timeout: 200)
 
       seen = SnakeBridge.item!(names, "seen", as: :ref)
-      wait_until(fn -> SnakeBridge.method!(seen, "__len__") == 1 end)
+      Wait.until(fn -> SnakeBridge.method!(seen, "__len__") == 1 end)
     end
   end
 
@@ -451,7 +444,7 @@ defmodule SnakeBridge.CallbacksTest do
       pid = SnakeBridge.call!("os", "getpid", [], [], opts)
       {took, :ok} = :timer.tc(fn -> stop_supervised(name) end)
       assert took < 10_000_000
-      wait_until(fn -> not File.exists?("/proc/#{pid}") end)
+      Wait.until(fn -> not File.exists?("/proc/#{pid}") end)
     end
   end
 

@@ -1,6 +1,7 @@
 defmodule SnakeBridge.ContextsTest do
   use ExUnit.Case, async: true
 
+  alias SnakeBridge.Wait
   alias SnakeBridge.{BridgeError, Lane, Session}
 
   @patience 30_000
@@ -163,7 +164,7 @@ defmodule SnakeBridge.ContextsTest do
           assert_receive :inside, @patience
           assert length(all(events)) == 3
           Process.exit(pid, :kill)
-          wait_until(fn -> length(all(events)) == 6 end)
+          Wait.until(fn -> length(all(events)) == 6 end)
 
           assert Enum.drop(all(events), 3) ==
                    for(name <- ~w(c b a), do: "exit #{name} ElixirError True")
@@ -180,7 +181,7 @@ defmodule SnakeBridge.ContextsTest do
 
         assert {:error, %BridgeError{reason: :interrupted} = error} = SnakeBridge.with_python(manager, sleep)
         assert error.message =~ "left the context before the block ended"
-        wait_until(fn -> length(all(events)) == 2 end)
+        Wait.until(fn -> length(all(events)) == 2 end)
         assert all(events) == ["enter a", "exit a ElixirError True"]
 
         assert_raise RuntimeError, "mine", fn ->
@@ -327,14 +328,6 @@ defmodule SnakeBridge.ContextsTest do
                end)
 
       assert message == "careful"
-    end
-  end
-
-  defp wait_until(condition, tries \\ 500) do
-    cond do
-      condition.() -> :ok
-      tries == 0 -> flunk("it did not become true")
-      true -> Process.sleep(20) && wait_until(condition, tries - 1)
     end
   end
 end

@@ -4,6 +4,7 @@ defmodule SnakeBridge.SessionTest do
 
   import ExUnit.CaptureIO
 
+  alias SnakeBridge.Wait
   alias SnakeBridge.{BridgeError, CallbackError, Lane, Probe, Py, Ref, Session}
 
   @moduletag :capture_log
@@ -193,7 +194,7 @@ defmodule SnakeBridge.SessionTest do
       start_supervised!({Session, name: session, group_leader: device})
       assert in_thread(session, fn -> IO.puts("printed") end) == ["ok"]
       # The thread belongs to no call, so this is where its own output goes too.
-      wait_until(fn -> StringIO.contents(device) |> elem(1) == "printed\n" end)
+      Wait.until(fn -> StringIO.contents(device) |> elem(1) == "printed\n" end)
 
       assert ["ElixirError(" <> broken] = in_thread(session, fn -> raise "broken" end)
       assert broken =~ "broken"
@@ -267,7 +268,7 @@ defmodule SnakeBridge.SessionTest do
       """
 
       SnakeBridge.apply!(function(source, "later", session: __MODULE__.Late), [])
-      wait_until(fn -> StringIO.contents(device) |> elem(1) == "late\n" end)
+      Wait.until(fn -> StringIO.contents(device) |> elem(1) == "late\n" end)
     end
 
     test "input is asked of the group leader" do
@@ -293,7 +294,7 @@ defmodule SnakeBridge.SessionTest do
           end)
         end
 
-      wait_until(fn -> SnakeBridge.method!(list, "__len__") == 4 end)
+      Wait.until(fn -> SnakeBridge.method!(list, "__len__") == 4 end)
       for task <- tasks, do: send(task.pid, :end)
       threads = Task.await_many(tasks)
 
@@ -324,9 +325,9 @@ defmodule SnakeBridge.SessionTest do
     test "leave no lane behind", %{session: session} do
       SnakeBridge.call!("math", "sqrt", [4], [], session: session)
       Task.async(fn -> SnakeBridge.call!("math", "sqrt", [4], [], session: session) end) |> Task.await()
-      wait_until(fn -> match?({:ok, %{lanes: 1}}, Session.usage(session)) end)
+      Wait.until(fn -> match?({:ok, %{lanes: 1}}, Session.usage(session)) end)
       Lane.close(session)
-      wait_until(fn -> match?({:ok, %{lanes: 0}}, Session.usage(session)) end)
+      Wait.until(fn -> match?({:ok, %{lanes: 0}}, Session.usage(session)) end)
     end
   end
 
@@ -347,7 +348,7 @@ defmodule SnakeBridge.SessionTest do
           end)
         end
 
-      wait_until(fn -> match?({:ok, %{lanes: 4}}, Session.usage(session)) end)
+      Wait.until(fn -> match?({:ok, %{lanes: 4}}, Session.usage(session)) end)
       died = System.monotonic_time(:millisecond)
       System.cmd("kill", ["-9", "#{pid}"])
 
@@ -401,7 +402,7 @@ defmodule SnakeBridge.SessionTest do
       {:ok, _} = Session.start_link(name: session)
       pid = SnakeBridge.call!("os", "getpid", [], [], session: session)
       Session.stop(session)
-      wait_until(fn -> not File.exists?("/proc/#{pid}") or zombie?(pid) end)
+      Wait.until(fn -> not File.exists?("/proc/#{pid}") or zombie?(pid) end)
     end
 
     defp zombie?(pid), do: "/proc/#{pid}/stat" |> File.read!() |> String.contains?(") Z ")
@@ -495,14 +496,6 @@ defmodule SnakeBridge.SessionTest do
       assert Session.bind(__MODULE__.Names, [{"a", {:value, 5}}, {"b", :lazy}]) == :ok
       assert Session.ping(__MODULE__.Names, {:any, "term"}) == {:ok, {:any, "term"}}
       assert {:ok, %{"a" => :elixir, "zz" => :unbound}} = Lane.read(__MODULE__.Names, ["a", "zz"])
-    end
-  end
-
-  defp wait_until(condition, deadline \\ System.monotonic_time(:millisecond) + 10_000) do
-    cond do
-      condition.() -> :ok
-      System.monotonic_time(:millisecond) > deadline -> flunk("did not happen in time")
-      true -> Process.sleep(5) && wait_until(condition, deadline)
     end
   end
 end

@@ -22,3 +22,14 @@ def session():
 def lane(shared):
     """A lane of the shared session."""
     return shared.lane()
+
+
+@pytest.fixture
+def np(lane):
+    """The source that imports numpy, where the worker has it."""
+    source = "__import__('numpy')"
+    try:
+        harness.evaluate(lane, source)
+    except harness.ProtocolError:
+        pytest.skip("the worker has no numpy")
+    return source

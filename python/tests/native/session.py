@@ -298,3 +298,13 @@ class Session:
         finally:
             self.log.close()
             shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def evaluate(lane, source, **options):
+    """The value of an expression."""
+    return lane.do(module("builtins"), method("eval", source), **options)
+
+
+def repr_of(lane, term):
+    """How Python sees a term of Elixir."""
+    return lane.do(value(term), step("fun", "repr")).decode()
