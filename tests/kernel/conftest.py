@@ -13,6 +13,10 @@ PROGRAM = os.environ.get("SNAKEBRIDGE") or str(
 )
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "row(number): the row of test_rows.py that a test is about")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def installed():
     """One kernelspec for each language that cells without another word have."""

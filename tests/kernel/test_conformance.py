@@ -1,11 +1,13 @@
 """jupyter_kernel_test with every attribute filled, once for each language that cells without another word have."""
 
 import jupyter_kernel_test
+import pytest
 
 _HTML = "from IPython.display import HTML, display; display(HTML('<b>t</b>'))"
 _CLEAR = "from IPython.display import clear_output; clear_output()"
 
 
+@pytest.mark.row(28)
 class TestElixir(jupyter_kernel_test.KernelTests):
     """Cells of Elixir."""
 
@@ -38,6 +40,7 @@ class TestElixir(jupyter_kernel_test.KernelTests):
     code_history_pattern = "1*"
 
 
+@pytest.mark.row(28)
 class TestPython(jupyter_kernel_test.KernelTests):
     """Cells of Python."""
 
@@ -73,6 +76,7 @@ class TestPython(jupyter_kernel_test.KernelTests):
     code_history_pattern = "1*"
 
 
+@pytest.mark.row(2)
 class TestWelcome(jupyter_kernel_test.IopubWelcomeTests):
     """The first message on IOPub."""
 

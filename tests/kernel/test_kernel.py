@@ -6,6 +6,7 @@ import time
 import pytest
 
 
+@pytest.mark.row(21)
 def test_names_are_shared(elixir):
     elixir.run("%%python\nxs = [1, 2, 3]")
     assert elixir.text("Enum.sum(xs)") == ("", "6")
@@ -14,6 +15,7 @@ def test_names_are_shared(elixir):
 
 
 @pytest.mark.parametrize("key", ["snakebridge", "vscode"])
+@pytest.mark.row(20)
 def test_a_cells_language_is_in_its_metadata(elixir, key):
     metadata = (
         {"snakebridge": {"language": "python"}}
@@ -44,6 +46,7 @@ def test_user_expressions(python):
     assert reply["user_expressions"]["bad"]["ename"] == "ZeroDivisionError"
 
 
+@pytest.mark.row(11)
 def test_a_failing_cell_calls_off_those_that_wait(elixir):
     ids = [elixir.client.execute(code) for code in ('raise "no"', "1", "2")]
     replies = {}
@@ -63,6 +66,7 @@ def test_they_run_where_the_client_wants_that(elixir):
     assert [replies[one] for one in ids] == ["error", "ok"]
 
 
+@pytest.mark.row(10)
 def test_questions_to_the_user(elixir):
     assert elixir.text('IO.gets("name? ")', answers=["Ada"]) == ("", '"Ada\\n"')
     assert (
@@ -78,6 +82,7 @@ def test_questions_to_the_user(elixir):
 @pytest.mark.parametrize(
     "code", ["%%python\nwhile True: pass", "%%python\nimport time; time.sleep(60)", "Process.sleep(60_000)"]
 )
+@pytest.mark.row(8)
 def test_interrupts(elixir, code):
     elixir.run("%%python\nkept = 1")
     request = elixir.client.execute(code)
@@ -89,6 +94,7 @@ def test_interrupts(elixir, code):
     assert elixir.text("kept + 1")[1] == "2"
 
 
+@pytest.mark.row(13)
 def test_questions_are_answered_while_a_cell_runs(python):
     request = python.client.execute("import time; time.sleep(1.5)")
     python.iopub(request, until="busy")
@@ -108,6 +114,7 @@ def test_cursors_count_code_points(python):
     assert content["metadata"]["_jupyter_types_experimental"][0]["start"] == content["cursor_start"]
 
 
+@pytest.mark.row(16)
 def test_displays_are_replaced(python):
     _, messages = python.run(
         "from IPython.display import display\nd = display('a', display_id='d')\nd.update('b')"
@@ -118,12 +125,14 @@ def test_displays_are_replaced(python):
     ]
 
 
+@pytest.mark.row(5)
 def test_no_line_is_lost_and_all_come_before_idle(python):
     _, messages = python.run("for i in range(100_000): print(i)")
     text = "".join(content["text"] for kind, content, _ in messages if kind == "stream")
     assert text.split() == [str(i) for i in range(100_000)]
 
 
+@pytest.mark.row(6)
 def test_late_output_goes_to_the_cell_that_started_it(python):
     request = python.client.execute(
         "import threading, time\nthreading.Thread(target=lambda: (time.sleep(1), print('late'))).start()"
@@ -141,6 +150,7 @@ def test_late_output_goes_to_the_cell_that_started_it(python):
     raise AssertionError("it did not come")
 
 
+@pytest.mark.row(17)
 def test_a_widget_talks_to_python_and_elixir(python):
     pytest.importorskip("ipywidgets")
     python.run("%%elixir\nshout = &String.upcase/1")
@@ -184,6 +194,7 @@ def test_figures_are_shown_without_being_asked_for(python):
     ]
 
 
+@pytest.mark.row(25)
 def test_unknown_and_malformed_messages_change_nothing(own):
     client = own.client
     for n in range(300):
@@ -204,6 +215,7 @@ def test_unknown_and_malformed_messages_change_nothing(own):
     raise AssertionError("the kernel does not answer any more")
 
 
+@pytest.mark.row(25)
 def test_a_wrong_signature_is_refused(own):
     client = own.client
     right, client.session.key = client.session.key, b"wrong"
@@ -214,6 +226,7 @@ def test_a_wrong_signature_is_refused(own):
     assert own.shell()["parent_header"]["msg_id"] == request
 
 
+@pytest.mark.row(24)
 def test_a_kernel_ends_when_it_is_told_to(own):
     own.run("%%python\n1")
     process = own.manager.provisioner.process
@@ -221,6 +234,7 @@ def test_a_kernel_ends_when_it_is_told_to(own):
     assert process.wait(timeout=10) == 0
 
 
+@pytest.mark.row(19)
 def test_usage_is_of_all_processes(elixir):
     client = elixir.client
     request = client.session.msg("usage_request", {})
