@@ -68,6 +68,26 @@ impl Language {
             Some(language) => (Some(language), format!("# {first}\n{rest}")),
         }
     }
+
+    /// The other way round: the code of a cell of this language as it is written where cells without a marker are
+    /// `default`.
+    ///
+    /// ```
+    /// use bridge_core::language::Language::{Elixir, Python};
+    /// assert_eq!(Python.join_marker("x = 1", Elixir), "%%python\nx = 1");
+    /// assert_eq!(Python.join_marker("x = 1", Python), "x = 1");
+    /// // What a marker was made of.
+    /// assert_eq!(Python.join_marker("# %%python\nx = 1", Python), "%%python\nx = 1");
+    /// ```
+    pub fn join_marker(self, code: &str, default: Self) -> String {
+        let marker = format!("%%{}\n", self.name());
+        let marked = code.strip_prefix("# ").filter(|code| code.starts_with(&marker));
+        match marked {
+            Some(code) => code.to_owned(),
+            None if self == default => code.to_owned(),
+            None => marker + code,
+        }
+    }
 }
 
 impl fmt::Display for Language {

@@ -8,7 +8,7 @@
 //! |---|---|---|
 //! | `session` | first, and again each time a session of that name is continued | `version`, `session`, `at`, `directory` |
 //! | `child` | a process is up | `language`, `executable`, `versions`, `packages` |
-//! | `started` | before a cell runs | `cell`, `language`, `source`, `at` |
+//! | `started` | before a cell runs | `cell`, `language`, `source`, `at`, `store_history` where it is false |
 //! | `finished` | after | `cell`, `status`, `duration_us`, `events`, `answers`, `reads`, `writes`, `deletes`, `calls` |
 //! | `late` | output after that | `cell`, `event` |
 //!
@@ -19,6 +19,7 @@ mod packages;
 mod time;
 
 mod read;
+mod sources;
 mod write;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -33,6 +34,7 @@ use rustix::fs::{FlockOperation, flock};
 use crate::error::{Error, Result};
 
 pub use read::{Child, Listed, Record, RecordedCell};
+pub use sources::{Ran, Sources};
 pub(crate) use write::Recorder;
 
 /// The version of the format.
@@ -76,17 +78,8 @@ impl Records {
     /// # Errors
     /// When the directory cannot be read. Files that are no records are not listed.
     pub fn list(&self) -> Result<Vec<Listed>> {
-        let entries = match fs::read_dir(&self.directory) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(Error::file("cannot read", &self.directory, error)),
-        };
-        let names = entries.flatten().filter_map(|entry| {
-            let path = entry.path();
-            let name = path.file_stem()?.to_str()?.to_owned();
-            (path.extension()? == "jsonl").then_some(name)
-        });
-        let mut all: Vec<Listed> = names
+        let mut all: Vec<Listed> = self
+            .files()?
             .filter_map(|name| read::listed(&self.path(&name).ok()?, name).ok())
             .collect();
         all.sort_by(|one, other| {
@@ -96,6 +89,20 @@ impl Records {
                 .then_with(|| one.name.cmp(&other.name))
         });
         Ok(all)
+    }
+
+    /// The names of all records, the one that was begun first first. Only their beginnings are read.
+    ///
+    /// # Errors
+    /// As [`Records::list`].
+    pub fn names(&self) -> Result<Vec<String>> {
+        let begun = |name: String| {
+            let started = read::started(&self.path(&name).ok()?).ok()??;
+            Some((started, name))
+        };
+        let mut all: Vec<(String, String)> = self.files()?.filter_map(begun).collect();
+        all.sort();
+        Ok(all.into_iter().map(|(_, name)| name).collect())
     }
 
     /// The whole record of that name.
@@ -131,6 +138,20 @@ impl Records {
         };
         let names = self.list()?.into_iter().filter(old).map(|listed| listed.name);
         Ok(names.filter(|name| self.remove(name).is_ok()).collect())
+    }
+
+    /// The names of the files that may be records, in any order.
+    fn files(&self) -> Result<impl Iterator<Item = String>> {
+        let entries = match fs::read_dir(&self.directory) {
+            Ok(entries) => Some(entries),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(Error::file("cannot read", &self.directory, error)),
+        };
+        Ok(entries.into_iter().flatten().flatten().filter_map(|entry| {
+            let path = entry.path();
+            let name = path.file_stem()?.to_str()?.to_owned();
+            (path.extension()? == "jsonl").then_some(name)
+        }))
     }
 
     fn path(&self, name: &str) -> Result<PathBuf> {

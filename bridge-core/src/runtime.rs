@@ -6,6 +6,7 @@
 
 mod find;
 mod support;
+mod version;
 
 mod directory;
 mod guard;

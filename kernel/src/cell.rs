@@ -147,6 +147,7 @@ pub(crate) async fn run(
     code: &str,
 ) -> Ended {
     let (silent, stored) = (cell.silent, cell.store_history);
+    let (language, source) = (cell.language, cell.source.clone());
     let running = match kernel.session.execute(cell) {
         Ok(running) => running,
         Err(error) => return Ended::failed("SessionError", error.to_string()),
@@ -156,7 +157,7 @@ pub(crate) async fn run(
         // What a traceback calls the cell is what stands before it in the notebook.
         kernel.count.store(running.number, Ordering::Relaxed);
         if stored {
-            kernel.history.add(running.number, code);
+            kernel.history.add(running.number, language, &source);
         }
         let content = json!({"code": code, "execution_count": running.number});
         kernel
@@ -322,7 +323,7 @@ async fn show(kernel: &Kernel, parent: &Parent, event: Event, count: u64) {
         }
         Event::Result { data, metadata } => {
             if let Some(text) = data.text("text/plain") {
-                kernel.history.value(text);
+                kernel.history.value(count, text);
             }
             let content = json!({"execution_count": count, "data": data, "metadata": metadata});
             iopub.publish(parent, "execute_result", content).await;

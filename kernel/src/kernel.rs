@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bridge_core::language::Language;
+use bridge_core::record::Records;
 use bridge_core::session::{Config, Session};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -14,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 use crate::connection::ConnectionInfo;
 use crate::error::Result;
 use crate::history::History;
+use crate::info::Found;
 use crate::iopub::{IoPub, State};
 use crate::message::{Parent, Signer};
 use crate::sockets::{self, Sockets};
@@ -42,6 +44,8 @@ pub(crate) struct Kernel {
     pub(crate) count: AtomicU64,
     /// The cell that runs, and its request.
     pub(crate) running: Mutex<Option<cell::Running>>,
+    /// The languages' versions, as far as they are known before the languages are up.
+    pub(crate) found: Found,
     pub(crate) history: History,
     /// The comms that are open, with the names of their targets.
     pub(crate) comms: Mutex<BTreeMap<String, String>>,
@@ -100,18 +104,25 @@ async fn serve(info: ConnectionInfo, options: Options) -> Result<()> {
     let signer = Arc::new(Signer::new(&info.key));
     let iopub = IoPub::start(sockets.iopub, Arc::clone(&signer));
     tokio::spawn(sockets::beat(sockets.heartbeat));
+    let found = Found::of(&options.session);
+    let records = match &options.session.records {
+        Some(place) => Some(Records::at(place)),
+        None => Records::of_user().ok(),
+    };
     let (session, late) = Session::start(Config {
         notebook: true,
         ..options.session
     })?;
     let (ending, mut end) = watch::channel(false);
+    let history = History::new(options.language, records, session.name());
     let kernel = Arc::new(Kernel {
         session,
         language: options.language,
         iopub,
         count: AtomicU64::new(0),
         running: Mutex::new(None),
-        history: History::default(),
+        found,
+        history,
         comms: Mutex::default(),
         cells: Mutex::default(),
         ending,

@@ -14,6 +14,7 @@ mod cell;
 mod comm;
 mod control;
 mod history;
+mod info;
 mod iopub;
 mod kernel;
 mod questions;

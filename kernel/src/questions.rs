@@ -11,8 +11,9 @@ use tokio::time::timeout;
 
 use crate::codepoints;
 use crate::comm;
+use crate::info;
 use crate::kernel::Kernel;
-use crate::message::{Message, PROTOCOL_VERSION};
+use crate::message::Message;
 use crate::usage;
 
 /// A source with a cursor in it.
@@ -30,7 +31,7 @@ struct At {
 /// A sentence about what is wrong with the request, or about why there is no answer.
 pub(crate) async fn answer(kernel: &Arc<Kernel>, request: &Message) -> Result<Value, String> {
     match request.header.msg_type.as_str() {
-        "kernel_info_request" => Ok(kernel_info(kernel.language)),
+        "kernel_info_request" => Ok(info::answer(kernel)),
         "complete_request" => complete(kernel, &request.content::<At>()?).await,
         "inspect_request" => inspect(kernel, &request.content::<At>()?).await,
         "is_complete_request" => is_complete(kernel, request).await,
@@ -42,33 +43,6 @@ pub(crate) async fn answer(kernel: &Arc<Kernel>, request: &Message) -> Result<Va
         "connect_request" => Ok(json!({"status": "ok"})),
         other => Err(format!("this kernel answers no {other}")),
     }
-}
-
-/// What the kernel is, told before its languages are up.
-fn kernel_info(language: Language) -> Value {
-    let version = env!("CARGO_PKG_VERSION");
-    let language_info = match language {
-        Language::Python => json!({
-            "name": "python", "version": "3", "mimetype": "text/x-python", "file_extension": ".py",
-            "pygments_lexer": "ipython3", "codemirror_mode": {"name": "ipython", "version": 3},
-            "nbconvert_exporter": "python",
-        }),
-        Language::Elixir => json!({
-            "name": "elixir", "version": "1", "mimetype": "text/x-elixir", "file_extension": ".exs",
-            "pygments_lexer": "elixir", "codemirror_mode": "elixir", "nbconvert_exporter": "script",
-        }),
-    };
-    json!({
-        "status": "ok",
-        "protocol_version": PROTOCOL_VERSION,
-        "implementation": "snakebridge",
-        "implementation_version": version,
-        "language_info": language_info,
-        "banner": format!("SnakeBridge {version}: Elixir and Python cells in one session"),
-        "help_links": [],
-        "debugger": false,
-        "supported_features": [],
-    })
 }
 
 /// How long a question waits for its language to start.
@@ -146,7 +120,7 @@ async fn is_complete(kernel: &Kernel, request: &Message) -> Result<Value, String
 async fn history(kernel: &Arc<Kernel>, request: &Message) -> Result<Value, String> {
     let wanted = request.content()?;
     let kernel = Arc::clone(kernel);
-    tokio::task::spawn_blocking(move || kernel.history.answer(&wanted, kernel.session.name()))
+    tokio::task::spawn_blocking(move || kernel.history.answer(&wanted))
         .await
         .map_err(|error| error.to_string())
 }

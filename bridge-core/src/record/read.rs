@@ -232,6 +232,16 @@ impl RecordedCell {
     }
 }
 
+/// When a record was begun, as its first line that can be read says; `None` where there is no such line.
+pub(super) fn started(path: &Path) -> std::io::Result<Option<String>> {
+    for line in BufReader::new(File::open(path)?).split(b'\n') {
+        if let Ok(Line::Session { at, .. }) = serde_json::from_slice(&line?) {
+            return Ok(Some(at));
+        }
+    }
+    Ok(None)
+}
+
 /// Looks through a record without taking its lines apart: a list of many stays quick.
 pub(super) fn listed(path: &Path, name: String) -> std::io::Result<Listed> {
     let file = File::open(path)?;

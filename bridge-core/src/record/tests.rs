@@ -358,3 +358,64 @@ fn late_output_is_kept_up_to_a_bound() {
     let size = fs::metadata(place.path().join("s.jsonl")).unwrap().len();
     assert!(size < 2 << 20, "{size} bytes");
 }
+
+#[test]
+fn sources_come_newest_first_with_what_was_wanted() {
+    let place = Place::new();
+    let mut recorder = place.recorder("s");
+    run(&mut recorder, 1, &[stream("x")]);
+    run(&mut recorder, 2, &[]);
+    // A replay of the first.
+    run(&mut recorder, 1, &[]);
+    place.append("s", b"{\"type\":\"started\", damaged\n");
+    let traceless = CellRequest {
+        store_history: false,
+        ..CellRequest::new(Language::Elixir, "probe()")
+    };
+    recorder.started(3, &traceless);
+    recorder.finished(Status::Ok, 1, None);
+    recorder.started(4, &CellRequest::new(Language::Elixir, "killed()"));
+
+    let sources = place.records().sources("s").unwrap();
+    let told = |values| -> Vec<(u64, String, Option<String>)> {
+        let cells = sources.newest_first(values);
+        cells.map(|cell| (cell.number, cell.source, cell.value)).collect()
+    };
+    let expected =
+        [(4, "killed()"), (1, "cell 1"), (2, "cell 2")].map(|(n, source)| (n, source.into(), None));
+    assert_eq!(told(false), expected);
+    assert_eq!(told(true), expected);
+    assert!(place.records().sources("other").is_err());
+}
+
+#[test]
+fn the_value_of_a_cell_is_among_its_sources() {
+    let place = Place::new();
+    let mut recorder = place.recorder("s");
+    let mut data = Bundle::default();
+    data.0.insert("text/plain".into(), Data::Text("7".into()));
+    let metadata = serde_json::Map::new();
+    run(&mut recorder, 1, &[Event::Result { data, metadata }]);
+    let sources = place.records().sources("s").unwrap();
+    let values = |wanted| sources.newest_first(wanted).next().unwrap().value;
+    assert_eq!((values(true), values(false)), (Some("7".to_owned()), None));
+}
+
+#[test]
+fn names_are_in_the_order_of_their_beginnings() {
+    let place = Place::new();
+    assert_eq!(place.records().names().unwrap(), Vec::<String>::new());
+    for name in ["b", "a"] {
+        drop(place.recorder(name));
+    }
+    for (name, at) in [("a", "2026-01-02T00:00:00Z"), ("b", "2026-01-01T00:00:00Z")] {
+        let path = place.path().join(format!("{name}.jsonl"));
+        let line =
+            format!(r#"{{"type":"session","version":1,"session":"{name}","at":"{at}","directory":"/"}}"#);
+        fs::write(path, line + "\n").unwrap();
+    }
+    // Changed last, begun first.
+    run(&mut place.recorder("b"), 1, &[]);
+    fs::write(place.path().join("none.jsonl"), "no record\n").unwrap();
+    assert_eq!(place.records().names().unwrap(), ["b", "a"]);
+}

@@ -133,13 +133,17 @@ impl Recorder {
             events: Events::default(),
             answers: Vec::new(),
         });
-        self.line(&json!({
+        let mut line = json!({
             "type": "started",
             "cell": number,
             "language": request.language,
             "source": request.source,
             "at": timestamp(SystemTime::now()),
-        }));
+        });
+        if !request.store_history {
+            line["store_history"] = false.into();
+        }
+        self.line(&line);
     }
 
     /// The running cell did something.
