@@ -31,6 +31,7 @@ class TestElixir(jupyter_kernel_test.KernelTests):
         "1 +* 2)",
         "end",
     )
+    code_page_something = 'SnakeBridge.call!("IPython.core.page", "page", ["text"])'
     code_generate_error = 'raise "boo"'
     code_execute_result = ({"code": "1 + 2", "result": "\x1b[33m3\x1b[0m"},)
     code_display_data = ({"code": "%%python\n" + _HTML, "mime": "text/html"},)
