@@ -1,4 +1,5 @@
-//! A session: cells of two languages, run one after the other, told as events.
+//! A session: cells of two languages, told as events. They run one after the other, unless subshells are opened for
+//! them.
 //!
 //! [`Session`] is a handle on an engine that runs on a thread of its own and owns the children (Python's worker and
 //! the BEAM), their sockets and the record. Nothing here evaluates anything, and nothing knows a terminal or Jupyter.
@@ -12,7 +13,9 @@ mod cell;
 mod child;
 mod control;
 mod engine;
+mod lanes;
 mod names;
+mod queue;
 mod shared;
 mod sink;
 mod start;
@@ -122,7 +125,12 @@ pub struct CellRequest {
     pub comm: Option<Comm>,
     /// Names and sources of expressions to evaluate after it, if it goes well: [`Event::Expressions`].
     pub expressions: Vec<(String, String)>,
+    /// Where it runs: [`MAIN`], or what [`Session::open_subshell`] gave.
+    pub subshell: u64,
 }
+
+/// The subshell that is always there. Cells of one subshell run one after the other, beside those of the others.
+pub const MAIN: u64 = 0;
 
 impl CellRequest {
     /// An ordinary cell.
@@ -139,6 +147,7 @@ impl CellRequest {
             parent: None,
             comm: None,
             expressions: Vec::new(),
+            subshell: MAIN,
         }
     }
 
@@ -213,17 +222,20 @@ const SILENT: u64 = 1 << 40;
 /// How many events may wait for who reads them; then the child waits.
 const EVENTS_HELD: usize = 256;
 
-/// The numbers that were given last: to a cell, and to a silent one.
+/// The numbers that were given last: to a cell, to a silent one, to a subshell.
 #[derive(Debug)]
 struct Last {
     cell: u64,
     silent: u64,
+    subshell: u64,
 }
 
 #[derive(Debug)]
 enum Command {
     Execute(u64, Box<CellRequest>, mpsc::Sender<Event>),
-    Interrupt,
+    Interrupt(Option<u64>),
+    OpenSubshell(u64),
+    CloseSubshell(u64),
     Answer(u64, Option<String>),
     Restart(Vec<Language>, oneshot::Sender<Result<()>>),
     Complete(Language, String, usize, oneshot::Sender<Result<Completion>>),
@@ -266,6 +278,7 @@ impl Session {
         let last_cell = Arc::new(Mutex::new(Last {
             cell: last_cell,
             silent: SILENT,
+            subshell: MAIN,
         }));
         Ok((
             Session {
@@ -283,7 +296,7 @@ impl Session {
         self.name.as_deref()
     }
 
-    /// Hands a cell in. It runs when those before it have finished.
+    /// Hands a cell in. It runs when those before it, in its subshell, have finished.
     ///
     /// # Errors
     /// [`Error::Ended`].
@@ -307,10 +320,30 @@ impl Session {
         })
     }
 
-    /// Stops the running cell: politely first; after the grace time, or at the second call, by ending its process.
+    /// Stops the cells that run, in all subshells: politely first; after the grace time, or at the second call, by
+    /// ending the process of the main shell's, and by leaving those of other subshells to themselves.
     /// Does nothing when no cell runs.
     pub fn interrupt(&self) {
-        let _ = self.commands.send(Command::Interrupt);
+        let _ = self.commands.send(Command::Interrupt(None));
+    }
+
+    /// The same for the cell that runs in that subshell.
+    pub fn interrupt_in(&self, subshell: u64) {
+        let _ = self.commands.send(Command::Interrupt(Some(subshell)));
+    }
+
+    /// Opens a subshell, for cells that run beside those of the main shell ([`CellRequest::subshell`]): in Python on a
+    /// thread of its own, in Elixir in a process of its own, over the same names.
+    pub fn open_subshell(&self) -> u64 {
+        let mut last = self.last_cell.lock().unwrap_or_else(PoisonError::into_inner);
+        last.subshell += 1;
+        let _ = self.commands.send(Command::OpenSubshell(last.subshell));
+        last.subshell
+    }
+
+    /// Closes a subshell. The cell that runs there is stopped, and those that wait end with an error.
+    pub fn close_subshell(&self, subshell: u64) {
+        let _ = self.commands.send(Command::CloseSubshell(subshell));
     }
 
     /// Answers the question that cell asked last; `None` is an end of file.

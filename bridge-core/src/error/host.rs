@@ -81,6 +81,12 @@ pub enum Error {
     /// The session has ended.
     #[error("the session has ended")]
     Ended,
+    /// The subshell is not open, or not any more.
+    #[error("subshell {subshell} is not open")]
+    NoSubshell {
+        /// Its number.
+        subshell: u64,
+    },
     /// A file or a directory of the session could not be used.
     #[error("{action} {}: {message}", path.display())]
     File {

@@ -55,9 +55,9 @@ fn run(recorder: &mut Recorder, number: u64, events: &[Event]) {
         &CellRequest::new(Language::Python, format!("cell {number}")),
     );
     for event in events {
-        recorder.event(event);
+        recorder.event(number, event);
     }
-    assert_eq!(recorder.finished(Status::Ok, 12, None), None);
+    assert_eq!(recorder.finished(number, Status::Ok, 12, None), None);
 }
 
 fn kept(events: &[Event]) -> Vec<Event> {
@@ -76,9 +76,9 @@ fn what_was_recorded_is_read_back() {
     hello.versions = BTreeMap::from([("python".to_owned(), "3.13.0".to_owned())]);
     recorder.child(Language::Python, &hello);
     recorder.started(1, &CellRequest::new(Language::Elixir, "x = 1"));
-    recorder.event(&stream("a"));
-    recorder.answered(Some("Ada"));
-    recorder.answered(None);
+    recorder.event(1, &stream("a"));
+    recorder.answered(1, Some("Ada"));
+    recorder.answered(1, None);
     let summary = Summary {
         status: Status::Ok,
         duration_us: 12,
@@ -88,7 +88,7 @@ fn what_was_recorded_is_read_back() {
         calls: vec![],
         expressions: Vec::new(),
     };
-    recorder.finished(Status::Ok, 12, Some(&summary));
+    recorder.finished(1, Status::Ok, 12, Some(&summary));
 
     let record = place.records().load("s").unwrap();
     assert_eq!((record.directory.as_str(), record.damaged_lines), ("/project", 0));
@@ -373,7 +373,7 @@ fn sources_come_newest_first_with_what_was_wanted() {
         ..CellRequest::new(Language::Elixir, "probe()")
     };
     recorder.started(3, &traceless);
-    recorder.finished(Status::Ok, 1, None);
+    recorder.finished(3, Status::Ok, 1, None);
     recorder.started(4, &CellRequest::new(Language::Elixir, "killed()"));
 
     let sources = place.records().sources("s").unwrap();

@@ -24,16 +24,16 @@ use crate::wire::{Hello, Status, Summary};
 pub(crate) struct Recorder {
     name: Option<String>,
     file: Option<File>,
-    cell: Option<Running>,
+    /// The cells that run, by number.
+    cells: BTreeMap<u64, Running>,
     late: BTreeMap<u64, Late>,
     last_cell: u64,
     problem: Option<String>,
 }
 
-/// The cell that runs.
-#[derive(Debug)]
+/// A cell that runs.
+#[derive(Debug, Default)]
 struct Running {
-    number: u64,
     events: Events,
     answers: Vec<Option<String>>,
 }
@@ -82,7 +82,7 @@ impl Recorder {
         Recorder {
             name,
             file,
-            cell: None,
+            cells: BTreeMap::new(),
             late: BTreeMap::new(),
             last_cell,
             problem: None,
@@ -128,11 +128,7 @@ impl Recorder {
         if self.file.is_none() || request.silent {
             return;
         }
-        self.cell = Some(Running {
-            number,
-            events: Events::default(),
-            answers: Vec::new(),
-        });
+        self.cells.insert(number, Running::default());
         let mut line = json!({
             "type": "started",
             "cell": number,
@@ -146,32 +142,33 @@ impl Recorder {
         self.line(&line);
     }
 
-    /// The running cell did something.
-    pub(crate) fn event(&mut self, event: &Event) {
-        if let Some(cell) = &mut self.cell {
+    /// A running cell did something.
+    pub(crate) fn event(&mut self, number: u64, event: &Event) {
+        if let Some(cell) = self.cells.get_mut(&number) {
             cell.events.take(event);
         }
     }
 
-    /// The running cell got an answer, which was no password.
-    pub(crate) fn answered(&mut self, text: Option<&str>) {
-        if let Some(cell) = &mut self.cell {
+    /// A running cell got an answer, which was no password.
+    pub(crate) fn answered(&mut self, number: u64, text: Option<&str>) {
+        if let Some(cell) = self.cells.get_mut(&number) {
             cell.answers.push(text.map(str::to_owned));
         }
     }
 
-    /// The running cell has ended. Gives what keeps the record from being written, once.
+    /// A running cell has ended. Gives what keeps the record from being written, once.
     pub(crate) fn finished(
         &mut self,
+        number: u64,
         status: Status,
         duration_us: u64,
         summary: Option<&Summary>,
     ) -> Option<String> {
-        if let Some(cell) = self.cell.take() {
+        if let Some(cell) = self.cells.remove(&number) {
             let names = |of: fn(&Summary) -> &Vec<String>| summary.map(of).cloned().unwrap_or_default();
             let mut line = json!({
                 "type": "finished",
-                "cell": cell.number,
+                "cell": number,
                 "status": status,
                 "duration_us": duration_us,
                 "events": cell.events.finish(),

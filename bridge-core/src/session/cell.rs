@@ -11,9 +11,10 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::child::{Ending, LAST_WORDS, Live, Order};
 use super::control::{misunderstanding, process, title, unknown};
 use super::event::Heard;
+use super::lanes::Lane;
 use super::shared::{Current, Inbox, Shared};
 use super::sink::Sink;
-use super::{CellRequest, Event, LateEvent};
+use super::{CellRequest, Event, LateEvent, MAIN};
 use crate::error::{Error, Hint};
 use crate::language::Language;
 use crate::runtime::{MessageReader, MessageWriter};
@@ -44,12 +45,13 @@ pub(super) async fn run(shared: &Rc<Shared>, job: Job, interrupted: bool) -> Sin
     let language = request.language;
     let current = Rc::new(Current {
         cell: number,
+        subshell: request.subshell,
         language,
         inbox,
         events: events.clone(),
         finished: Cell::new(false),
     });
-    shared.set_current(Some(current.clone()));
+    shared.begin(current.clone());
     if interrupted {
         let _ = current.inbox.send(Inbox::Interrupt);
     }
@@ -66,7 +68,7 @@ pub(super) async fn run(shared: &Rc<Shared>, job: Job, interrupted: bool) -> Sin
         request: &request,
         current: &current,
         inbox: received,
-        sink: Sink::new(events),
+        sink: Sink::new(number, events),
         input: None,
         stop: Stop::No,
     };
@@ -103,10 +105,11 @@ pub(super) async fn run(shared: &Rc<Shared>, job: Job, interrupted: bool) -> Sin
             );
         }
     }
-    let problem = shared
-        .recorder
-        .borrow_mut()
-        .finished(end.status, duration_us, end.summary.as_ref());
+    let problem =
+        shared
+            .recorder
+            .borrow_mut()
+            .finished(number, end.status, duration_us, end.summary.as_ref());
     if let Some(text) = problem {
         sink.push(shared, Event::Notice { text });
     }
@@ -117,7 +120,7 @@ pub(super) async fn run(shared: &Rc<Shared>, job: Job, interrupted: bool) -> Sin
             duration_us,
         },
     );
-    shared.set_current(None);
+    shared.end(number);
     sink
 }
 
@@ -125,18 +128,19 @@ pub(super) async fn run(shared: &Rc<Shared>, job: Job, interrupted: bool) -> Sin
 /// middle of anything, and its lane is lost. No cell may run before that.
 pub(super) fn fail(
     shared: &Rc<Shared>,
+    number: u64,
     language: Language,
     events: mpsc::Sender<Event>,
 ) -> (Sink, oneshot::Receiver<Result<(), Error>>) {
-    shared.set_current(None);
-    let mut sink = Sink::new(events);
+    shared.end(number);
+    let mut sink = Sink::new(number, events);
     let error = Error::Unavailable {
         language,
         reason: "the session failed at this cell, and starts it again".into(),
     };
     sink.push(shared, error_event("BridgeError", &error));
     let status = Status::Error;
-    let problem = shared.recorder.borrow_mut().finished(status, 0, None);
+    let problem = shared.recorder.borrow_mut().finished(number, status, 0, None);
     if let Some(text) = problem {
         sink.push(shared, Event::Notice { text });
     }
@@ -153,7 +157,7 @@ pub(super) fn fail(
 }
 
 /// Ends a cell that cannot be run any more.
-pub(super) fn refuse(job: Job) {
+pub(super) fn refuse(job: Job, because: &Error) {
     let Job {
         number,
         request,
@@ -167,7 +171,11 @@ pub(super) fn refuse(job: Job) {
         status: Status::Error,
         duration_us: 0,
     };
-    for event in [started, error_event("SessionEnded", &Error::Ended), finished] {
+    let class = match because {
+        Error::Ended => "SessionEnded",
+        _ => "UnknownSubshell",
+    };
+    for event in [started, error_event(class, because), finished] {
         // The channel of a cell that has not started is empty.
         let _ = events.try_send(event);
     }
@@ -192,6 +200,8 @@ enum Stop {
     Asked(Instant),
     /// The child is being killed.
     Killed(String),
+    /// What runs in the subshell is waited for no longer; its lane is closed.
+    GivenUp,
 }
 
 /// How a cell ended.
@@ -219,6 +229,15 @@ impl End {
     }
 }
 
+fn interruption(because: &str) -> Event {
+    Event::Error {
+        class: "Interrupted".into(),
+        message: format!("the cell was interrupted: {because}"),
+        traceback: Vec::new(),
+        hint: None,
+    }
+}
+
 fn error_event(class: &str, error: &Error) -> Event {
     Event::Error {
         class: class.to_owned(),
@@ -230,16 +249,9 @@ fn error_event(class: &str, error: &Error) -> Event {
 
 impl Running<'_> {
     async fn run(&mut self) -> End {
-        let live = match self.child().await {
-            Ok(live) => live,
+        let (live, (mut reader, writer)) = match self.child().await {
+            Ok(ready) => ready,
             Err(end) => return end,
-        };
-        let Some((mut reader, writer)) = live.main.borrow_mut().take() else {
-            let error = Error::Unavailable {
-                language: self.request.language,
-                reason: "its lane is in use".into(),
-            };
-            return End::failed("BridgeError", &error);
         };
         let id = i64::try_from(self.number).unwrap_or(i64::MAX);
         if self.request.language == Language::Python {
@@ -251,12 +263,14 @@ impl Running<'_> {
             body: self.execute().to_term(),
         };
         if let Err(error) = writer.send(&request) {
-            *live.main.borrow_mut() = Some((reader, writer));
+            live.lanes.give_back(self.request.subshell, (reader, writer));
             return End::failed("BridgeError", &live.control.refused(op::EXECUTE, &error));
         }
         live.served.set(true);
         let end = self.attend(&live, id, &mut reader, &writer).await;
-        *live.main.borrow_mut() = Some((reader, writer));
+        if !matches!(self.stop, Stop::GivenUp) {
+            live.lanes.give_back(self.request.subshell, (reader, writer));
+        }
         end
     }
 
@@ -276,16 +290,26 @@ impl Running<'_> {
         }
     }
 
-    /// The child that the cell needs, once it is up and knows the other language's names.
-    async fn child(&mut self) -> Result<Rc<Live>, End> {
+    /// The child that the cell needs, once it is up and knows the other language's names, and the lane to run on.
+    async fn child(&mut self) -> Result<(Rc<Live>, Lane), End> {
         let shared = self.shared;
         let language = self.request.language;
+        let subshell = self.request.subshell;
         let ready = async {
             let live = shared.slot(language).ready().await?;
             if language == Language::Python {
                 shared.joined().await;
             }
-            Ok(live)
+            let mut ended = live.ended.subscribe();
+            let time = shared.config.start_timeout;
+            let lane = tokio::select! {
+                lane = live.lanes.take(subshell, &live.control, time) => lane,
+                () = some(&mut ended) => Err("it has ended".into()),
+            };
+            match lane {
+                Ok(lane) => Ok((live, lane)),
+                Err(reason) => Err(Error::Unavailable { language, reason }),
+            }
         };
         tokio::pin!(ready);
         loop {
@@ -332,12 +356,20 @@ impl Running<'_> {
                     return self.died(live.language, ending);
                 }
                 message = self.inbox.recv() => match message {
-                    Some(Inbox::Interrupt) => self.interrupt(live).await,
+                    Some(Inbox::Interrupt) => {
+                        if let Some(end) = self.interrupt(live).await {
+                            return end;
+                        }
+                    }
                     Some(Inbox::Notice(text)) => self.emit(Event::Notice { text }),
                     Some(Inbox::Answer(text)) => self.answer(writer, text),
                     Some(Inbox::End) | None => return End::failed("SessionEnded", &Error::Ended),
                 },
-                () = patience => self.lose_patience(live).await,
+                () = patience => {
+                    if let Some(end) = self.lose_patience(live).await {
+                        return end;
+                    }
+                }
                 () = self.sink.flush(self.shared), if !self.sink.is_empty() => {}
                 message = reader.next(), if connected && self.sink.is_empty() => match message {
                     Ok(message) => {
@@ -461,7 +493,10 @@ impl Running<'_> {
             return;
         };
         if !password {
-            self.shared.recorder.borrow_mut().answered(text.as_deref());
+            self.shared
+                .recorder
+                .borrow_mut()
+                .answered(self.number, text.as_deref());
         }
         match text {
             Some(text) => {
@@ -475,30 +510,45 @@ impl Running<'_> {
     }
 
     /// The first interrupt asks, the second kills.
-    async fn interrupt(&mut self, live: &Rc<Live>) {
+    async fn interrupt(&mut self, live: &Rc<Live>) -> Option<End> {
         match self.stop {
             Stop::No => {
                 let grace = self.shared.config.grace;
                 self.stop = Stop::Asked(Instant::now() + grace);
                 spawn_local(ask_to_stop(self.current.clone(), live.clone(), grace));
+                None
             }
             Stop::Asked(_) => {
-                self.kill(live, "it was interrupted again before it had stopped")
+                self.insist(live, "it was interrupted again before it had stopped")
                     .await
             }
-            Stop::Killed(_) => {}
+            Stop::Killed(_) | Stop::GivenUp => None,
         }
     }
 
-    async fn lose_patience(&mut self, live: &Rc<Live>) {
+    async fn lose_patience(&mut self, live: &Rc<Live>) -> Option<End> {
         let grace = self.shared.config.grace;
         if !self.sink.is_empty() {
             // It may well have stopped: what it said is still to be read.
             self.stop = Stop::Asked(Instant::now() + grace);
-            return;
+            return None;
         }
-        self.kill(live, &format!("it did not stop within {} s", grace.as_secs_f32()))
-            .await;
+        self.insist(live, &format!("it did not stop within {} s", grace.as_secs_f32()))
+            .await
+    }
+
+    /// What does not stop in the main shell costs its process. In a subshell it is left behind, with its lane: it is not
+    /// worth what the other cells do there.
+    async fn insist(&mut self, live: &Rc<Live>, why: &str) -> Option<End> {
+        if self.request.subshell == MAIN {
+            self.kill(live, why).await;
+            return None;
+        }
+        self.stop = Stop::GivenUp;
+        Some(End {
+            error: Some(interruption(&format!("{why}, and was left to itself"))),
+            ..End::interrupted()
+        })
     }
 
     async fn kill(&mut self, live: &Rc<Live>, why: &str) {
@@ -522,17 +572,9 @@ impl Running<'_> {
 
     fn died(&mut self, language: Language, ending: Option<Ending>) -> End {
         if let Stop::Killed(because) = &self.stop {
-            let message = format!("the cell was interrupted: {because}");
-            let error = Event::Error {
-                class: "Interrupted".into(),
-                message,
-                traceback: Vec::new(),
-                hint: None,
-            };
             return End {
-                status: Status::Interrupted,
-                error: Some(error),
-                summary: None,
+                error: Some(interruption(because)),
+                ..End::interrupted()
             };
         }
         let class = match language {

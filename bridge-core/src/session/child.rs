@@ -1,6 +1,6 @@
 //! One child of a session, through all its generations: started, watched, ended, started again.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,12 +9,13 @@ use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::caller::{Caller, Questions};
+use super::lanes::Lanes;
 use super::shared::Shared;
 use super::start::{Started, start};
 use super::{ChildState, Event};
 use crate::error::{Error, Result};
 use crate::language::Language;
-use crate::runtime::{Connection, Death, MessageReader, MessageWriter, Output, Process};
+use crate::runtime::{Connection, Death, Output, Process};
 use crate::term::Term;
 use crate::wire::{Attach, Hello, StreamName, op};
 
@@ -68,8 +69,8 @@ pub(super) struct Live {
     pub(super) hello: Hello,
     pub(super) control: Rc<Caller>,
     pub(super) own: Questions,
-    /// Taken by the cell that runs.
-    pub(super) main: RefCell<Option<(MessageReader, MessageWriter)>>,
+    /// What cells run on.
+    pub(super) lanes: Lanes,
     /// Whether it has run a cell.
     pub(super) served: Cell<bool>,
     /// How it ended.
@@ -224,7 +225,7 @@ pub(super) async fn supervise(
                 }
                 slot.set(&shared, SlotState::Up(live.clone()));
                 shared.went_up(&live);
-                watch_child(&shared, &live, *process, output, &mut orders).await
+                watch_child(&shared, &live, *process, output, &mut orders, &mut connections).await
             }
             Started::Failed(error) => {
                 for done in restarts.drain(..) {
@@ -262,6 +263,7 @@ async fn watch_child(
     mut process: Process,
     output: Output,
     orders: &mut mpsc::UnboundedReceiver<Order>,
+    connections: &mut mpsc::UnboundedReceiver<Connection>,
 ) -> Next {
     let since = Instant::now();
     let printing = spawn_local(print(shared.clone(), live.language, output));
@@ -275,6 +277,13 @@ async fn watch_child(
         };
         tokio::select! {
             death = process.wait() => break death,
+            Some(Connection { hello, reader, writer }) = connections.recv() => {
+                if let (Some(token), Some(generation)) = (hello.token, hello.generation)
+                    && generation == live.generation
+                {
+                    live.lanes.opened(token, (reader, writer));
+                }
+            }
             () = patience => {
                 because = broken.take().map(|(_, because)| because);
                 process.kill();
@@ -336,8 +345,7 @@ async fn end_orderly(live: &Live, process: &mut Process) -> Death {
 async fn print(shared: Rc<Shared>, language: Language, mut output: Output) {
     while let Some(text) = output.next().await {
         let cell = shared
-            .current()
-            .filter(|current| current.language == language)
+            .foreground(|current| current.language == language)
             .map(|current| current.cell);
         shared
             .deliver(

@@ -150,7 +150,7 @@ impl Serving {
     }
 
     async fn fault(&self, text: &str) {
-        let cell = self.shared.current().map(|current| current.cell);
+        let cell = self.shared.foreground(|_| true).map(|current| current.cell);
         self.shared
             .deliver(
                 cell,

@@ -1,20 +1,14 @@
 //! The thread of a session: takes commands, keeps the queue, and ends everything in order.
 
-use std::cell::Cell;
-use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
-use std::time::Duration;
 
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{JoinSet, LocalSet, spawn_local};
-use tokio::time::timeout;
+use tokio::task::{LocalSet, spawn_local};
 
 use super::cell::{self, Job};
 use super::child::{Order, Slot, supervise};
+use super::queue::Queues;
 use super::shared::{Inbox, Shared};
 use super::{Children, Command, Completion, Config, Inspection, LateEvent, Name};
 use crate::error::{Error, Result};
@@ -23,9 +17,6 @@ use crate::record::Recorder;
 use crate::runtime::{self, Connection, Directory};
 use crate::term::Term;
 use crate::wire::{self, Completeness, NameInfo, Peer, op};
-
-/// How long the end of a session waits for those who have not read all events of their cells.
-const FLUSH_TIME: Duration = Duration::from_secs(1);
 
 /// What [`super::Session::start`] has prepared.
 pub(super) struct Prepared {
@@ -94,26 +85,27 @@ async fn run(prepared: Prepared) {
         to_beam,
     ));
 
-    let mut queue = Queue::start(shared.clone());
+    let mut queues = Queues::start(shared.clone());
     let done = loop {
         match commands.recv().await {
             Some(Command::Shutdown(done)) => break Some(done),
             // The last handle is gone.
             None => break None,
-            Some(command) => serve(&shared, &mut queue, command),
+            Some(command) => serve(&shared, &mut queues, command),
         }
     };
     shared.ending.set(true);
-    queue.end(&shared).await;
+    queues.end().await;
     stop_children(&shared).await;
     commands.close();
     while let Ok(command) = commands.try_recv() {
         if let Command::Execute(number, request, events) = command {
-            cell::refuse(Job {
+            let job = Job {
                 number,
                 request: *request,
                 events,
-            });
+            };
+            cell::refuse(job, &Error::Ended);
         }
     }
     // Who is told that the session has ended may at once begin another in its place.
@@ -140,16 +132,18 @@ async fn sort(
     }
 }
 
-fn serve(shared: &Rc<Shared>, queue: &mut Queue, command: Command) {
+fn serve(shared: &Rc<Shared>, queues: &mut Queues, command: Command) {
     match command {
-        Command::Execute(number, request, events) => queue.push(Job {
+        Command::Execute(number, request, events) => queues.push(Job {
             number,
             request: *request,
             events,
         }),
-        Command::Interrupt => queue.interrupt(shared),
+        Command::Interrupt(subshell) => queues.interrupt(subshell),
+        Command::OpenSubshell(subshell) => queues.open(subshell),
+        Command::CloseSubshell(subshell) => queues.close(subshell),
         Command::Answer(cell, text) => {
-            if let Some(current) = shared.current().filter(|current| current.cell == cell) {
+            if let Some(current) = shared.running(cell) {
                 let _ = current.inbox.send(Inbox::Answer(text));
             }
         }
@@ -266,106 +260,5 @@ async fn stop_children(shared: &Shared) {
     });
     for stopped in stops {
         let _ = stopped.await;
-    }
-}
-
-/// The cells that were handed in, run one after the other.
-struct Queue {
-    jobs: mpsc::UnboundedSender<Job>,
-    state: Rc<QueueState>,
-    task: tokio::task::JoinHandle<()>,
-}
-
-#[derive(Default)]
-struct QueueState {
-    waiting: Cell<usize>,
-    /// The next cell was called off before it left the queue.
-    call_off_next: Cell<bool>,
-}
-
-impl Queue {
-    fn start(shared: Rc<Shared>) -> Queue {
-        let (jobs, received) = mpsc::unbounded_channel();
-        let state = Rc::new(QueueState::default());
-        Queue {
-            jobs,
-            task: spawn_local(work(shared, state.clone(), received)),
-            state,
-        }
-    }
-
-    fn push(&self, job: Job) {
-        self.state.waiting.update(|waiting| waiting + 1);
-        let _ = self.jobs.send(job);
-    }
-
-    fn interrupt(&self, shared: &Shared) {
-        match shared.current() {
-            Some(current) => {
-                let _ = current.inbox.send(Inbox::Interrupt);
-            }
-            None => self.state.call_off_next.set(self.state.waiting.get() > 0),
-        }
-    }
-
-    async fn end(self, shared: &Shared) {
-        if let Some(current) = shared.current() {
-            let _ = current.inbox.send(Inbox::End);
-        }
-        drop(self.jobs);
-        let _ = self.task.await;
-    }
-}
-
-async fn work(shared: Rc<Shared>, state: Rc<QueueState>, mut jobs: mpsc::UnboundedReceiver<Job>) {
-    let mut flushes = JoinSet::new();
-    while let Some(job) = jobs.recv().await {
-        state.waiting.update(|waiting| waiting - 1);
-        if shared.ending.get() {
-            cell::refuse(job);
-            continue;
-        }
-        let (language, events) = (job.request.language, job.events.clone());
-        let (mut sink, restarted) = match alone(cell::run(&shared, job, state.call_off_next.take())).await {
-            Some(sink) => (sink, None),
-            None => {
-                let (sink, restarted) = cell::fail(&shared, language, events);
-                (sink, Some(restarted))
-            }
-        };
-        let of = shared.clone();
-        flushes.spawn_local(async move { sink.flush(&of).await });
-        while flushes.try_join_next().is_some() {}
-        if let Some(restarted) = restarted {
-            let _ = restarted.await;
-        }
-    }
-    let all = async { while flushes.join_next().await.is_some() {} };
-    let _ = timeout(FLUSH_TIME, all).await;
-}
-
-/// Runs a cell so that a panic, a mistake of ours, ends that cell and nothing else. `None` says that there was one.
-async fn alone<T>(cell: impl Future<Output = T>) -> Option<T> {
-    let mut cell = pin!(cell);
-    poll_fn(|context| {
-        let polled = catch_unwind(AssertUnwindSafe(|| cell.as_mut().poll(context)));
-        polled.map_or(Poll::Ready(None), |polled| polled.map(Some))
-    })
-    .await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panic_ends_its_task_alone() {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        assert_eq!(runtime.block_on(alone(async { 1 })), Some(1));
-        let panics = async {
-            tokio::task::yield_now().await;
-            "no number".parse::<u8>().unwrap()
-        };
-        assert_eq!(runtime.block_on(alone(panics)), None);
     }
 }

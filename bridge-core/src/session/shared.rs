@@ -1,4 +1,4 @@
-//! What the tasks of one session share: its children, the cell that runs, the names, the record.
+//! What the tasks of one session share: its children, the cells that run, the names, the record.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -9,7 +9,7 @@ use tokio::task::spawn_local;
 use super::child::{Live, Order, Slot};
 use super::control::process;
 use super::names::{Names, lost_text};
-use super::{ChildState, Children, Config, Event, LateEvent};
+use super::{ChildState, Children, Config, Event, LateEvent, MAIN};
 use crate::error::Error;
 use crate::language::Language;
 use crate::record::Recorder;
@@ -29,15 +29,17 @@ pub(super) struct Shared {
     pub(super) python_used: Cell<bool>,
     /// Whether the session has begun to end.
     pub(super) ending: Cell<bool>,
-    current: RefCell<Option<Rc<Current>>>,
+    /// The cells that run, one at most for each subshell.
+    currents: RefCell<Vec<Rc<Current>>>,
     late: mpsc::Sender<LateEvent>,
     children: watch::Sender<Children>,
     link: watch::Sender<Link>,
 }
 
-/// The cell that runs.
+/// A cell that runs.
 pub(super) struct Current {
     pub(super) cell: u64,
+    pub(super) subshell: u64,
     pub(super) language: Language,
     pub(super) inbox: mpsc::UnboundedSender<Inbox>,
     pub(super) events: mpsc::Sender<Event>,
@@ -81,7 +83,7 @@ impl Shared {
             names: RefCell::default(),
             python_used: Cell::new(false),
             ending: Cell::new(false),
-            current: RefCell::default(),
+            currents: RefCell::default(),
             late,
             children,
             link: watch::Sender::new(Link::Apart),
@@ -95,24 +97,42 @@ impl Shared {
         }
     }
 
-    pub(super) fn current(&self) -> Option<Rc<Current>> {
-        self.current.borrow().clone()
+    /// The cells that run.
+    pub(super) fn currents(&self) -> Vec<Rc<Current>> {
+        self.currents.borrow().clone()
     }
 
-    pub(super) fn set_current(&self, current: Option<Rc<Current>>) {
-        *self.current.borrow_mut() = current;
+    /// That cell, if it runs.
+    pub(super) fn running(&self, cell: u64) -> Option<Rc<Current>> {
+        let currents = self.currents.borrow();
+        currents.iter().find(|current| current.cell == cell).cloned()
+    }
+
+    /// The cell that runs in the main shell, else the one that began first; of those only that are meant.
+    pub(super) fn foreground(&self, is_meant: impl Fn(&Current) -> bool) -> Option<Rc<Current>> {
+        let currents = self.currents.borrow();
+        let meant = currents.iter().filter(|current| is_meant(current));
+        meant.min_by_key(|current| current.subshell != MAIN).cloned()
+    }
+
+    pub(super) fn begin(&self, current: Rc<Current>) {
+        self.currents.borrow_mut().push(current);
+    }
+
+    pub(super) fn end(&self, cell: u64) {
+        self.currents.borrow_mut().retain(|current| current.cell != cell);
     }
 
     // --- what happens beside the main lanes ---
 
     /// Hands on an event that did not come on a main lane. Waits for a slow reader, and so holds back who sent it.
     pub(super) async fn deliver(&self, cell: Option<u64>, event: Event) {
-        let current = self
-            .current()
-            .filter(|current| Some(current.cell) == cell && !current.finished.get());
+        let current = cell
+            .and_then(|cell| self.running(cell))
+            .filter(|current| !current.finished.get());
         match current {
             Some(current) => {
-                self.recorder.borrow_mut().event(&event);
+                self.recorder.borrow_mut().event(current.cell, &event);
                 let _ = current.events.send(event).await;
             }
             None => {
@@ -132,7 +152,7 @@ impl Shared {
         if self.ending.get() {
             return;
         }
-        if let Some(current) = self.current().filter(|current| !current.finished.get()) {
+        if let Some(current) = self.foreground(|current| !current.finished.get()) {
             let _ = current.inbox.send(Inbox::Notice(text));
         } else {
             let shared = self.clone();
@@ -172,8 +192,7 @@ impl Shared {
         let language = live.language;
         self.link.send_replace(Link::Apart);
         let cell = self
-            .current()
-            .filter(|current| current.language == language)
+            .foreground(|current| current.language == language)
             .map(|current| current.cell);
         match language {
             Language::Python => {

@@ -9,6 +9,7 @@ use super::{Event, LateEvent};
 
 /// Events on their way to who reads them. While any wait, nothing is read from the child.
 pub(super) struct Sink {
+    cell: u64,
     events: mpsc::Sender<Event>,
     waiting: VecDeque<Waiting>,
 }
@@ -20,15 +21,16 @@ enum Waiting {
 }
 
 impl Sink {
-    pub(super) fn new(events: mpsc::Sender<Event>) -> Sink {
+    pub(super) fn new(cell: u64, events: mpsc::Sender<Event>) -> Sink {
         Sink {
+            cell,
             events,
             waiting: VecDeque::new(),
         }
     }
 
     pub(super) fn push(&mut self, shared: &Shared, event: Event) {
-        shared.recorder.borrow_mut().event(&event);
+        shared.recorder.borrow_mut().event(self.cell, &event);
         self.waiting.push_back(Waiting::Own(event));
     }
 

@@ -1,6 +1,6 @@
 //! Starting one child: from the command line to the three connections that make it usable.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::rc::Rc;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -10,10 +10,11 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::caller::{Caller, Questions};
 use super::child::{DYING_TIME, LAST_WORDS, Live, Order};
 use super::control::{Kind, Serving, serve};
+use super::lanes::{Lane, Lanes};
 use super::shared::Shared;
 use crate::error::{Error, Result};
 use crate::language::Language;
-use crate::runtime::{self, Connection, Launch, MessageReader, MessageWriter, Output, Process};
+use crate::runtime::{self, Connection, Launch, Output, Process};
 use crate::wire::{Hello, Role, ThreadKind};
 
 /// How much of what a starting child prints is kept, and how many lines of it an error shows.
@@ -33,7 +34,7 @@ pub(super) enum Started {
 #[derive(Default)]
 pub(super) struct Parts {
     control: Option<(Hello, Rc<Caller>)>,
-    main: Option<(MessageReader, MessageWriter)>,
+    main: Option<Lane>,
     own: Option<Rc<Caller>>,
 }
 
@@ -77,7 +78,7 @@ impl Parts {
             hello,
             control,
             own: Questions::new(self.own?),
-            main: RefCell::new(Some(self.main?)),
+            lanes: Lanes::new(self.main?),
             served: Cell::new(false),
             ended: watch::Sender::new(None),
         }))

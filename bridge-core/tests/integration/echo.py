@@ -100,6 +100,7 @@ def decode_part(data, at):
 class Connection:
     def __init__(self, path, **info):
         self.hung_up = False
+        self.is_vital = True
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect(path)
         self.lock = threading.Lock()
@@ -124,6 +125,8 @@ class Connection:
             if not more:
                 while self.hung_up:
                     time.sleep(1)
+                if not self.is_vital:
+                    raise EOFError
                 os._exit(0)
             data += more
         return data
@@ -134,11 +137,12 @@ class Connection:
 NAMES = {}
 EVENTS = []
 INTERRUPTED = set()
-RUNNING = None
+RUNNING = set()
 
 
 class Cell:
-    def __init__(self, body):
+    def __init__(self, body, lane):
+        self.lane = lane
         self.number = body["cell"]
         self.body = body
         self.writes, self.deletes = [], []
@@ -166,7 +170,7 @@ class Cell:
         }
 
     def event(self, op, body):
-        MAIN.send((Atom("ev"), Atom(op), body))
+        self.lane.send((Atom("ev"), Atom(op), body))
 
     def do_out(self, text):
         self.event("stream", (self.number, Atom("stdout"), text + "\n"))
@@ -210,8 +214,8 @@ class Cell:
         self.deletes.append(name)
 
     def do_ask(self, prompt, password=False):
-        MAIN.send((Atom("req"), 900 + self.number, Atom("input"), (self.number, prompt, password)))
-        answer = MAIN.receive()
+        self.lane.send((Atom("req"), 900 + self.number, Atom("input"), (self.number, prompt, password)))
+        answer = self.lane.receive()
         self.do_out("answer " + repr(answer[2]) if answer[0] == "ok" else "no answer: " + answer[2][1])
 
     def do_secret(self, prompt):
@@ -262,19 +266,19 @@ class Cell:
         os.kill(os.getpid(), int(number))
 
     def do_garbage(self, _):
-        MAIN.send_bytes(b"no term")
-        MAIN.send((Atom("hello"), "world"))
-        MAIN.send((Atom("ev"), Atom("stream"), "not a tuple"))
-        MAIN.send((Atom("ev"), Atom("juggle"), None))
-        MAIN.send((Atom("ok"), 424242, "nobody asked"))
+        self.lane.send_bytes(b"no term")
+        self.lane.send((Atom("hello"), "world"))
+        self.lane.send((Atom("ev"), Atom("stream"), "not a tuple"))
+        self.lane.send((Atom("ev"), Atom("juggle"), None))
+        self.lane.send((Atom("ok"), 424242, "nobody asked"))
 
     def do_controlgarbage(self, _):
         CONTROL.send_bytes(b"no term")
         CONTROL.send((Atom("ev"), Atom("fault"), "I am confused"))
 
     def do_request(self, op):
-        MAIN.send((Atom("req"), 7, Atom(op), None))
-        answer = MAIN.receive()
+        self.lane.send((Atom("req"), 7, Atom(op), None))
+        answer = self.lane.receive()
         self.do_out(" ".join(map(str, (answer[0], answer[2] if answer[0] == "ok" else answer[2][1]))))
 
     def do_worker(self, _):
@@ -292,26 +296,26 @@ class Cell:
         self.do_out(json.dumps(ANSWERS.pop()[2]))
 
     def do_oversize(self, _):
-        MAIN.socket.sendall(b"\xff\xff\xff\xff")
+        self.lane.socket.sendall(b"\xff\xff\xff\xff")
 
     def do_half(self, _):
-        MAIN.socket.sendall(struct.pack(">I", 1000) + b"\x83")
-        MAIN.socket.shutdown(socket.SHUT_RDWR)
+        self.lane.socket.sendall(struct.pack(">I", 1000) + b"\x83")
+        self.lane.socket.shutdown(socket.SHUT_RDWR)
         time.sleep(60)
 
     def do_hangup(self, which):
-        connection = {"main": MAIN, "control": CONTROL, "own": OWN}[which]
+        connection = {"main": self.lane, "control": CONTROL, "own": OWN}[which]
         connection.hung_up = True
         connection.socket.shutdown(socket.SHUT_RDWR)
         time.sleep(60 if which != "own" else 0)
 
     def do_badanswer(self, _):
-        MAIN.send((Atom("ok"), self.number, {"status": Atom("splendid")}))
+        self.lane.send((Atom("ok"), self.number, {"status": Atom("splendid")}))
         self.status = "silent"
 
     def do_refuse(self, text):
         error = (Atom("bridge"), Atom("interrupted"), text, "a hint")
-        MAIN.send((Atom("error"), self.number, error))
+        self.lane.send((Atom("error"), self.number, error))
         self.status = "silent"
 
 
@@ -323,7 +327,6 @@ LATE, ANSWERS = [], []
 
 
 def serve_control():
-    global RUNNING
     while True:
         message = CONTROL.receive()
         kind = message[0]
@@ -331,9 +334,10 @@ def serve_control():
             _, number, op, body = message
             EVENTS.append(f"{op}")
             if op == "interrupt":
-                if body == RUNNING:
+                running = body in RUNNING
+                if running:
                     INTERRUPTED.add(body)
-                CONTROL.send((Atom("ok"), number, body == RUNNING))
+                CONTROL.send((Atom("ok"), number, running))
             elif op == "shutdown":
                 if START == "stubborn":
                     continue
@@ -348,6 +352,8 @@ def serve_control():
                 CONTROL.send((Atom("ok"), number, True))
         elif kind == "ev":
             _, op, body = message
+            if op == "open_lane":
+                threading.Thread(target=serve_subshell, args=(body,), daemon=True).start()
             if op == "detach":
                 body = f"{body['generation']} {body['reason']} {body.get('cell')}"
             EVENTS.append(f"{op} {body}")
@@ -384,20 +390,28 @@ def serve_own():
         OWN.send((Atom("ok"), number, answer))
 
 
-def serve_main():
-    global RUNNING
+def serve_subshell(token):
+    lane = Connection(HOST, role=Atom("lane"), thread=Atom("own"), token=token, **INFO)
+    lane.is_vital = False
+    try:
+        serve_cells(lane)
+    except EOFError:
+        EVENTS.append(f"closed {token}")
+
+
+def serve_cells(lane):
     while True:
-        _, number, _op, body = MAIN.receive()
-        cell = Cell(body)
-        RUNNING = cell.number
+        _, number, _op, body = lane.receive()
+        cell = Cell(body, lane)
+        RUNNING.add(cell.number)
         try:
             answer = cell.run()
         except Exception as error:  # a bug of this script: the test shall see it
             answer = {"status": Atom("error")}
             cell.do_err(f"echo.py: {error!r}")
-        RUNNING = None
+        RUNNING.discard(cell.number)
         if cell.status != "silent":
-            MAIN.send((Atom("ok"), number, answer))
+            lane.send((Atom("ok"), number, answer))
         for late in LATE:
             time.sleep(0.05)
             CONTROL.send((Atom("ev"), Atom("stream"), (late[0], Atom("stdout"), late[1] + "\n")))
@@ -405,7 +419,7 @@ def serve_main():
 
 
 def main():
-    global CONTROL, MAIN, OWN, START, VERSION
+    global CONTROL, HOST, INFO, OWN, START, VERSION
     parser = argparse.ArgumentParser()
     parser.add_argument("--host", default=os.environ.get("SNAKEBRIDGE_HOST"))
     parser.add_argument("--listen")
@@ -427,7 +441,8 @@ def main():
         time.sleep(60)
     worker = options.generation is not None
     generation = options.generation or int(os.environ["SNAKEBRIDGE_GENERATION"])
-    info = {"peer": Atom("worker" if worker else "beam"), "generation": generation}
+    HOST = options.host
+    INFO = info = {"peer": Atom("worker" if worker else "beam"), "generation": generation}
     versions = {"python": "3.11.7"} if worker else {"elixir": "1.18.3", "otp": "27"}
     CONTROL = Connection(
         options.host,
@@ -442,7 +457,7 @@ def main():
         sys.exit(1)
     if START == "nolanes":
         time.sleep(60)
-    MAIN = Connection(options.host, role=Atom("lane"), thread=Atom("main"), **info)
+    lane = Connection(options.host, role=Atom("lane"), thread=Atom("main"), **info)
     if START == "stale":
         # As of a child that has died: nobody serves it.
         for stale in (generation + 1, None):
@@ -450,7 +465,7 @@ def main():
     OWN = Connection(options.host, role=Atom("lane"), thread=Atom("own"), **info)
     for target in (serve_control, serve_own):
         threading.Thread(target=target, daemon=True).start()
-    serve_main()
+    serve_cells(lane)
 
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)

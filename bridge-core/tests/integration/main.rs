@@ -12,3 +12,4 @@ mod interrupts;
 mod questions;
 mod real;
 mod records;
+mod subshells;

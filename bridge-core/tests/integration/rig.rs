@@ -63,6 +63,15 @@ impl Rig {
         self.session.execute(request).unwrap()
     }
 
+    /// Hands a cell of a subshell in.
+    pub(crate) fn submit_in(&self, subshell: u64, language: Language, source: &str) -> Cell {
+        let request = CellRequest {
+            subshell,
+            ..CellRequest::new(language, source)
+        };
+        self.session.execute(request).unwrap()
+    }
+
     /// Runs a cell to its end.
     pub(crate) fn run(&self, language: Language, source: &str) -> Ran {
         rest(self.submit(language, source))
