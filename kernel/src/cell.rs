@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
-use bridge_core::language::Language;
 use bridge_core::session::{Cell, CellRequest, Event, LateEvents, Status, error_lines};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 
-use crate::comm;
 use crate::kernel::Kernel;
 use crate::message::{Message, Parent};
 use crate::shell::around;
 use crate::sockets::{Incoming, Outgoing};
+use crate::{comm, language};
 
 /// The most text that one stream message carries.
 const STREAM_BYTES: usize = 1 << 20;
@@ -104,10 +103,7 @@ pub(crate) async fn execute(
 }
 
 async fn cell(kernel: &Kernel, stdin: &Outgoing, request: &Message, execute: &Execute) -> (Value, bool) {
-    let (marked, source) = Language::split_marker(&execute.code);
-    let language = marked
-        .or_else(|| language_of(&request.metadata))
-        .unwrap_or(kernel.language);
+    let (language, source) = language::of(&execute.code, &request.metadata, kernel.language);
     let mut cell = CellRequest::new(language, source);
     cell.silent = execute.silent;
     cell.store_history = execute.store_history.unwrap_or(true) && !execute.silent;
@@ -172,18 +168,6 @@ pub(crate) async fn run(
     let ended = follow(kernel, stdin, request, running, silent).await;
     kernel.set_running(None);
     ended
-}
-
-/// The language that a cell's metadata names: our own key, then that of editors.
-fn language_of(metadata: &Map<String, Value>) -> Option<Language> {
-    let named = |outer: &str, inner: &str| {
-        metadata
-            .get(outer)?
-            .get(inner)?
-            .as_str()
-            .and_then(Language::from_name)
-    };
-    named("snakebridge", "language").or_else(|| named("vscode", "languageId"))
 }
 
 /// Publishes what a cell does until it ends.

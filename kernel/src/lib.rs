@@ -17,6 +17,7 @@ mod history;
 mod info;
 mod iopub;
 mod kernel;
+mod language;
 mod questions;
 mod shell;
 mod sockets;

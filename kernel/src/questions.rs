@@ -4,25 +4,73 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bridge_core::language::Language;
-use bridge_core::session::{ChildState, Completeness};
+use bridge_core::session::{ChildState, Completeness, Completion, CompletionItem};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::codepoints;
-use crate::comm;
-use crate::info;
 use crate::kernel::Kernel;
 use crate::message::Message;
-use crate::usage;
+use crate::{codepoints, comm, info, language, usage};
 
-/// A source with a cursor in it.
-#[derive(Deserialize)]
-struct At {
+/// How long an answer may take: clients wait for a second, and show then what they have.
+const PATIENCE: Duration = Duration::from_millis(800);
+
+/// What a cell's first line may be in any language: it is the kernel that understands it.
+const FIRST_LINES: [&str; 2] = ["%%elixir", "%%python"];
+
+/// A place in a cell, as its client asks about it and as the cell's language sees it.
+struct Place {
+    /// The cell as written.
     code: String,
-    cursor_pos: usize,
-    #[serde(default)]
-    detail_level: u8,
+    language: Language,
+    /// What the language gets.
+    source: String,
+    /// The cursor, in bytes of `source`.
+    cursor: usize,
+    /// How many more bytes there are in `source` before its second line than in `code`.
+    shift: isize,
+    detail: u8,
+}
+
+impl Place {
+    fn read(request: &Message, default: Language) -> Result<Place, String> {
+        #[derive(Deserialize)]
+        struct At {
+            code: String,
+            cursor_pos: Option<usize>,
+            #[serde(default)]
+            detail_level: u8,
+        }
+        let At {
+            code,
+            cursor_pos,
+            detail_level,
+        } = request.content()?;
+        let (language, source) = language::of(&code, &request.metadata, default);
+        let shift = source.len().cast_signed() - code.len().cast_signed();
+        let at = cursor_pos.map_or(code.len(), |position| codepoints::to_byte(&code, position));
+        let cursor = at.saturating_add_signed(shift).min(source.len());
+        Ok(Place {
+            code,
+            language,
+            source,
+            cursor,
+            shift,
+            detail: detail_level.min(1),
+        })
+    }
+
+    /// The code point of the cell as written at which that byte of `source` stands.
+    fn outside(&self, byte: usize) -> usize {
+        codepoints::of_byte(&self.code, byte.saturating_add_signed(-self.shift))
+    }
+
+    /// What is written before the cursor, if that is within the first line.
+    fn first_line(&self) -> Option<&str> {
+        let before = self.code.get(..self.cursor.saturating_add_signed(-self.shift))?;
+        (!before.contains('\n')).then_some(before)
+    }
 }
 
 /// The content of the answer.
@@ -32,8 +80,8 @@ struct At {
 pub(crate) async fn answer(kernel: &Arc<Kernel>, request: &Message) -> Result<Value, String> {
     match request.header.msg_type.as_str() {
         "kernel_info_request" => Ok(info::answer(kernel)),
-        "complete_request" => complete(kernel, &request.content::<At>()?).await,
-        "inspect_request" => inspect(kernel, &request.content::<At>()?).await,
+        "complete_request" => complete(kernel, &Place::read(request, kernel.language)?).await,
+        "inspect_request" => inspect(kernel, &Place::read(request, kernel.language)?).await,
         "is_complete_request" => is_complete(kernel, request).await,
         "comm_info_request" => comm::info(kernel, request),
         "history_request" => history(kernel, request).await,
@@ -56,16 +104,33 @@ async fn started(kernel: &Kernel, language: Language) {
     let _ = timeout(START, up).await;
 }
 
-async fn complete(kernel: &Kernel, at: &At) -> Result<Value, String> {
-    let (language, source, cursor) = locate(kernel, at);
-    started(kernel, language).await;
-    let found = kernel
+async fn complete(kernel: &Kernel, place: &Place) -> Result<Value, String> {
+    started(kernel, place.language).await;
+    let asked = kernel
         .session
-        .complete(language, &source.text, cursor)
-        .await
-        .map_err(|error| error.to_string())?;
-    let position = |byte| codepoints::of_byte(&at.code, source.outside(byte));
-    let (start, end) = (position(found.from), position(found.to));
+        .complete(place.language, &place.source, place.cursor);
+    let mut found = match timeout(PATIENCE, asked).await {
+        Ok(found) => found.map_err(|error| error.to_string())?,
+        // Code that holds the language up is not the client's mistake, and a late answer is no use.
+        Err(_late) => Completion {
+            from: place.cursor,
+            to: place.cursor,
+            items: Vec::new(),
+        },
+    };
+    let (mut start, end) = (place.outside(found.from), place.outside(found.to));
+    let before = place.first_line().unwrap_or("");
+    let lines = FIRST_LINES.iter().filter(|line| line.starts_with(before));
+    if before.starts_with("%%") {
+        start = 0;
+        found.items.extend(lines.map(|line| CompletionItem {
+            text: (*line).to_owned(),
+            kind: "magic".to_owned(),
+            ..CompletionItem::default()
+        }));
+        found.items.sort_by(|a, b| a.text.cmp(&b.text));
+        found.items.dedup_by(|a, b| a.text == b.text);
+    }
     let types: Vec<_> = found
         .items
         .iter()
@@ -85,14 +150,15 @@ async fn complete(kernel: &Kernel, at: &At) -> Result<Value, String> {
     }))
 }
 
-async fn inspect(kernel: &Kernel, at: &At) -> Result<Value, String> {
-    let (language, source, cursor) = locate(kernel, at);
-    started(kernel, language).await;
-    let found = kernel
+async fn inspect(kernel: &Kernel, place: &Place) -> Result<Value, String> {
+    started(kernel, place.language).await;
+    let asked = kernel
         .session
-        .inspect(language, &source.text, cursor, at.detail_level.min(1))
-        .await
-        .map_err(|error| error.to_string())?;
+        .inspect(place.language, &place.source, place.cursor, place.detail);
+    let found = match timeout(PATIENCE, asked).await {
+        Ok(found) => found.map_err(|error| error.to_string())?,
+        Err(_late) => return Ok(json!({"status": "ok", "found": false, "data": {}, "metadata": {}})),
+    };
     Ok(json!({"status": "ok", "found": found.found, "data": found.data, "metadata": {}}))
 }
 
@@ -102,8 +168,7 @@ async fn is_complete(kernel: &Kernel, request: &Message) -> Result<Value, String
         code: String,
     }
     let Code { code } = request.content()?;
-    let (marked, source) = Language::split_marker(&code);
-    let language = marked.unwrap_or(kernel.language);
+    let (language, source) = language::of(&code, &request.metadata, kernel.language);
     started(kernel, language).await;
     let answer: Completeness = kernel
         .session
@@ -123,28 +188,4 @@ async fn history(kernel: &Arc<Kernel>, request: &Message) -> Result<Value, Strin
     tokio::task::spawn_blocking(move || kernel.history.answer(&wanted))
         .await
         .map_err(|error| error.to_string())
-}
-
-/// A cell's code as its language sees it.
-struct Inside {
-    text: String,
-    /// How many more bytes there are before it, or in its first line, than in the cell as written.
-    shift: isize,
-}
-
-impl Inside {
-    fn outside(&self, byte: usize) -> usize {
-        byte.saturating_add_signed(-self.shift)
-    }
-}
-
-/// The language, the code and the cursor (in bytes) that a question is about.
-fn locate(kernel: &Kernel, at: &At) -> (Language, Inside, usize) {
-    let cursor = codepoints::to_byte(&at.code, at.cursor_pos);
-    let (marked, text) = Language::split_marker(&at.code);
-    let shift = text.len().cast_signed() - at.code.len().cast_signed();
-    let language = marked.unwrap_or(kernel.language);
-    let inside = Inside { text, shift };
-    let cursor = cursor.saturating_add_signed(shift).min(inside.text.len());
-    (language, inside, cursor)
 }
