@@ -48,6 +48,7 @@ lint: dev ## check formatting and lints
 
 .PHONY: bench
 bench: build dev ## run the benchmarks
+	@scripts/setup.sh bench
 	@scripts/bench.sh $(ARGS)
 
 .PHONY: fuzz

@@ -52,7 +52,7 @@ end
 
 {:ok, python} = SnakeBridge.Worker.python()
 path = Path.join(System.tmp_dir!(), "snakebridge-copy-#{System.pid()}.sock")
-port = Port.open({:spawn_executable, python}, [:binary, args: [Path.join(__DIR__, "copy.py"), path]])
+port = Port.open({:spawn_executable, python}, [:binary, args: [Path.join(__DIR__, "plain_copy.py"), path]])
 socket = Bench.connect(path)
 
 source = "def take(x): return len(x)\nblob = bytes(range(250)) * #{div(Bench.bytes(), 250)}\n"

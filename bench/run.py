@@ -44,7 +44,7 @@ def command_ms(*command, times=5):
     return statistics.median(taken)
 
 
-def table(calls, many, bulk, session, peers):
+def table(calls, many, bulk, session, peers, kernels):
     """Rows of (what, peer, peer's figure, ours, ratio, bar)."""
     rows = []
 
@@ -129,6 +129,8 @@ def table(calls, many, bulk, session, peers):
     row("one IO.puts in an Elixir cell", prints["elixir"], "ns", "IO.puts to a pipe", peers.get("io_puts_ns"))
     syntax = session["syntax_us"]
     row("f.(i) in an Elixir cell", syntax["natural"], "us", "SnakeBridge.apply!", syntax["written_out"])
+    for measured in kernels:
+        row(**measured)
     return rows
 
 
@@ -185,8 +187,10 @@ def main():
     bulk = json_of(elixir, "-pa", EBIN, ROOT / "bench/bulk.exs")
     print("sessions...", file=sys.stderr)
     session = json_of(TARGET / "release/examples/bench-session", cwd=ROOT)
+    print("kernels...", file=sys.stderr)
+    kernels = json_of(sys.executable, ROOT / "bench/kernel.py")
     print("peers...", file=sys.stderr)
-    text = render(table(calls, many, bulk, session, measure_peers(elixir)))
+    text = render(table(calls, many, bulk, session, measure_peers(elixir), kernels))
     print(text)
     if options.write:
         cpu = platform.processor()

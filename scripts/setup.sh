@@ -4,6 +4,7 @@
 #   elixir  Erlang/OTP and Elixir: Debian's packages, or Elixir built into .tools/ where Debian's is too old
 #   python  a Python environment for the session: the active one, else ./.venv with the usual packages
 #   dev     a Python environment for the tests and lints, with pytest and ruff
+#   bench   a Python environment for the benchmarks, with ipykernel to compare with
 #   lints   rustfmt and clippy
 #   fuzz    cargo-fuzz
 # A part that is there costs a few milliseconds. Nothing is written outside the repository, apart from Debian packages:
@@ -223,6 +224,7 @@ python_for_venv() {
     case $1 in
         python) venv=$env ;;
         dev) venv=$(test_env) ;;
+        bench) venv=$tools/bench ;;
     esac
     if [ -x "$venv/bin/python" ]; then return 0; fi
     if [ "$venv" = "$root/.venv" ]; then echo "${PYTHON:-python3}"; else echo "$env/bin/python"; fi
@@ -297,6 +299,11 @@ setup_dev() {
     install_into "$venv" "$root/python/requirements.txt" "$root/python/requirements-dev.txt"
 }
 
+setup_bench() {
+    ready_env bench "$tools/bench"
+    install_into "$tools/bench" "$root/bench/requirements.txt"
+}
+
 # --- Rust ------------------------------------------------------------------------------------------------------------
 
 compiler() {
@@ -337,12 +344,12 @@ setup_fuzz() {
 
 for part in "$@"; do
     case $part in
-        rust | lints | fuzz | elixir | python | dev) ;;
-        *) die "setup.sh has no part '$part'" "its parts: rust lints fuzz elixir python dev" ;;
+        rust | lints | fuzz | elixir | python | dev | bench) ;;
+        *) die "setup.sh has no part '$part'" "its parts: rust lints fuzz elixir python dev bench" ;;
     esac
 done
 for part in "$@"; do
-    case $part in python | dev) check_active_env ;; esac
+    case $part in python | dev | bench) check_active_env ;; esac
 done
 if has_apt; then
     packages=()

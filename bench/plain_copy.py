@@ -1,6 +1,6 @@
 """The other end of a plain copy over a Unix socket: what bulk data costs when nothing looks at it.
 
-    copy.py PATH          listens there; serves one connection until it ends
+    plain_copy.py PATH    listens there; serves one connection until it ends
 
 The client sends a byte and eight of a length: `r`, and as many bytes, which are taken and answered with one byte;
 or `w`, and as many bytes are sent.
