@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds what a session runs, `build.sh [release|dev]`: the binary, the extension and the BEAM's native library (put
-# where Python and Elixir find them) and the Elixir library. Where nothing changed, nothing is written.
+# Builds what a session runs, `build.sh [release|dev]`: the JupyterLab extension, the binary, the worker's extension and
+# the BEAM's native library (put where Python and Elixir find them) and the Elixir library. Where nothing changed, nothing
+# is written.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -10,6 +11,32 @@ case ${1:-release} in
     dev) flags=(--profile dev) built=$CARGO_TARGET_DIR/debug ;;
     *) die "build.sh knows no profile '$1'" "its profiles: release dev" ;;
 esac
+
+# The JupyterLab extension, which the binary carries. All else works without: it takes npm, and a network the first time.
+labextension() {
+    local folder=$root/kernel/labextension stamp=$tools/stamp/labextension
+    local installed=$folder/node_modules/.package-lock.json
+    if [ -e "$folder/dist/package.json" ] && [ "$stamp" -nt "$root/Cargo.toml" ] &&
+        [ -z "$(newer "$stamp" "$folder")" ]; then
+        return 0
+    fi
+    if ! have npm; then
+        note "npm was not found: built without the JupyterLab extension (Node.js 18 or later has it)"
+        return 0
+    fi
+    if ! [ "$installed" -nt "$folder/package-lock.json" ]; then
+        quietly "$tools/log/npm.log" npm --prefix "$folder" ci --omit=dev || return 1
+    fi
+    quietly "$tools/log/labextension.log" npm --prefix "$folder" run build || return 1
+    mkdir -p "$(dirname "$stamp")"
+    touch "$stamp"
+}
+
+# newer STAMP FOLDER: prints what in the folder is newer, made and fetched things aside.
+newer() {
+    find "$2" \( -name node_modules -o -name 'dist*' -o -name tests \) -prune -o -newer "$1" -print
+}
+labextension || note "the JupyterLab extension could not be built: the binary is built without what is new in it"
 
 # Two commands, not one: in one, cargo would build bridge-core once for both, and the binary's linker would meet
 # Python's symbols.

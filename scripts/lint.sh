@@ -13,6 +13,13 @@ mix_in() {
     mix "$@"
 }
 
+# The build has fetched what it takes itself, and that alone.
+lint_labextension() {
+    cd "$root/kernel/labextension"
+    if ! [ -x node_modules/.bin/tsc ] || ! [ node_modules/.package-lock.json -nt package-lock.json ]; then npm ci; fi
+    npm run lint
+}
+
 activate_test_env
 part "Cargo.lock" cargo metadata --locked --format-version 1 --quiet >/dev/null
 part "cargo fmt" cargo fmt --all --check
@@ -23,6 +30,11 @@ part "mix format" mix_in elixir format --check-formatted
 part "mix format, libraries" mix_in tests/libraries format --check-formatted
 # Also of files that need not be compiled again.
 part "mix compile" mix_in elixir compile --all-warnings --warnings-as-errors
+if have npm; then
+    part "JupyterLab extension" lint_labextension
+else
+    note "npm was not found: the JupyterLab extension is not checked"
+fi
 if have shellcheck; then
     part "shellcheck" shellcheck --external-sources scripts/*.sh .ci/run
 else

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the tests, `test.sh [rust|python|kernel|elixir]...` (all of them by default), on a build with debug assertions. What
-# follows `--` goes to the test runner.
+# Runs the tests, `test.sh [rust|python|kernel|labextension|elixir]...` (all of them by default), on a build with debug
+# assertions. What follows `--` goes to the test runner.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -12,7 +12,7 @@ while (($# > 0)) && [ "$1" != -- ]; do
     shift
 done
 if (($# > 0)); then shift; fi
-if ((${#chosen[@]} == 0)); then chosen=(rust python kernel elixir); fi
+if ((${#chosen[@]} == 0)); then chosen=(rust python kernel labextension elixir); fi
 
 # The native libraries of Python and Elixir are no part of it: their tests are in those languages, whose symbols a test
 # binary could not link.
@@ -44,6 +44,12 @@ test_kernel() {
     python -m pytest "$@"
 }
 
+# What of the JupyterLab extension can be tried without a browser.
+test_labextension() {
+    cd "$root/kernel/labextension"
+    npm test --silent
+}
+
 test_elixir() {
     cd "$root/elixir"
     mix test "$@"
@@ -59,8 +65,15 @@ for name in "${chosen[@]}"; do
             ;;
         python) part "Python" test_python "$@" ;;
         kernel) part "Jupyter kernel" test_kernel "$@" ;;
+        labextension)
+            if have npm; then
+                part "JupyterLab extension" test_labextension
+            else
+                note "npm was not found: the JupyterLab extension is not tested"
+            fi
+            ;;
         elixir) part "Elixir" test_elixir "$@" ;;
-        *) die "test.sh has no part '$name'" "its parts: rust python kernel elixir" ;;
+        *) die "test.sh has no part '$name'" "its parts: rust python kernel labextension elixir" ;;
     esac
 done
 summary

@@ -139,6 +139,9 @@ pub(crate) struct KernelInstall {
     /// An environment variable of the kernel; may be given several times
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     pub(crate) env: Vec<(String, String)>,
+    /// Leave the JupyterLab extension out
+    #[arg(long)]
+    pub(crate) no_labextension: bool,
 }
 
 /// A language, as an argument.

@@ -75,6 +75,21 @@ fn install(install: &KernelInstall, session: &SessionArgs) -> anyhow::Result<()>
     };
     let folder = spec.install(&place).map_err(start::with_hint)?;
     writeln!(io::stdout(), "installed {} in {}", spec.name, folder.display())?;
+    if install.no_labextension {
+        return Ok(());
+    }
+    match place.install_labextension().map_err(start::with_hint)? {
+        Some(folder) => writeln!(
+            io::stdout(),
+            "installed the JupyterLab extension in {}",
+            folder.display()
+        )?,
+        None => writeln!(
+            io::stdout(),
+            "without the JupyterLab extension, which shows and switches cells' languages: this program was built \
+             where npm was not found\nhint: install Node.js 18 or later with npm, build again, install again"
+        )?,
+    }
     Ok(())
 }
 

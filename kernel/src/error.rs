@@ -49,7 +49,7 @@ pub enum Error {
         name: String,
     },
     /// What is there under that name is not ours.
-    #[error("{} is a kernel that SnakeBridge did not install", path.display())]
+    #[error("{} was not installed by SnakeBridge", path.display())]
     NotOurs {
         /// Its folder.
         path: PathBuf,
@@ -70,7 +70,10 @@ impl Hint for Error {
             Error::Io(_) => None,
             Error::NoKernel { .. } => Some("`snakebridge kernel list` shows those that are there".into()),
             Error::KernelName { .. } => None,
-            Error::NotOurs { .. } => Some("choose another name: --name NAME".into()),
+            Error::NotOurs { path } if path.join("kernel.json").exists() => {
+                Some("choose another name: --name NAME".into())
+            }
+            Error::NotOurs { .. } => Some("remove it, or go without: --no-labextension".into()),
         }
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
+use crate::labextension;
 
 /// The key of our own metadata, by which our specs are told from others'.
 const OURS: &str = "snakebridge";
@@ -130,12 +131,24 @@ impl Spec {
 }
 
 impl Place {
+    /// Writes the JupyterLab extension there, in the place of an earlier version. Returns its folder; `None` where this
+    /// program was built without.
+    ///
+    /// # Errors
+    /// When the place cannot be written to, or has an extension of others by that name.
+    pub fn install_labextension(&self) -> Result<Option<PathBuf>> {
+        labextension::install(&self.data())
+    }
+
     fn kernels(&self) -> PathBuf {
+        self.data().join("kernels")
+    }
+
+    fn data(&self) -> PathBuf {
         match self {
             Place::User => user_data(),
             Place::Prefix(prefix) => prefix.join("share/jupyter"),
         }
-        .join("kernels")
     }
 }
 
@@ -143,21 +156,20 @@ impl Place {
 pub fn list(prefix: Option<&Path>) -> Vec<Installed> {
     let mut found: Vec<Installed> = places(prefix)
         .iter()
-        .filter_map(|kernels| std::fs::read_dir(kernels).ok())
-        .flat_map(|entries| entries.flatten())
-        .filter_map(|entry| read(&entry.path()))
+        .flat_map(|kernels| kernels_in(kernels))
         .collect();
     found.sort_by(|a, b| a.folder.cmp(&b.folder));
     found.dedup();
     found
 }
 
-/// Removes one of our kernels, wherever it is. Returns the folders that were removed.
+/// Removes one of our kernels, wherever it is, and the JupyterLab extension from where the last of them was. Returns the
+/// folders that were removed.
 ///
 /// # Errors
 /// When there is none of that name, or it cannot be removed.
 pub fn uninstall(name: &str, prefix: Option<&Path>) -> Result<Vec<PathBuf>> {
-    let folders: Vec<PathBuf> = list(prefix)
+    let mut folders: Vec<PathBuf> = list(prefix)
         .into_iter()
         .filter(|installed| installed.name == name)
         .map(|installed| installed.folder)
@@ -174,7 +186,18 @@ pub fn uninstall(name: &str, prefix: Option<&Path>) -> Result<Vec<PathBuf>> {
     for folder in &folders {
         fs_err::remove_dir_all(folder)?;
     }
+    for kernels in folders.clone().iter().filter_map(|folder| folder.parent()) {
+        if let (true, Some(data)) = (kernels_in(kernels).is_empty(), kernels.parent()) {
+            folders.extend(labextension::uninstall(data)?);
+        }
+    }
     Ok(folders)
+}
+
+/// Our kernels in a folder of kernels.
+fn kernels_in(kernels: &Path) -> Vec<Installed> {
+    let entries = std::fs::read_dir(kernels).into_iter().flatten().flatten();
+    entries.filter_map(|entry| read(&entry.path())).collect()
 }
 
 /// The kernelspec in a folder, if it is ours.
@@ -272,6 +295,55 @@ mod tests {
         spec().install(&Place::Prefix(prefix.path().into())).unwrap();
         let removed = uninstall("snakebridge", Some(prefix.path())).unwrap();
         assert!(removed.contains(&folder) && !folder.exists());
+    }
+
+    #[test]
+    fn the_extension_goes_with_the_last_kernel() {
+        let prefix = tempfile::tempdir().unwrap();
+        let place = Place::Prefix(prefix.path().into());
+        let other = Spec {
+            name: "snakebridge-python".into(),
+            ..spec()
+        };
+        spec().install(&place).unwrap();
+        other.install(&place).unwrap();
+        // Twice: an earlier version is replaced.
+        place.install_labextension().unwrap();
+        let Some(folder) = place.install_labextension().unwrap() else {
+            assert!(!labextension::is_built_in());
+            return;
+        };
+        assert_eq!(
+            folder,
+            prefix.path().join("share/jupyter/labextensions/snakebridge")
+        );
+        let package: Value =
+            serde_json::from_str(&std::fs::read_to_string(folder.join("package.json")).unwrap()).unwrap();
+        assert_eq!(package["version"], env!("CARGO_PKG_VERSION"));
+        let load = package["jupyterlab"]["_build"]["load"].as_str().unwrap();
+        assert!(folder.join(load).exists());
+        let beside = std::fs::read_dir(folder.parent().unwrap()).unwrap().count();
+        assert_eq!(beside, 1, "something was left behind");
+
+        uninstall("snakebridge", Some(prefix.path())).unwrap();
+        assert!(folder.exists());
+        let removed = uninstall("snakebridge-python", Some(prefix.path())).unwrap();
+        assert!(removed.contains(&folder) && !folder.exists());
+    }
+
+    #[test]
+    fn an_extension_of_others_is_left_alone() {
+        let prefix = tempfile::tempdir().unwrap();
+        let place = Place::Prefix(prefix.path().into());
+        let folder = prefix.path().join("share/jupyter/labextensions/snakebridge");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("package.json"), r#"{"name": "other"}"#).unwrap();
+        if labextension::is_built_in() {
+            assert!(matches!(place.install_labextension(), Err(Error::NotOurs { .. })));
+        }
+        spec().install(&place).unwrap();
+        uninstall("snakebridge", Some(prefix.path())).unwrap();
+        assert!(folder.exists());
     }
 
     #[test]

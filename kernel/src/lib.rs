@@ -9,6 +9,7 @@ pub mod error;
 pub mod message;
 
 pub mod kernelspec;
+pub mod labextension;
 
 mod cell;
 mod comm;
