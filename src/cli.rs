@@ -113,6 +113,9 @@ pub(crate) enum KernelAction {
         /// The language of cells that say nothing else
         #[arg(long, default_value = "elixir")]
         language: CellLanguage,
+        /// What clients hand on to kernels that take more, as `jupyter run` its files; passed over
+        #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        others: Vec<std::ffi::OsString>,
     },
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn act(action: KernelAction, session: &SessionArgs) -> anyhow::Result
                 }
             }
         }
-        KernelAction::Run { file, language } => {
+        KernelAction::Run { file, language, .. } => {
             run(Options {
                 connection_file: file,
                 language: language.into(),

@@ -5,5 +5,6 @@ mod cells;
 mod faults;
 mod files;
 mod harness;
+mod kernel;
 mod names;
 mod pythons;
