@@ -14,7 +14,7 @@ use bridge_core::session::{
     CellRequest, Event, LateEvent, LateEvents, Session, Status, StreamName, error_lines,
 };
 use serde_json::{Map, Value};
-use snakebridge_repl::render::{Look, Renderer};
+use snakebridge_repl::render::{Look, Renderer, columns};
 
 use crate::cli::{RunArgs, SessionArgs};
 use crate::start::{self, Leave};
@@ -149,6 +149,7 @@ impl Run {
             let mut request = CellRequest::new(language, cell.code.as_str());
             request.allow_input = self.options.may_ask;
             request.colors = Some(!self.options.json && start::wants_colors());
+            request.width = columns().filter(|_| !self.options.json);
             let (status, outputs) = self.cell(request, |_| answer())?;
             *result = Some(outputs);
             if !self.goes_on(status) {

@@ -60,7 +60,8 @@ pub struct Config {
     pub answer_timeout: Duration,
     /// Where records are kept, if not in the user's own place.
     pub records: Option<PathBuf>,
-    /// Whether the front end is a notebook: libraries of Python then find what they look for in one.
+    /// Whether the front end is a notebook: libraries of Python then find what they look for in one, and progress is
+    /// shown as HTML.
     pub notebook: bool,
     /// Run this as the worker, whatever Python is found.
     pub worker: Option<Program>,
@@ -113,7 +114,7 @@ pub struct CellRequest {
     pub store_history: bool,
     /// Whether somebody can answer questions; if not, reading from standard input is an end of file.
     pub allow_input: bool,
-    /// How many columns there are for what it shows; `None` leaves that to the language.
+    /// How many columns the terminal has that shows it; `None` where there is none, or nobody knows.
     pub width: Option<u64>,
     /// Whether what it shows may be coloured; `None` leaves that to the language.
     pub colors: Option<bool>,

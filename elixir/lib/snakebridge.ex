@@ -38,7 +38,20 @@ defmodule SnakeBridge do
 
   import Kernel, except: [apply: 2, apply: 3]
 
-  alias SnakeBridge.{Batch, BridgeError, Bytes, Context, Fault, Iteration, Options, Py, Ref, Session, Steps}
+  alias SnakeBridge.{
+    Batch,
+    BridgeError,
+    Bytes,
+    Context,
+    Fault,
+    Iteration,
+    MimeBundle,
+    Options,
+    Output,
+    Progress
+  }
+
+  alias SnakeBridge.{Py, Ref, Session, Steps}
 
   @typedoc "A name of Python."
   @type name :: String.t() | atom()
@@ -524,6 +537,49 @@ defmodule SnakeBridge do
   @doc "Like `steps/3`, but gives the value or raises."
   @spec steps!(target(), [tuple()], keyword()) :: term()
   def steps!(target, steps, opts \\ []), do: unwrap!(steps(target, steps, opts))
+
+  # --- display ---
+
+  @doc """
+  Shows a value now, as richly as the front end can: see `SnakeBridge.Display`. Gives `:ok`, or the id.
+
+      iex> import ExUnit.CaptureIO
+      iex> capture_io(fn -> SnakeBridge.display(SnakeBridge.Display.markdown("**bold**")) end)
+      "**bold**\\n"
+
+  In a notebook it stands among the cell's output, wherever it was called: in a process that the cell has started, and
+  after the cell's end too. Where nothing but text is shown (a terminal, IEx, an application) it is printed as text.
+
+  Options:
+
+    * `:display_id` - a text by which it can be replaced, or `true` for a new one; that is what is given then
+    * `:update` - `true`: replaces what was shown under the `display_id`, in whichever cell that was
+    * `:metadata` - a map for the front end, keyed by mime type, instead of the value's own
+
+          id = SnakeBridge.display("starting", display_id: true)
+          SnakeBridge.display("done", display_id: id, update: true)
+  """
+  @spec display(term(), keyword()) :: :ok | String.t()
+  defdelegate display(value, opts \\ []), to: MimeBundle, as: :show
+
+  @doc """
+  Takes away what the cell has shown so far. With `wait: true` only when there is something new to show, so that nothing
+  flickers. Where there is no front end, nothing happens.
+  """
+  @spec clear_output(keyword()) :: :ok
+  def clear_output(opts \\ []),
+    do: Output.event(:clear, {nil, Keyword.get(Options.check!(:clear, opts), :wait, false)})
+
+  @doc """
+  The items of an enumerable, as a stream that shows how far it is while it is consumed: see `SnakeBridge.Progress`.
+
+      iex> 1..3 |> SnakeBridge.progress(label: "squares") |> Enum.map(&(&1 * &1))
+      [1, 4, 9]
+
+  Options: `:label`, a text; `:total`, how many items will come, where the enumerable itself cannot say it.
+  """
+  @spec progress(Enumerable.t(), keyword()) :: Enumerable.t()
+  defdelegate progress(enumerable, opts \\ []), to: Progress, as: :stream
 
   # --- helpers ---
 

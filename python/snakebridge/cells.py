@@ -75,6 +75,7 @@ class Cells:
 
     async def _serve(self):
         self.engine = await engines.load(self._namespace, self._publisher, self._directory, self._notebook)
+        display.use(self.engine)
         while True:
             try:
                 body, done, trouble = await self._queue.get()

@@ -138,11 +138,29 @@ def format_object(value):
     return data, metadata
 
 
+# How values of cells are formatted, once there is an engine that runs cells.
+_engine = None
+
+
+def use(engine):
+    """From now on, what Elixir shows is formatted as for cells of Python."""
+    global _engine
+    _engine = engine
+
+
 def bundle(value):
-    """What an application of Elixir shows for an object, where no cell has set matplotlib up."""
+    """What Elixir shows for an object: its data and metadata, as the protocol has them. Nothing, if it shows itself."""
+    if _engine is not None:
+        data, metadata = _engine.show(value)
+        if not data and not shows_itself(value):
+            # Its `repr` has failed, and that was told.
+            data = {"text/plain": object.__repr__(value)}
+        return encode(data), to_json(metadata)
+    # An application: no cell has set matplotlib up, and nobody takes what shows itself.
     if "matplotlib.figure" in sys.modules:
         import snakebridge.inline  # noqa: F401 - gives figures their picture
-    return encode(format_object(value)[0])
+    data, metadata = format_object(value)
+    return encode(data), to_json(metadata)
 
 
 def _bundle_of(value):

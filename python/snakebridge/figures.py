@@ -13,6 +13,9 @@ from snakebridge import tracebacks
 
 BACKEND = "module://snakebridge.inline"
 
+# The backends that show figures at a cell's end: ours, and matplotlib-inline by its two names.
+_INLINE = (BACKEND, "inline", "module://matplotlib_inline.backend_inline")
+
 _publisher = None
 
 
@@ -20,7 +23,12 @@ def install(publisher, backend=BACKEND):
     """From now on, matplotlib draws for cells."""
     global _publisher
     _publisher = publisher
-    sys.meta_path.insert(0, _Hook(backend))
+    matplotlib = sys.modules.get("matplotlib")
+    if matplotlib is None:
+        sys.meta_path.insert(0, _Hook(backend))
+    elif not os.environ.get("MPLBACKEND"):
+        # A cell of Elixir was faster than what prepares cells of Python.
+        matplotlib.use(backend)
 
 
 class _Hook(importlib.abc.MetaPathFinder):
@@ -64,6 +72,25 @@ class _Loader(importlib.abc.Loader):
 def publish(data):
     """Shows a picture."""
     _publisher.display(data)
+
+
+def end_cell(value=None):
+    """At the end of a cell of Elixir: shows the open figures, as after one of Python.
+
+    A figure that was the cell's value has been seen.
+    """
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is None:
+        return
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    if isinstance(value, Figure) and matplotlib.get_backend() in _INLINE:
+        pyplot.close(value)
+    ipythons = sys.modules.get("matplotlib_inline.backend_inline")
+    if ipythons is not None:
+        ipythons.flush_figures()
+    flush()
 
 
 def flush():

@@ -55,6 +55,13 @@ class Plain:
         """The mime bundle of a value, and its metadata."""
         return display.format_object(value)
 
+    def show(self, value):
+        """The same, for what is shown now: nothing of what shows itself."""
+        if display.shows_itself(value):
+            value._ipython_display_()
+            return {}, {}
+        return self.format(value)
+
     def transform(self, source):
         """The Python that a source stands for: itself."""
         return source
@@ -108,10 +115,8 @@ class Plain:
         """What Python calls for the value of an expression typed at the prompt."""
         if value is None or self._cell is None:
             return
-        if display.shows_itself(value):
-            value._ipython_display_()
-        else:
-            data, metadata = display.format_object(value)
+        data, metadata = self.show(value)
+        if data:
             self._publisher.result(data, metadata)
         if value is not self._outputs:
             self._remember(value)

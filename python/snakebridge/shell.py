@@ -109,6 +109,9 @@ class Engine:
         """The mime bundle of a value, and its metadata."""
         return self._shell.display_formatter.format(value)
 
+    # IPython's formatters let an object show itself.
+    show = format
+
     def transform(self, source):
         """The Python that a source with magics stands for. Kept for `run`, which comes next."""
         if self._transformed[0] != source:

@@ -38,8 +38,14 @@ type Counts = HashMap<(Shape, String), u64>;
 
 static CALLS: Mutex<Vec<(Caller, Counts)>> = Mutex::new(Vec::new());
 
+/// What shows an Elixir cell's values and figures: no call of the cell's.
+const SHOWING: [&str; 2] = ["snakebridge.display", "snakebridge.figures"];
+
 /// Counts a call.
 pub(crate) fn count(caller: Caller, shape: Shape, returns: String) {
+    if SHOWING.contains(&shape.module.as_str()) {
+        return;
+    }
     let mut callers = CALLS.lock().unwrap_or_else(PoisonError::into_inner);
     let at = callers
         .iter()

@@ -18,7 +18,7 @@ use crate::line::Line;
 use crate::plain::{Message, PlainReader};
 use crate::prompt::{CONTINUATION, INDICATOR};
 use crate::question;
-use crate::render::{Look, can_edit, hint_line};
+use crate::render::{Look, can_edit, columns, hint_line};
 use crate::stage::{Now, Stage};
 use crate::tty::Tty;
 use crate::{late, signals};
@@ -170,7 +170,7 @@ impl Console {
     }
 
     fn run(&mut self, mut request: CellRequest) -> io::Result<Next> {
-        request.width = Some(self.width() as u64);
+        request.width = columns();
         let (language, source) = (request.language, request.source.clone());
         let mut cell = match self.session.execute(request) {
             Ok(cell) => cell,
@@ -277,10 +277,7 @@ impl Console {
 
     /// The terminal's width in columns.
     pub(crate) fn width(&self) -> usize {
-        match rustix::termios::tcgetwinsize(io::stdout()) {
-            Ok(size) if size.ws_col > 0 => usize::from(size.ws_col),
-            _ => 80,
-        }
+        columns().map_or(80, |columns| columns as usize)
     }
 
     pub(crate) fn say(&self, text: &str) -> io::Result<()> {

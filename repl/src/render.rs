@@ -61,6 +61,12 @@ impl Look {
     }
 }
 
+/// The columns of the terminal that standard output is, if it is one.
+pub fn columns() -> Option<u64> {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+    (size.ws_col > 0).then_some(size.ws_col.into())
+}
+
 /// Whether a line can be edited on the screen: the editor draws on standard error and asks through standard output.
 pub(crate) fn can_edit() -> bool {
     io::stdout().is_terminal() && io::stderr().is_terminal() && !is_dumb()

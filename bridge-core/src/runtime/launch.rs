@@ -68,6 +68,7 @@ pub(crate) fn beam(
     place: &Path,
     sockets: &Directory,
     generation: u64,
+    notebook: bool,
 ) -> Result<Launch> {
     let mut program = match program {
         Some(program) => program.clone(),
@@ -76,6 +77,11 @@ pub(crate) fn beam(
     program.env.extend([
         ("SNAKEBRIDGE_HOST".into(), sockets.host_socket().into()),
         ("SNAKEBRIDGE_GENERATION".into(), generation.to_string().into()),
+        // Said in any case: this process may itself run in a notebook's cell.
+        (
+            "SNAKEBRIDGE_NOTEBOOK".into(),
+            u8::from(notebook).to_string().into(),
+        ),
     ]);
     Ok(Launch {
         program,

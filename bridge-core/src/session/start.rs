@@ -173,6 +173,7 @@ fn launch(shared: &Shared, language: Language, generation: u64) -> Result<Launch
             place,
             sockets,
             generation,
+            config.notebook,
         ),
     }
 }

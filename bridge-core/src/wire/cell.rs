@@ -18,7 +18,7 @@ pub struct Execute {
     pub silent: bool,
     /// For the BEAM: whether names of Python may exist.
     pub read: Option<bool>,
-    /// How many columns the output has, where that matters.
+    /// How many columns the terminal has that shows the output, if one does.
     pub width: Option<u64>,
     /// Whether text may be coloured.
     pub colors: Option<bool>,

@@ -8,7 +8,7 @@ defmodule SnakeBridge.Evaluator do
   """
 
   alias SnakeBridge.{CellParser, Diagnostics, Ebin, Expand, Helpers, IOServer, Keeper, Lane}
-  alias SnakeBridge.{Memory, Natural, Py, Ref, Render, Session}
+  alias SnakeBridge.{Memory, MimeBundle, Natural, Py, Ref, Render, Session}
 
   # Python sends no larger container by its name.
   @value_items 100_000
@@ -28,11 +28,19 @@ defmodule SnakeBridge.Evaluator do
           read: boolean(),
           silent: boolean(),
           # Whether the result is kept for `v/1`.
-          store: boolean()
+          store: boolean(),
+          # Names and sources of what is evaluated after a cell that went well.
+          expressions: [{String.t(), String.t()}]
         }
 
   @typedoc "How it went, as in the answer to `execute`."
-  @type outcome :: %{status: :ok | :error, reads: [String.t()], writes: [String.t()], calls: [map()]}
+  @type outcome :: %{
+          required(:status) => :ok | :error,
+          required(:reads) => [String.t()],
+          required(:writes) => [String.t()],
+          required(:calls) => [map()],
+          optional(:expressions) => [{String.t(), String.t(), map()}]
+        }
 
   # `borrowed`: names in the binding that are Python's, for as long as this cell runs.
   # `told`: what is said once in a session, of which names.
@@ -92,7 +100,7 @@ defmodule SnakeBridge.Evaluator do
   defp load_code(state) do
     {:ok, [expression]} = CellParser.parse(~s([1, "text", %{key: 1.5}]), 1)
     {value, _, _, _} = expand_and_run(expression, state, & &1.())
-    Render.result(value)
+    MimeBundle.of(value)
   end
 
   # The user's own messages stay in the mailbox.
@@ -119,7 +127,7 @@ defmodule SnakeBridge.Evaluator do
   defp run_cell(job, state) do
     env = %{state.env | file: CellParser.file(job.cell), line: 1}
     state = %{state | env: env, binding: put(state.binding, :py, %Py{})}
-    cell = %{job: job, reads: MapSet.new(), writes: MapSet.new()}
+    cell = %{job: job, reads: MapSet.new(), writes: MapSet.new(), value: nil}
 
     {status, cell, state} =
       case CellParser.parse(job.source, job.cell) do
@@ -131,8 +139,18 @@ defmodule SnakeBridge.Evaluator do
           {:error, cell, state}
       end
 
-    outcome = %{status: status, reads: texts(cell.reads), writes: texts(cell.writes), calls: calls(job.cell)}
-    {outcome, give_back(state)}
+    calls = calls(job.cell)
+    if calls != [], do: show_figures(cell.value)
+    outcome = %{status: status, reads: texts(cell.reads), writes: texts(cell.writes), calls: calls}
+    state = give_back(state)
+    {if(status == :ok, do: Map.merge(outcome, expressions(cell, state)), else: outcome), state}
+  end
+
+  # What the cell has drawn with matplotlib, as after one of Python.
+  defp show_figures(value) do
+    value = if is_struct(value, Ref), do: value
+    _ = SnakeBridge.call("snakebridge.figures", "end_cell", [value])
+    :ok
   end
 
   defp syntax_hint(source, %module{} = error) when module in [SyntaxError, TokenMissingError],
@@ -175,14 +193,21 @@ defmodule SnakeBridge.Evaluator do
     if job.store, do: Keeper.remember(job.cell, stored(value, state))
 
     unless job.silent or value == IEx.dont_display_result() do
-      IOServer.emit(job.device, :result, %{cell: job.cell, data: Render.result(value), metadata: "{}"})
+      body = shown(value, job)
+      # What shows itself has no data.
+      if body.data != %{}, do: IOServer.emit(job.device, :result, body)
     end
 
-    {:ok, cell, state}
+    {:ok, %{cell | value: value}, state}
   catch
     kind, reason ->
       report(kind, reason, __STACKTRACE__, job)
       {:error, cell, state}
+  end
+
+  defp shown(value, job) do
+    {data, metadata} = MimeBundle.of(value)
+    %{cell: job.cell, data: data, metadata: metadata}
   end
 
   # A value that a variable has is with the keeper already, and is not copied there again.
@@ -191,6 +216,41 @@ defmodule SnakeBridge.Evaluator do
       {key, _} -> if key == :py or key in state.borrowed, do: {:value, value}, else: {:variable, key}
       nil -> {:value, value}
     end
+  end
+
+  # --- what a client wants to know after the cell ---
+
+  defp expressions(%{job: %{expressions: []}}, _), do: %{}
+
+  defp expressions(%{job: job} = cell, state) do
+    answers =
+      for {name, source} <- job.expressions do
+        {kind, body} = expression(%{job | source: source}, cell.writes, state)
+        {name, kind, body}
+      end
+
+    %{expressions: answers}
+  end
+
+  # What it binds ends with it. What the cell has written is not with Python yet, so Python is not asked for it.
+  defp expression(job, written, state) do
+    case CellParser.parse(job.source, job.cell) do
+      {:ok, expressions} ->
+        state = borrow(expressions, job, state, written)
+
+        {value, _} =
+          Enum.reduce(expressions, {nil, state}, fn expression, {_, state} ->
+            {value, _, binding, env} = eval(expression, job, state)
+            {value, %{state | binding: binding, env: %{env | versioned_vars: %{}}}}
+          end)
+
+        {"result", shown(value, job)}
+
+      {:error, error} ->
+        {"error", error_body(:error, error, [], job, [])}
+    end
+  catch
+    kind, reason -> {"error", error_body(kind, reason, __STACKTRACE__, job, [])}
   end
 
   # --- an expression ---
@@ -283,8 +343,12 @@ defmodule SnakeBridge.Evaluator do
   # --- names of Python ---
 
   # Asks for the names that the cell mentions: those that Python owns are in the binding for this cell only.
-  defp borrow(expressions, %{read: true} = job, state) do
-    with [_ | _] = names <- expressions |> CellParser.names() |> Enum.filter(&Keeper.shared?/1),
+  defp borrow(expressions, job, state, except \\ [])
+
+  defp borrow(expressions, %{read: true} = job, state, except) do
+    wanted = &(Keeper.shared?(&1) and &1 not in except)
+
+    with [_ | _] = names <- expressions |> CellParser.names() |> Enum.filter(wanted),
          {:ok, answers} <- Lane.read(Session, Enum.map(names, &Atom.to_string/1)) do
       Enum.reduce(names, state, fn name, state ->
         case answers[Atom.to_string(name)] do
@@ -298,7 +362,7 @@ defmodule SnakeBridge.Evaluator do
     end
   end
 
-  defp borrow(_, _, state), do: state
+  defp borrow(_, _, state, _), do: state
 
   defp lend(state, name, value) do
     state = forget(state, name)
@@ -350,10 +414,13 @@ defmodule SnakeBridge.Evaluator do
 
   # --- errors ---
 
-  defp report(kind, reason, stack, job, options \\ []) do
+  defp report(kind, reason, stack, job, options \\ []),
+    do: IOServer.emit(job.device, :error, error_body(kind, reason, stack, job, options))
+
+  defp error_body(kind, reason, stack, job, options) do
     place = options[:line] && {CellParser.file(job.cell), options[:line]}
     error = Render.error(kind, reason, stack, place)
-    IOServer.emit(job.device, :error, Map.merge(error, %{cell: job.cell, hint: options[:hint] || error.hint}))
+    Map.merge(error, %{cell: job.cell, hint: options[:hint] || error.hint})
   end
 
   defp texts(names), do: names |> Enum.map(&Atom.to_string/1) |> Enum.sort()

@@ -13,6 +13,7 @@ defmodule SnakeBridge.Host do
 
   @variable "SNAKEBRIDGE_HOST"
   @generation "SNAKEBRIDGE_GENERATION"
+  @notebook "SNAKEBRIDGE_NOTEBOOK"
   @stop_ms 1_000
   @broken_ms 5_000
   @own_applications [:kernel, :stdlib, :compiler, :elixir, :logger, :iex, :mix, :eex, :snakebridge]
@@ -47,7 +48,7 @@ defmodule SnakeBridge.Host do
   end
 
   defp ensure_connected(path) do
-    if Process.whereis(Host) == nil do
+    if not connected?() do
       caller = self()
       reference = make_ref()
       spawn_service(fn -> control(path, caller, reference) end)
@@ -57,6 +58,14 @@ defmodule SnakeBridge.Host do
       end
     end
   end
+
+  @doc "Whether there is a front end, and it is a notebook, which shows HTML."
+  @spec notebook?() :: boolean()
+  def notebook?, do: connected?() and System.get_env(@notebook) == "1"
+
+  @doc "Whether this VM serves a front end."
+  @spec connected?() :: boolean()
+  def connected?, do: Process.whereis(Host) != nil
 
   @doc "Opens a connection to the front end and says hello on it. The VM ends if that fails."
   @spec open(Path.t(), map()) :: {Socket.t(), map()}

@@ -281,12 +281,12 @@ defmodule SnakeBridge.IOServer do
     ArgumentError -> to_text(:unicode, chars)
   end
 
-  defp to_text(_, binary) when is_binary(binary), do: {:ok, replace_invalid(binary, [])}
+  defp to_text(_, binary) when is_binary(binary), do: {:ok, Render.valid(binary)}
 
   defp to_text(_, chars) do
     case :unicode.characters_to_binary(chars) do
       binary when is_binary(binary) -> {:ok, binary}
-      _ -> {:ok, chars |> bytes() |> IO.iodata_to_binary() |> replace_invalid([])}
+      _ -> {:ok, chars |> bytes() |> IO.iodata_to_binary() |> Render.valid()}
     end
   rescue
     ArgumentError -> :error
@@ -297,19 +297,6 @@ defmodule SnakeBridge.IOServer do
   defp bytes(char) when char in 0..0xD7FF or char in 0xE000..0x10FFFF, do: <<char::utf8>>
   defp bytes(char) when is_integer(char), do: <<255>>
   defp bytes(other), do: other
-
-  defp replace_invalid(binary, done) do
-    case :unicode.characters_to_binary(binary) do
-      good when is_binary(good) and done == [] ->
-        good
-
-      good when is_binary(good) ->
-        IO.iodata_to_binary([done, good])
-
-      {_, good, <<_, rest::binary>>} ->
-        replace_invalid(rest, [done, good, "\uFFFD"])
-    end
-  end
 
   defp put(state, _, ""), do: state
 

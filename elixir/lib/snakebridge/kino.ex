@@ -25,7 +25,7 @@ defmodule SnakeBridge.Kino do
   def to_livebook(ref) do
     bundle = fn -> SnakeBridge.call("snakebridge.display", "bundle", [ref]) end
 
-    with {:ok, {:ok, bundle}} <- SnakeBridge.Looker.look(ref.session, @timeout_ms, bundle),
+    with {:ok, {:ok, {bundle, _}}} <- SnakeBridge.Looker.look(ref.session, @timeout_ms, bundle),
          {mime, kind} <- Enum.find(@kinds, fn {mime, _} -> is_map_key(bundle, mime) end) do
       kind |> kino(bundle[mime], mime) |> Kino.Render.to_livebook()
     else

@@ -1,6 +1,6 @@
 defmodule SnakeBridge.Options do
   @moduledoc """
-  The options of calls, streams, contexts, sessions and pools: which there are, and what they may be.
+  The options of this library's functions, as of calls, sessions and displays: which there are, and what they may be.
 
   They are looked at in the process that gives them, before anything is sent, started or asked of another process: so a
   wrong one is an `ArgumentError` of whoever wrote it, and never the end of a session or pool that others use.
@@ -29,7 +29,11 @@ defmodule SnakeBridge.Options do
     context: [:timeout],
     checkout: [:timeout],
     session: @session,
-    pool: [:size, :queue, :queue_timeout | @session]
+    pool: [:size, :queue, :queue_timeout | @session],
+    display: [:display_id, :update, :metadata],
+    image: [:width, :height, :alt],
+    clear: [:wait],
+    progress: [:label, :total]
   }
 
   @what %{
@@ -38,10 +42,24 @@ defmodule SnakeBridge.Options do
     context: "with_python",
     checkout: "checkout",
     session: "a session",
-    pool: "a pool"
+    pool: "a pool",
+    display: "display",
+    image: "a picture",
+    clear: "clear_output",
+    progress: "progress"
   }
 
-  @type kind :: :call | :stream | :context | :checkout | :session | :pool
+  @type kind ::
+          :call
+          | :stream
+          | :context
+          | :checkout
+          | :session
+          | :pool
+          | :display
+          | :image
+          | :clear
+          | :progress
 
   @doc """
   The options as they are; raises `ArgumentError` for one that `kind` does not know, or that cannot be what it is.
@@ -96,6 +114,12 @@ defmodule SnakeBridge.Options do
   defp valid?(:tags, _), do: true
   defp valid?(name, value) when name in [:chunk, :size], do: is_integer(value) and value > 0
   defp valid?(:queue, value), do: is_integer(value) and value >= 0
+  defp valid?(:total, value), do: value == nil or (is_integer(value) and value >= 0)
+  defp valid?(name, value) when name in [:width, :height], do: is_integer(value) and value > 0
+  defp valid?(:display_id, value), do: value in [nil, true] or (is_binary(value) and value != "")
+  defp valid?(name, value) when name in [:update, :wait], do: is_boolean(value)
+  defp valid?(name, value) when name in [:label, :alt], do: is_binary(value)
+  defp valid?(:metadata, value), do: is_map(value)
   defp valid?(:name, value), do: is_atom(value)
   defp valid?(:start, value), do: value in [:lazy, :eager]
   defp valid?(name, value) when name in [:python, :cd], do: value == nil or (is_binary(value) and value != "")
@@ -108,8 +132,12 @@ defmodule SnakeBridge.Options do
 
   defp expected(:as), do: "one of " <> Enum.map_join(@as, ", ", &inspect/1)
   defp expected(:session), do: "the name of a session or pool, or a session's pid"
-  defp expected(name) when name in [:chunk, :size], do: "a positive number"
-  defp expected(:queue), do: "a number, 0 or more"
+  defp expected(name) when name in [:chunk, :size, :width, :height], do: "a positive number"
+  defp expected(name) when name in [:queue, :total], do: "a number, 0 or more"
+  defp expected(:display_id), do: "a text, or true for a new one"
+  defp expected(name) when name in [:update, :wait], do: "true or false"
+  defp expected(name) when name in [:label, :alt], do: "a text"
+  defp expected(:metadata), do: "a map"
   defp expected(:name), do: "an atom"
   defp expected(:start), do: ":lazy or :eager"
   defp expected(name) when name in [:python, :cd], do: "a path"

@@ -18,13 +18,14 @@ defmodule SnakeBridge.Ref do
   | `Collectable` | `Enum.into(1..3, ref)` adds to the Python object itself, by its `extend` or `update` |
   | `String.Chars` | `str(object)` |
   | `Inspect` | `repr(object)`, bounded in length and time; another process asks for it |
+  | `SnakeBridge.Display` | what a Python cell shows for the object: HTML, pictures, .. |
   """
 
   @behaviour Access
 
   import SnakeBridge.Py, only: [is_kind: 2]
 
-  alias SnakeBridge.{Lane, Looker, Session}
+  alias SnakeBridge.{Fault, Lane, Looker, Render, Session}
 
   @type t :: %__MODULE__{
           session: Session.t(),
@@ -70,7 +71,7 @@ defmodule SnakeBridge.Ref do
         nil
 
       {:error, error} ->
-        SnakeBridge.Fault.reraise!(error)
+        Fault.reraise!(error)
     end
   end
 
@@ -163,20 +164,51 @@ defmodule SnakeBridge.Ref do
     body = {{:value, ref}, steps, %{as: :value}}
 
     case Looker.look(ref.session, @repr_ms, fn -> Lane.request(ref.session, :do, body, ref: ref) end) do
-      {:ok, {:ok, text}} when is_binary(text) ->
-        if String.length(text) > @repr_length, do: String.slice(text, 0, @repr_length) <> "...", else: text
-
-      _ ->
-        ref.type <> fate(ref)
+      {:ok, {:ok, text}} when is_binary(text) -> cut(text)
+      _ -> ref.type <> fate(ref)
     end
   rescue
     _ -> ref.type
+  end
+
+  defp cut(text) do
+    case String.split_at(text, @repr_length) do
+      {all, ""} -> all
+      {beginning, _} -> beginning <> "..."
+    end
   end
 
   defp fate(ref) do
     if Session.attached(ref.session) in [ref.worker, nil],
       do: "",
       else: ", of worker #{ref.worker} that has ended"
+  end
+
+  @doc """
+  What is shown for the object: what a Python cell shows for it, and its metadata. The calling process asks, for what a
+  cell shows is a part of the cell: it prints there, and is interrupted with it.
+
+  Builtin types show nothing but their `repr`, so those are not asked; nor is a worker that has ended.
+  An empty map: the object has shown itself.
+  """
+  @spec mime_bundle(t()) :: {%{String.t() => binary()}, String.t()} | %{String.t() => String.t()}
+  def mime_bundle(%__MODULE__{type: "builtins." <> _} = ref), do: Render.result(ref)
+
+  def mime_bundle(%__MODULE__{} = ref) do
+    if Session.attached(ref.session) == ref.worker do
+      case SnakeBridge.call("snakebridge.display", "bundle", [ref]) do
+        {:ok, {%{"text/plain" => text} = data, metadata}} ->
+          {%{data | "text/plain" => "#Python<" <> cut(text) <> ">"}, metadata}
+
+        {:ok, {data, metadata}} ->
+          {data, metadata}
+
+        {:error, error} ->
+          Fault.reraise!(error)
+      end
+    else
+      Render.result(ref)
+    end
   end
 
   defimpl Inspect do

@@ -35,7 +35,8 @@ defmodule SnakeBridge.Render do
 
     new = %{
       width: if(is_integer(width) and width in 20..10_000, do: width, else: old.width),
-      colors: if(is_boolean(colors), do: colors, else: old.colors)
+      colors: if(is_boolean(colors), do: colors, else: old.colors),
+      terminal: old.terminal or is_integer(width)
     }
 
     if new != old do
@@ -49,6 +50,10 @@ defmodule SnakeBridge.Render do
   @doc "Columns that text may take."
   @spec width() :: pos_integer()
   def width, do: settings().width
+
+  @doc "Whether what is shown goes to a terminal: only those have told their width."
+  @spec terminal?() :: boolean()
+  def terminal?, do: settings().terminal
 
   @doc "Whether text may be coloured."
   @spec colors?() :: boolean()
@@ -68,7 +73,7 @@ defmodule SnakeBridge.Render do
   @spec color(atom() | [atom()], iodata()) :: iodata()
   def color(color, text), do: IO.ANSI.format([color, text], colors?())
 
-  @doc "The mime bundle of a result."
+  @doc "The mime bundle of a value of which nothing but its `inspect/1` is to be shown."
   @spec result(term()) :: %{String.t() => String.t()}
   def result(value), do: %{"text/plain" => value |> text() |> bounded()}
 
@@ -79,11 +84,14 @@ defmodule SnakeBridge.Render do
   end
 
   defp text({:module, module, code, last}) when is_atom(module) and is_binary(code) do
-    inspect({:module, module, binary_part(code, 0, min(6, byte_size(code))), last}, IEx.inspect_opts())
+    inspect({:module, module, binary_part(code, 0, min(6, byte_size(code))), last}, inspect_opts())
     |> String.replace(">>", ", ...>>", global: false)
   end
 
-  defp text(value), do: inspect(value, IEx.inspect_opts())
+  defp text(value), do: inspect(value, inspect_opts())
+
+  # An application may have no IEx.
+  defp inspect_opts, do: if(Code.ensure_loaded?(IEx), do: IEx.inspect_opts(), else: [pretty: true])
 
   @doc """
   An error of a cell as the body of an `error` event, without the cell. `line` is that of the expression that failed, for
@@ -153,6 +161,23 @@ defmodule SnakeBridge.Render do
 
   defp color_end, do: if(colors?(), do: IO.ANSI.reset(), else: "")
 
+  @doc """
+  A text of which all is characters; what is none is replaced.
+
+      iex> SnakeBridge.Render.valid(<<"a", 255, "b">>)
+      "a\uFFFDb"
+  """
+  @spec valid(binary()) :: String.t()
+  def valid(binary), do: replace_invalid(binary, [])
+
+  defp replace_invalid(binary, done) do
+    case :unicode.characters_to_binary(binary) do
+      good when is_binary(good) and done == [] -> good
+      good when is_binary(good) -> IO.iodata_to_binary([done, good])
+      {_, good, <<_, rest::binary>>} -> replace_invalid(rest, [done, good, "\uFFFD"])
+    end
+  end
+
   defp whole_characters(binary) do
     case :unicode.characters_to_binary(binary) do
       text when is_binary(text) -> text
@@ -161,7 +186,8 @@ defmodule SnakeBridge.Render do
   end
 
   defp settings do
-    Application.get_env(:snakebridge, @key) || %{width: 80, colors: System.get_env("NO_COLOR") in [nil, ""]}
+    Application.get_env(:snakebridge, @key) ||
+      %{width: 80, colors: System.get_env("NO_COLOR") in [nil, ""], terminal: false}
   end
 
   # --- errors ---

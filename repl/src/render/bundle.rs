@@ -11,14 +11,17 @@ const READABLE: [&str; 5] = [
     "text/x-python",
 ];
 
+/// IPython describes its Markdown, LaTeX and their like as `<IPython.core.display.Markdown object>`; ours is that of what
+/// has no text.
+const DESCRIPTIONS: [&str; 2] = ["<IPython.core.display.", "#SnakeBridge.MimeBundle<"];
+
 /// The form that reads best, and a line for each image: what it is and how large.
 pub(super) fn text(bundle: &Bundle) -> String {
     let mut lines: Vec<String> = Vec::new();
     let readable = READABLE.iter().filter_map(|mime| bundle.get(mime));
-    // IPython describes its Markdown, LaTeX and their like as `<IPython.core.display.Markdown object>`.
     let described = |data: &Data| {
         data.text()
-            .is_some_and(|text| text.starts_with("<IPython.core.display."))
+            .is_some_and(|text| DESCRIPTIONS.iter().any(|start| text.starts_with(start)))
     };
     let (opaque, clear): (Vec<&Data>, Vec<&Data>) = readable.partition(|data| described(data));
     if let Some(data) = clear.first() {

@@ -120,7 +120,8 @@ defmodule SnakeBridge.Host.Cells do
       device: device,
       read: body[:read] == true,
       silent: body[:silent] == true,
-      store: body[:store_history] != false and body[:silent] != true
+      store: body[:store_history] != false and body[:silent] != true,
+      expressions: List.wrap(body[:expressions])
     }
 
     Evaluator.run(state.evaluator.pid, state.evaluator.tag, job)
