@@ -70,6 +70,17 @@ impl ConnectionInfo {
         })
     }
 
+    /// All five.
+    pub fn ports(&self) -> [u16; 5] {
+        [
+            self.shell_port,
+            self.control_port,
+            self.stdin_port,
+            self.iopub_port,
+            self.hb_port,
+        ]
+    }
+
     /// The address of a port, as ZeroMQ writes it.
     pub fn endpoint(&self, port: u16) -> String {
         let ConnectionInfo { transport, ip, .. } = self;

@@ -25,10 +25,7 @@ pub(crate) async fn serve(kernel: Arc<Kernel>, control: Outgoing, mut requests: 
                 around(&kernel, &request, async {
                     control.send(&request, "shutdown_reply", &content).await;
                     // Every client learns it.
-                    kernel
-                        .iopub
-                        .publish(&request.parent, "shutdown_reply", &content)
-                        .await;
+                    kernel.iopub.tell(&request.parent, "shutdown_reply", &content);
                 })
                 .await;
                 kernel.end();

@@ -24,6 +24,9 @@ use crate::{cell, control, shell};
 /// How many cells' requests are remembered, for output that comes after the cell's end.
 const REMEMBERED_CELLS: usize = 10_000;
 
+/// How long the end of the kernel waits for clients that still have something to read.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 /// How a kernel is run.
 #[derive(Debug)]
 pub struct Options {
@@ -127,11 +130,12 @@ async fn serve(info: ConnectionInfo, options: Options) -> Result<()> {
         cells: Mutex::default(),
         ending,
     });
-    kernel.iopub.state(&Parent::default(), State::Starting).await;
+    kernel.iopub.state(&Parent::default(), State::Starting);
 
     let (stdin, answers) = sockets::channel("stdin", sockets.stdin, &signer);
     let (shell, requests) = sockets::channel("shell", sockets.shell, &signer);
     let (control, orders) = sockets::channel("control", sockets.control, &signer);
+    let sending = [shell.clone(), control.clone(), stdin.clone()];
     let (queue, cells) = mpsc::unbounded_channel();
     tokio::spawn(cell::answers(Arc::clone(&kernel), answers));
     tokio::spawn(cell::late(Arc::clone(&kernel), late));
@@ -143,10 +147,16 @@ async fn serve(info: ConnectionInfo, options: Options) -> Result<()> {
 
     // The sender is the kernel's own, so this ends in no other way.
     let _ = end.wait_for(|ended| *ended).await;
-    kernel.iopub.flush().await;
-    // The socket's last words must leave the process before it does.
-    tokio::time::sleep(Duration::from_millis(50)).await;
     let _ = kernel.session.shutdown().await;
+    // What cells still had to say must leave the process before it does.
+    let _ = tokio::time::timeout(LAST_WORDS, async {
+        kernel.iopub.flush().await;
+        for channel in &sending {
+            channel.flush().await;
+        }
+    })
+    .await;
+    sockets::remove_files(&info);
     Ok(())
 }
 

@@ -19,10 +19,12 @@ mod info;
 mod iopub;
 mod kernel;
 mod language;
+mod outbox;
 mod questions;
 mod shell;
 mod sockets;
 mod usage;
+mod zmtp;
 
 pub use kernel::{Options, run};
 

@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use sha2::Sha256;
-use zeromq::ZmqMessage;
 
 /// The version of the protocol that is spoken.
 pub const PROTOCOL_VERSION: &str = "5.5";
@@ -160,8 +159,7 @@ impl Signer {
     ///
     /// # Errors
     /// [`Refused`]: the message is to be passed over.
-    pub fn read(&self, frames: ZmqMessage, seen: &mut Seen) -> Result<Message, Refused> {
-        let frames = frames.into_vec();
+    pub fn read(&self, frames: Vec<Bytes>, seen: &mut Seen) -> Result<Message, Refused> {
         let count = frames.len();
         let at = frames
             .iter()
@@ -206,7 +204,7 @@ impl Signer {
         metadata: &Map<String, Value>,
         content: &impl Serialize,
         buffers: &[Bytes],
-    ) -> Result<ZmqMessage, serde_json::Error> {
+    ) -> Result<Vec<Bytes>, serde_json::Error> {
         let header = serde_json::to_vec(&OwnHeader {
             msg_id: uuid::Uuid::new_v4().to_string(),
             msg_type,
@@ -231,12 +229,11 @@ impl Signer {
                 hex(&mac.finalize().into_bytes())
             }
         };
-        let mut frames: VecDeque<Bytes> = first.iter().cloned().collect();
-        frames.push_back(Bytes::from_static(DELIMITER));
-        frames.push_back(signature.into());
+        let mut frames = first.to_vec();
+        frames.extend([Bytes::from_static(DELIMITER), signature.into()]);
         frames.extend(parts.map(Bytes::from));
-        frames.extend(buffers.iter().cloned());
-        ZmqMessage::try_from(frames).map_err(serde::ser::Error::custom)
+        frames.extend_from_slice(buffers);
+        Ok(frames)
     }
 }
 
@@ -289,7 +286,7 @@ mod tests {
 
     use super::*;
 
-    fn frames(signer: &Signer, parent: &Parent) -> ZmqMessage {
+    fn frames(signer: &Signer, parent: &Parent) -> Vec<Bytes> {
         let identity = [Bytes::from_static(b"client")];
         let buffers = [Bytes::from_static(b"\x00raw")];
         let content = json!({"code": "1 + 1"});
@@ -305,10 +302,10 @@ mod tests {
             .unwrap()
     }
 
-    fn changed(message: &ZmqMessage, at: usize, frame: &[u8]) -> ZmqMessage {
-        let mut frames: VecDeque<Bytes> = message.iter().cloned().collect();
+    fn changed(message: &[Bytes], at: usize, frame: &[u8]) -> Vec<Bytes> {
+        let mut frames = message.to_vec();
         frames[at] = Bytes::copy_from_slice(frame);
-        ZmqMessage::try_from(frames).unwrap()
+        frames
     }
 
     #[test]
@@ -322,7 +319,7 @@ mod tests {
         assert_eq!(read.buffers, [Bytes::from_static(b"\x00raw")]);
         assert_eq!(read.content::<Value>().unwrap()["code"], "1 + 1");
 
-        let refused = |message: ZmqMessage| signer.read(message, &mut Seen::default()).unwrap_err();
+        let refused = |message: Vec<Bytes>| signer.read(message, &mut Seen::default()).unwrap_err();
         assert_eq!(refused(frames(&other, &Parent::default())), Refused::Signature);
         assert_eq!(refused(changed(&message, 2, b"")), Refused::Signature);
         assert_eq!(refused(changed(&message, 2, &[b'z'; 64])), Refused::Signature);
@@ -339,8 +336,7 @@ mod tests {
                 .is_ok()
         );
         assert_eq!(refused(changed(&message, 1, b"<IDS>")), Refused::Frames(8));
-        let short: VecDeque<Bytes> = message.iter().take(5).cloned().collect();
-        assert_eq!(refused(ZmqMessage::try_from(short).unwrap()), Refused::Frames(5));
+        assert_eq!(refused(message[..5].to_vec()), Refused::Frames(5));
     }
 
     #[test]
@@ -356,7 +352,7 @@ mod tests {
     fn without_a_key_nothing_is_signed() {
         let signer = Signer::new("");
         let message = frames(&signer, &Parent::default());
-        assert!(message.get(2).unwrap().is_empty());
+        assert!(message[2].is_empty());
         assert!(signer.read(message, &mut Seen::default()).is_ok());
     }
 
@@ -371,8 +367,8 @@ mod tests {
         );
         let request = Signer::new("").read(message, &mut Seen::default()).unwrap();
         let answer = frames(&signer, &request.parent);
-        assert_eq!(answer.get(4).unwrap().as_ref(), header.as_bytes());
+        assert_eq!(answer[4].as_ref(), header.as_bytes());
         let none = frames(&signer, &Parent::default());
-        assert_eq!(none.get(4).unwrap().as_ref(), b"{}");
+        assert_eq!(none[4].as_ref(), b"{}");
     }
 }

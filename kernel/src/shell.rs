@@ -79,15 +79,15 @@ pub(crate) async fn question(kernel: Arc<Kernel>, channel: Outgoing, request: Me
         running.as_ref().map(|running| running.request.parent.clone())
     };
     if let Some(parent) = running {
-        kernel.iopub.state(&parent, State::Busy).await;
+        kernel.iopub.state(&parent, State::Busy);
     }
 }
 
 /// Says busy before and idle after, as around every request.
 pub(crate) async fn around(kernel: &Kernel, request: &Message, work: impl Future<Output = ()>) {
-    kernel.iopub.state(&request.parent, State::Busy).await;
+    kernel.iopub.state(&request.parent, State::Busy);
     work.await;
-    kernel.iopub.state(&request.parent, State::Idle).await;
+    kernel.iopub.state(&request.parent, State::Idle);
 }
 
 fn reply_type(request: &str) -> Option<String> {
