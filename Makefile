@@ -3,6 +3,7 @@
 #   ARGS="..."           goes to the program: make repl ARGS="--help", make test-rust ARGS="term::"
 #   PYTHON=python3.12    the Python that ./.venv is made of, where no environment is active
 #   PREFIX=~/.local      where make install copies to
+#   CHROMIUM=chrome      the browser of make test-browser
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -40,6 +41,12 @@ test-elixir: dev ## run Elixir's tests (ARGS: to mix test)
 test-libraries: dev ## use real Python packages from Elixir (ARGS: to mix test)
 	@scripts/build.sh dev
 	@scripts/libraries.sh $(ARGS)
+
+.PHONY: test-browser
+test-browser: dev ## use the kernel in JupyterLab, in headless Chromium (ARGS: to pytest)
+	@scripts/setup.sh browser
+	@scripts/build.sh dev
+	@scripts/browser.sh $(ARGS)
 
 .PHONY: lint
 lint: dev ## check formatting and lints

@@ -73,6 +73,19 @@ activate_test_env() {
     unset CONDA_PREFIX PYTHONHOME
 }
 
+# Prints the Chromium, or Chrome, that the tests in the browser drive: the one that CHROMIUM names, else the machine's.
+find_browser() {
+    local name
+    for name in ${CHROMIUM:+"$CHROMIUM"} chromium chromium-browser google-chrome google-chrome-stable \
+        "/Applications/Chromium.app/Contents/MacOS/Chromium" \
+        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"; do
+        if command -v "$name"; then return 0; fi
+        # What is named is meant: no other is taken for it.
+        if [ "$name" = "${CHROMIUM:-}" ]; then return 1; fi
+    done
+    return 1
+}
+
 # part NAME COMMAND...: runs one part of the tests or lints under a heading, and notes how it went. All parts run, also
 # after one that failed; `summary` then prints the table and fails if any did.
 parts=() failed=0

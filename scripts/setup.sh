@@ -5,6 +5,7 @@
 #   python  a Python environment for the session: the active one, else ./.venv with the usual packages
 #   dev     a Python environment for the tests and lints, with pytest and ruff
 #   bench   a Python environment for the benchmarks, with ipykernel to compare with
+#   browser JupyterLab, Playwright and a browser, for the tests in it: Debian's chromium, where none is there
 #   lints   rustfmt and clippy
 #   fuzz    cargo-fuzz
 # A part that is there costs a few milliseconds. Nothing is written outside the repository, apart from Debian packages:
@@ -26,6 +27,8 @@ erlang_packages=(
 erlang_applications=(compiler crypto inets parsetools public_key runtime_tools ssl tools)
 # What building Elixir takes besides: the headers of Erlang's own parser generator, and the tarball's compression.
 elixir_build_packages=(erlang-dev make xz-utils)
+# The fonts are those that the pictures in the README are drawn with.
+browser_packages=(chromium fonts-dejavu-core)
 
 # --- Debian packages -------------------------------------------------------------------------------------------------
 
@@ -65,6 +68,7 @@ packages_for() {
     case $1 in
         rust) have cc || echo gcc libc6-dev ;;
         fuzz) have c++ || echo g++ ;;
+        browser) find_browser >/dev/null || echo "${browser_packages[@]}" ;;
         elixir)
             if elixir_is_ready; then return 0; fi
             echo "${erlang_packages[@]}"
@@ -193,18 +197,22 @@ elif sysconfig.get_config_var("Py_GIL_DISABLED"):
     print("it is a free-threaded build; standard builds are supported")' 2>&1 || echo "it does not start"
 }
 
-# Prints which of the packages listed in a requirements file this Python lacks.
+# Prints which of the packages listed in a requirements file this Python lacks, or has in another version than the one
+# that is pinned.
 missing_packages() {
     "$1" -I - "$2" <<'EOP'
 import re, sys
 from importlib.metadata import PackageNotFoundError, distribution
 
 for line in open(sys.argv[1], encoding="utf-8"):
-    if name := re.match(r"[\w.-]+", line):
+    if wanted := re.match(r"([\w.-]+)(?:==([\w.]+))?", line):
+        name, version = wanted.groups()
         try:
-            distribution(name[0])
+            there = distribution(name).version
         except PackageNotFoundError:
-            print(name[0], end=" ")
+            there = None
+        if there is None or version not in (None, there):
+            print(name, end=" ")
 EOP
 }
 
@@ -225,6 +233,7 @@ python_for_venv() {
         python) venv=$env ;;
         dev) venv=$(test_env) ;;
         bench) venv=$tools/bench ;;
+        browser) venv=$tools/browser ;;
     esac
     if [ -x "$venv/bin/python" ]; then return 0; fi
     if [ "$venv" = "$root/.venv" ]; then echo "${PYTHON:-python3}"; else echo "$env/bin/python"; fi
@@ -304,6 +313,15 @@ setup_bench() {
     install_into "$tools/bench" "$root/bench/requirements.txt"
 }
 
+setup_browser() {
+    local found
+    ready_env browser "$tools/browser"
+    install_into "$tools/browser" "$root/tests/browser/requirements.txt"
+    found=$(find_browser) || die "no Chromium was found, and the tests in the browser need one" \
+        "install Chromium or Chrome, or name one:  make test-browser CHROMIUM=/path/to/chrome"
+    "$found" --version >/dev/null 2>&1 || die "$found does not start" "name another:  make test-browser CHROMIUM=/path/to/chrome"
+}
+
 # --- Rust ------------------------------------------------------------------------------------------------------------
 
 compiler() {
@@ -344,12 +362,12 @@ setup_fuzz() {
 
 for part in "$@"; do
     case $part in
-        rust | lints | fuzz | elixir | python | dev | bench) ;;
-        *) die "setup.sh has no part '$part'" "its parts: rust lints fuzz elixir python dev bench" ;;
+        rust | lints | fuzz | elixir | python | dev | bench | browser) ;;
+        *) die "setup.sh has no part '$part'" "its parts: rust lints fuzz elixir python dev bench browser" ;;
     esac
 done
 for part in "$@"; do
-    case $part in python | dev | bench) check_active_env ;; esac
+    case $part in python | dev | bench | browser) check_active_env ;; esac
 done
 if has_apt; then
     packages=()

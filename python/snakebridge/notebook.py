@@ -3,8 +3,11 @@
 Imported only where the front end is a notebook and IPython runs the cells. Showing things is `display`'s work.
 """
 
+import importlib
 import json
 import os
+import sys
+import types
 
 from traitlets.config import Config
 
@@ -14,6 +17,27 @@ from snakebridge.shell import Shell
 
 class ZMQInteractiveShell(Shell):
     """IPython's shell under the name by which libraries know notebooks."""
+
+
+def _stand_in_for_ipykernel():
+    """A module by whose presence libraries (tqdm) know notebooks. The real one, which takes a while to import and need
+    not be installed, is fetched when somebody wants of it what is not here."""
+    name = "ipykernel.zmqshell"
+    module = types.ModuleType(name)
+    module.ZMQInteractiveShell = ZMQInteractiveShell
+
+    def fetch(attribute):
+        # Who looks through all modules asks for these.
+        if not attribute.startswith("__"):
+            sys.modules.pop(name, None)
+            try:
+                return getattr(importlib.import_module(name), attribute)
+            except ImportError:
+                sys.modules[name] = module
+        raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
+
+    module.__getattr__ = fetch
+    sys.modules.setdefault(name, module)
 
 
 def config():
@@ -32,6 +56,7 @@ class Kernel:
         self.shell = shell
         self.session = _Session()
         self.comm_manager = _comm_manager(self)
+        _stand_in_for_ipykernel()
 
     def get_parent(self, _channel=None):
         """The message that the running cell came with, as a dict whose `header` is known."""
@@ -101,7 +126,9 @@ def receive(shell, message):
         # Bytes that are UTF-8 have come as text.
         "buffers": [memoryview(b.encode() if isinstance(b, str) else b) for b in buffers],
     }
-    if manager is None:
+    # JupyterLab asks for widgets before any cell has imported them: that is no error to write about.
+    known = manager is not None and (message.get("target") in manager.targets or message["id"] in manager.comms)
+    if not known:
         if message["kind"] == "open":
             refuse(message["id"])
         return
