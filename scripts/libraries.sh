@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the library matrix in tests/libraries: what follows goes to mix test, and without it the part about the standard
-# library runs again with each other Python that is found. The packages are in .tools/libraries, which stays.
+# Runs the library matrix in tests/libraries: what follows goes to mix test, and without it what libraries show in
+# notebooks, and the part about the standard library with each other Python that is found. The packages are in .tools/libraries, which stays.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -60,6 +60,12 @@ run() {
     VIRTUAL_ENV=$python mix test "$@"
 }
 
+# What libraries show in a notebook: the tests' own Python is the client, the kernels run this environment.
+notebooks() {
+    cd "$root/tests/kernel"
+    SNAKEBRIDGE_KERNEL_PYTHON=$env/bin/python "$(test_env)/bin/python" -m pytest test_libraries.py test_widgets.py test_magics.py
+}
+
 # Prints the interpreters of other versions: pyenv's, else those on PATH. A shim of pyenv may lead nowhere.
 other_pythons() {
     local version python mine
@@ -81,6 +87,7 @@ cd "$project"
 part "packages installed" all_there
 part "libraries" run "$env" "$@"
 if (($# == 0)); then
+    part "libraries in notebooks" notebooks
     while read -r version python; do
         part "standard library, $version" run "$python" test/stdlib_*_test.exs </dev/null
     done < <(other_pythons)

@@ -237,6 +237,11 @@ async fn follow(kernel: &Kernel, stdin: &Outgoing, request: &Message, mut cell: 
                     .payload
                     .push(json!({"source": "page", "data": data, "start": 0}));
             }
+            Event::Display { metadata, .. } if is(&metadata, "ask_exit") => {
+                ended
+                    .payload
+                    .push(json!({"source": "ask_exit", "keepkernel": false}));
+            }
             Event::Display { data, metadata, .. } if is(&metadata, "next_input") => {
                 ended.payload.push(json!({
                     "source": "set_next_input",

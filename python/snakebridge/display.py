@@ -24,10 +24,12 @@ _METHODS = {
 }
 
 _TEXT_TYPES = {"application/xml", "application/javascript", "application/x-latex"}
+_BINARY_FAMILIES = {"image", "audio", "video", "font"}
+_BINARY_TYPES = {"application/pdf", "application/octet-stream"}
 
 
 def is_text(mime):
-    """Whether a mime type's data travels as UTF-8 text; else it is raw bytes."""
+    """Whether a mime type's data is text."""
     mime = mime.partition(";")[0].strip()
     return mime.startswith("text/") or mime.endswith("+xml") or mime in _TEXT_TYPES
 
@@ -35,7 +37,13 @@ def is_text(mime):
 def is_json(mime):
     """Whether a mime type's data is JSON."""
     mime = mime.partition(";")[0].strip()
-    return mime == "application/json" or mime.endswith("+json")
+    return mime == "application/json" or mime.endswith(("+json", ".json"))
+
+
+def is_binary(mime):
+    """Whether a mime type's data travels as raw bytes."""
+    mime = mime.partition(";")[0].strip()
+    return mime.partition("/")[0] in _BINARY_FAMILIES or mime in _BINARY_TYPES
 
 
 def to_json(value):
@@ -70,19 +78,21 @@ def encode(bundle):
 
 
 def _encode_value(mime, value):
-    if is_json(mime):
+    if is_json(mime) or isinstance(value, (dict, list)):
         return to_json(value)
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return bytes(value).decode(errors="replace") if is_text(mime) else bytes(value)
-    text = tracebacks.clean(value if type(value) is str else str(value))
-    if is_text(mime):
-        return bounded(text) if mime == "text/plain" else text
-    # Libraries hand images around as base64 text, as notebooks store them.
-    import base64
     import binascii
 
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        if is_text(mime):
+            return bytes(value).decode(errors="replace")
+        # Of a type that nobody here knows, notebooks have bytes as base64.
+        return bytes(value) if is_binary(mime) else binascii.b2a_base64(value, newline=False).decode()
+    text = tracebacks.clean(value if type(value) is str else str(value))
+    if not is_binary(mime) or is_text(mime):
+        return bounded(text) if mime == "text/plain" else text
+    # Libraries hand images around as base64 text, as notebooks store them.
     try:
-        return base64.b64decode(text, validate=False) if text.isascii() else text.encode()
+        return binascii.a2b_base64(text) if text.isascii() else text.encode()
     except binascii.Error:
         return text.encode()
 

@@ -43,12 +43,14 @@ _OPTIONS = {"as", "session", "tags", "timeout"}
 def of(error, install):
     """A hint for an error. `install`: the command that installs a package, without the package."""
     if isinstance(error, SystemExit):
-        return "the session goes on; it is ended from the prompt (:quit or Ctrl-D)"
+        return "the session goes on; it is ended from the prompt (:quit or Ctrl-D) or the notebook's menu"
     hint = missing(error, install)
     if hint is not None:
         return hint
     if isinstance(error, RuntimeError) and "cannot be called from a running event loop" in _text(error):
         return "cells run inside an event loop: write `await ...` instead of `asyncio.run(...)`"
+    if isinstance(error, RuntimeError) and "'widget' is not a recognised GUI loop" in _text(error):
+        return f"figures as widgets come with ipympl: {install} ipympl"
     return None
 
 

@@ -3,41 +3,35 @@
 Imported only where the front end is a notebook and IPython runs the cells. Showing things is `display`'s work.
 """
 
-import importlib
 import json
 import os
 import sys
-import types
 
 from traitlets.config import Config
 
-from snakebridge import _native, display
+from snakebridge import _native, display, magics, standins
 from snakebridge.shell import Shell
 
 
 class ZMQInteractiveShell(Shell):
     """IPython's shell under the name by which libraries know notebooks."""
 
+    # Libraries compare the class's whole name, too.
+    __module__ = "ipykernel.zmqshell"
 
-def _stand_in_for_ipykernel():
-    """A module by whose presence libraries (tqdm) know notebooks. The real one, which takes a while to import and need
-    not be installed, is fetched when somebody wants of it what is not here."""
-    name = "ipykernel.zmqshell"
-    module = types.ModuleType(name)
-    module.ZMQInteractiveShell = ZMQInteractiveShell
+    def init_magics(self):
+        """IPython's, and a kernel's."""
+        super().init_magics()
+        magics.install(self)
 
-    def fetch(attribute):
-        # Who looks through all modules asks for these.
-        if not attribute.startswith("__"):
-            sys.modules.pop(name, None)
-            try:
-                return getattr(importlib.import_module(name), attribute)
-            except ImportError:
-                sys.modules[name] = module
-        raise AttributeError(f"module {name!r} has no attribute {attribute!r}")
+    def get_parent(self):
+        """The message that the running cell came with, as far as it is known."""
+        return self.kernel.get_parent()
 
-    module.__getattr__ = fetch
-    sys.modules.setdefault(name, module)
+    def ask_exit(self):
+        """`exit`: consoles go; a notebook's kernel is ended from its menu."""
+        self.publisher.display({"text/plain": ""}, {"snakebridge": {"ask_exit": True}})
+        print("note: the kernel goes on; it is shut down from the client's menu", file=sys.stderr)  # noqa: T201
 
 
 def config():
@@ -51,12 +45,18 @@ class Kernel:
     """What libraries ask `get_ipython().kernel` for."""
 
     implementation = "snakebridge"
+    # Sockets are the front end's. What is sent on this one is shown.
+    iopub_socket = None
 
     def __init__(self, shell):
         self.shell = shell
-        self.session = _Session()
-        self.comm_manager = _comm_manager(self)
-        _stand_in_for_ipykernel()
+        self.session = _Session(shell)
+        comm_class, self.comm_manager = _comms(self)
+        standins.install(self, type(shell), comm_class, self.comm_manager)
+
+    def send_response(self, _socket, msg_type, content=None, **options):
+        """Shows what a library would send to the clients by itself."""
+        self.session.send(None, msg_type, content, **options)
 
     def get_parent(self, _channel=None):
         """The message that the running cell came with, as a dict whose `header` is known."""
@@ -72,19 +72,32 @@ class Kernel:
 
 
 class _Session:
-    """Stands for ipykernel's session, of which libraries read the id."""
+    """Stands for ipykernel's session, of which libraries read the id, and by which some show things."""
 
-    def __init__(self):
+    def __init__(self, shell):
+        self._shell = shell
         self.session = f"{os.getpid():x}"
 
+    def send(self, _socket, msg_type, content=None, **_options):
+        """Shows what a message to the clients would show; others are nobody's business but the kernel's."""
+        content, publisher = content or {}, self._shell.publisher
+        if msg_type == "stream":
+            print(content.get("text", ""), end="", file=getattr(sys, content.get("name", "stdout")))
+        elif msg_type in ("display_data", "update_display_data", "execute_result"):
+            update = msg_type == "update_display_data"
+            display_id = (content.get("transient") or {}).get("display_id")
+            publisher.display(content.get("data") or {}, content.get("metadata"), display_id, update)
+        elif msg_type == "clear_output":
+            publisher.clear(content.get("wait", False))
 
-def _comm_manager(kernel):
+
+def _comms(kernel):
+    """The class of comms and their manager; (None, None) where nobody who uses comms is installed."""
     try:
         import comm
         from comm.base_comm import BaseComm, CommManager
     except ImportError:
-        # Nobody who uses comms is installed then.
-        return None
+        return None, None
 
     class Comm(BaseComm):
         """A comm whose messages go to the front end."""
@@ -104,12 +117,11 @@ def _comm_manager(kernel):
                 },
             )
 
-    # Where ipykernel was imported it has put its own here, which speak to sockets that are not there.
     manager = CommManager()
     comm.create_comm = Comm
     comm.get_comm_manager = lambda: manager
     Comm.kernel = kernel
-    return manager
+    return Comm, manager
 
 
 def receive(shell, message):
@@ -127,7 +139,9 @@ def receive(shell, message):
         "buffers": [memoryview(b.encode() if isinstance(b, str) else b) for b in buffers],
     }
     # JupyterLab asks for widgets before any cell has imported them: that is no error to write about.
-    known = manager is not None and (message.get("target") in manager.targets or message["id"] in manager.comms)
+    known = manager is not None and (
+        message.get("target") in manager.targets or message["id"] in manager.comms
+    )
     if not known:
         if message["kind"] == "open":
             refuse(message["id"])

@@ -85,7 +85,7 @@ class Engine:
         figures.flush()
         error = result.error_before_exec or result.error_in_exec
         if error is not None and shell.told is None:
-            shell.tell(error)
+            shell.tell_shown(error)
         if shell.told is None:
             return "ok"
         return "interrupted" if isinstance(shell.told, KeyboardInterrupt) else "error"
@@ -242,6 +242,10 @@ class Shell(InteractiveShell):
         self.told = error
         self.publisher.error(error, hints.of(error, "%pip install"), lines)
 
+    def tell_shown(self, error):
+        """The same for one that a library (rich, a handler of the user) has shown in its own way: only what it was."""
+        self.tell(error, [f"{type(error).__name__}: {tracebacks.message(error)}"])
+
     # --- errors ---
 
     def showtraceback(self, exc_tuple=None, *arguments, **options):
@@ -254,14 +258,16 @@ class Shell(InteractiveShell):
         self._ends_cell = error is self.failure or (exc_tuple is None and sys.exc_info()[1] is not None)
         meant = error if self.cell is None else self.cell.meant(error)
         exc_tuple = (type(meant), meant, tracebacks.without_ours(trace))
-        shown = self._shown
-        if not _is_group(meant):
+        before, failed = self._shown, _is_group(meant)
+        if not failed:
             try:
                 super().showtraceback(exc_tuple, *arguments, **options)
             except Exception:
-                shown = self._shown
-        if self._shown == shown:
+                failed = True
+        if failed:
             self._show_error(meant, tracebacks.lines(meant))
+        elif self._shown == before and self._ends_cell:
+            self.tell_shown(meant)
         return None
 
     def _showtraceback(self, etype, evalue, stb):
@@ -309,7 +315,7 @@ class Shell(InteractiveShell):
 
     def enable_gui(self, gui=None):
         """No window system's loop runs here."""
-        if gui not in (None, "inline", "agg"):
+        if gui not in (None, "inline", "agg", "asyncio"):
             print(f"note: there is no event loop for {gui} here; figures are shown in place", file=sys.stderr)  # noqa: T201
 
     def ask_exit(self):

@@ -75,7 +75,7 @@ class Exit:
         raise SystemExit(code)
 
     def __repr__(self):
-        return "The session is ended from the prompt (:quit or Ctrl-D)."
+        return "The session is ended from the prompt (:quit or Ctrl-D) or the notebook's menu."
 
 
 def _input(native):

@@ -1,7 +1,9 @@
 """Kernels for the tests: installed into a folder of their own, started by a real client."""
 
+import functools
 import os
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -13,8 +15,28 @@ PROGRAM = os.environ.get("SNAKEBRIDGE") or str(
 )
 
 
+# The Python that the kernels run, where it is not the tests' own.
+PYTHON = os.environ.get("SNAKEBRIDGE_KERNEL_PYTHON")
+
+
 def pytest_configure(config):
     config.addinivalue_line("markers", "row(number): the row of test_rows.py that a test is about")
+    config.addinivalue_line(
+        "markers", "needs(module...): skipped where the kernels' Python lacks one of them"
+    )
+
+
+@functools.cache
+def lacks(module):
+    """Whether the Python of the kernels has no such module."""
+    code = "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)"
+    return subprocess.run([PYTHON or sys.executable, "-I", "-c", code, module]).returncode != 0
+
+
+def pytest_runtest_setup(item):
+    for mark in item.iter_markers("needs"):
+        for module in filter(lacks, mark.args):
+            pytest.skip(f"{module} is not installed")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,6 +48,7 @@ def installed():
         os.environ["XDG_STATE_HOME"] = folder
         for language in ("elixir", "python"):
             command = [PROGRAM, "kernel", "install", "--language", language, "--name", f"test-{language}"]
+            command += ["--python", PYTHON] if PYTHON else []
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         yield Path(folder)
 

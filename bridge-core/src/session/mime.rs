@@ -37,7 +37,11 @@ impl Data {
         if kind == Kind::Bytes {
             return Ok(Data::Bytes(bytes));
         }
-        let text = String::from_utf8(bytes).map_err(|_| format!("{mime} is not UTF-8"))?;
+        let text = match String::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) if kind == Kind::Unknown => return Ok(Data::Bytes(error.into_bytes())),
+            Err(_) => return Err(format!("{mime} is not UTF-8")),
+        };
         match kind {
             Kind::Json => serde_json::from_str(&text)
                 .map(Data::Json)
@@ -79,12 +83,16 @@ enum Kind {
     Text,
     Json,
     Bytes,
+    /// As text where it is UTF-8, as Jupyter has all that is no JSON; else as bytes.
+    Unknown,
 }
 
 impl Kind {
     fn of(mime: &str) -> Kind {
         let mime = mime.split(';').next().unwrap_or(mime).trim();
-        if mime == "application/json" || mime.ends_with("+json") {
+        let family = mime.split('/').next().unwrap_or(mime);
+        // Vega-Lite's own type ends with a dot and `json`.
+        if mime == "application/json" || mime.ends_with("+json") || mime.ends_with(".json") {
             Kind::Json
         } else if mime.starts_with("text/")
             || mime.ends_with("+xml")
@@ -94,8 +102,12 @@ impl Kind {
             )
         {
             Kind::Text
-        } else {
+        } else if matches!(family, "image" | "audio" | "video" | "font")
+            || matches!(mime, "application/pdf" | "application/octet-stream")
+        {
             Kind::Bytes
+        } else {
+            Kind::Unknown
         }
     }
 }
