@@ -46,6 +46,10 @@ SETTINGS = {
 }
 
 
+def pytest_addoption(parser):
+    parser.addoption("--pictures", action="store_true", help="write the pictures in docs/ anew")
+
+
 class Server:
     """A JupyterLab server with folders of its own."""
 
@@ -100,12 +104,12 @@ class Server:
             text = reply.read()
         return json.loads(text) if text else None
 
-    def wait_for_kernel(self, notebook):
-        """Waits until a notebook's page is connected to its kernel: earlier the page calls it idle, too."""
+    def wait_for_kernel(self, notebook, pages):
+        """Waits until a notebook's pages are connected to its kernel: earlier they call it idle, too."""
         deadline = time.monotonic() + DEADLINE
         while time.monotonic() < deadline:
             for session in self.ask("sessions"):
-                if session["path"] == notebook and session["kernel"]["connections"]:
+                if session["path"] == notebook and session["kernel"]["connections"] >= pages:
                     return
             time.sleep(0.1)
         raise TimeoutError(f"{notebook} has no kernel")
@@ -148,22 +152,24 @@ def notebook(server, browser, request):
     """Makes a notebook of cells and opens it: `notebook("1 + 1", language="python")`. Its kernels end with the test."""
     opened = []
 
-    def make(*cells, language="elixir"):
-        name = re.sub(r"\W+", "-", request.node.name).strip("-") + ".ipynb"
+    def make(*cells, language="elixir", name=None):
+        name = name or re.sub(r"\W+", "-", request.node.name).strip("-") + ".ipynb"
         kernel = {"elixir": "snakebridge", "python": "snakebridge-python"}[language]
         file = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": kernel, "display_name": kernel}})
         file.cells = [cell if isinstance(cell, dict) else nbformat.v4.new_code_cell(cell) for cell in cells]
         nbformat.write(file, server.notebooks / name)
         return open_page(name)
 
-    def open_page(name):
+    def open_page(name, state="idle"):
         # A workspace for each page, so that none opens what another has left.
         workspace = f"{Path(name).stem}-{len(opened)}"
         page = browser.new_page()
         opened.append(page)
         page.goto(f"{server.url}/lab/workspaces/{workspace}/tree/{name}?reset&token={server.token}")
-        server.wait_for_kernel(name)
-        return Notebook(page, server.notebooks / name)
+        server.wait_for_kernel(name, pages=sum(not page.is_closed() for page in opened))
+        notebook = Notebook(page, server.notebooks / name)
+        notebook.state(state)
+        return notebook
 
     make.again = open_page
     request.node.pages = opened

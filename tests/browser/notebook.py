@@ -14,7 +14,6 @@ class Notebook:
         self.page, self.file = page, file
         self.panel = page.locator(".jp-NotebookPanel:visible")
         expect(self.cell(0)).to_be_visible()
-        self.idle()
 
     def idle(self):
         """Waits until the kernel has nothing to do."""
