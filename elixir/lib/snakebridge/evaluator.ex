@@ -44,14 +44,17 @@ defmodule SnakeBridge.Evaluator do
 
   # `borrowed`: names in the binding that are Python's, for as long as this cell runs.
   # `told`: what is said once in a session, of which names.
-  @enforce_keys [:owner, :tag]
-  defstruct [:owner, :tag, :env, binding: [], borrowed: MapSet.new(), told: MapSet.new()]
+  @enforce_keys [:owner, :tag, :thread]
+  defstruct [:owner, :tag, :thread, :env, :news, binding: [], borrowed: MapSet.new(), told: MapSet.new()]
 
-  @doc "Starts an evaluator, linked to nothing. It sends `{tag, :done, outcome}` to the caller after each cell."
-  @spec start(reference()) :: pid()
-  def start(tag) do
+  @doc """
+  Starts an evaluator, linked to nothing. It sends `{tag, :done, outcome}` to the caller after each cell.
+  `thread`: which of Python serves its calls.
+  """
+  @spec start(reference(), :main | :own) :: pid()
+  def start(tag, thread) do
     owner = self()
-    spawn(fn -> init(%__MODULE__{owner: owner, tag: tag}) end)
+    spawn(fn -> init(%__MODULE__{owner: owner, tag: tag, thread: thread}) end)
   end
 
   @doc "Runs a cell."
@@ -63,9 +66,9 @@ defmodule SnakeBridge.Evaluator do
 
   defp init(state) do
     limit_memory()
-    {binding, env} = Keeper.session()
-    Lane.put_thread(Session, :main)
-    state = %{state | binding: binding, env: env || first_env()}
+    {binding, env, news} = Keeper.session()
+    Lane.put_thread(Session, state.thread)
+    state = %{state | binding: binding, env: env || first_env(), news: news}
     # Completion asks the keeper what is in scope.
     if env == nil, do: begin(state.env)
     load_code(state)
@@ -125,6 +128,7 @@ defmodule SnakeBridge.Evaluator do
 
   # A cell that binds `py` has it so until its end.
   defp run_cell(job, state) do
+    state = hear_news(state)
     env = %{state.env | file: CellParser.file(job.cell), line: 1}
     state = %{state | env: env, binding: put(state.binding, :py, %Py{})}
     cell = %{job: job, reads: MapSet.new(), writes: MapSet.new(), value: nil}
@@ -151,6 +155,23 @@ defmodule SnakeBridge.Evaluator do
     value = if is_struct(value, Ref), do: value
     _ = SnakeBridge.call("snakebridge.figures", "end_cell", [value])
     :ok
+  end
+
+  # What cells of other subshells have written meanwhile.
+  defp hear_news(state) do
+    if Keeper.News.any?(state.news) do
+      {changes, env} = Keeper.news()
+
+      binding =
+        Enum.reduce(changes, state.binding, fn
+          {key, {:value, value}}, binding -> put(binding, key, value)
+          {key, :forgotten}, binding -> List.keydelete(binding, key, 0)
+        end)
+
+      %{state | binding: binding, env: env}
+    else
+      state
+    end
   end
 
   defp syntax_hint(source, %module{} = error) when module in [SyntaxError, TokenMissingError],

@@ -130,6 +130,7 @@ defmodule SnakeBridge.Host do
 
   defp control(path, caller, reference) do
     Process.register(self(), Host)
+    Process.put(:path, path)
 
     # Above everything else, so that interrupts arrive, and the end of the front end is seen, while all schedulers are
     # busy with user code.
@@ -148,6 +149,7 @@ defmodule SnakeBridge.Host do
 
   defp start_services(answer) do
     Render.configure(answer)
+    Host.Cells.prepare()
     background = IOServer.start_background()
     {:ok, keeper} = Keeper.start()
     {:ok, names} = Host.Names.start()
@@ -207,6 +209,11 @@ defmodule SnakeBridge.Host do
 
   defp control_message({kind, id, answer}) when kind in [:ok, :error],
     do: send(Host.Writer, {:answered, id, {kind, answer}})
+
+  defp control_message({:ev, :open_lane, token}) when is_integer(token) do
+    path = Process.get(:path)
+    spawn(fn -> Host.Cells.run(path, token) end)
+  end
 
   defp control_message({:ev, :detach, %{generation: generation, reason: reason} = body}) do
     spawn(fn -> Session.detach(Session, generation, reason, body[:cell]) end)

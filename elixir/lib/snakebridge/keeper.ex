@@ -9,6 +9,8 @@ defmodule SnakeBridge.Keeper do
 
   use GenServer
 
+  alias SnakeBridge.Keeper.News
+
   # A value of at most this many terms and bytes is sent to Python with its name; a larger one when Python asks for it.
   @cheap_terms 256
   @cheap_bytes 4096
@@ -24,9 +26,16 @@ defmodule SnakeBridge.Keeper do
   @spec start() :: GenServer.on_start()
   def start, do: GenServer.start(__MODULE__, nil, name: __MODULE__)
 
-  @doc "What a new evaluator begins with: the binding, and the environment (nil at the very start)."
-  @spec session() :: {[{key(), term()}], Macro.Env.t() | nil}
+  @doc """
+  What a new evaluator, which is the caller, begins with: the binding, the environment (nil at the very start), and the
+  flag of its news (`SnakeBridge.Keeper.News`).
+  """
+  @spec session() :: {[{key(), term()}], Macro.Env.t() | nil, :atomics.atomics_ref()}
   def session, do: call(:session)
+
+  @doc "What other evaluators have written since the caller was last told: names (without a value: forgotten), environment."
+  @spec news() :: {[{key(), {:value, term()} | :forgotten}], Macro.Env.t()}
+  def news, do: call(:news)
 
   @doc "Takes in what an expression has bound, and the environment after it."
   @spec put([{key(), term()}], Macro.Env.t()) :: :ok
@@ -77,14 +86,14 @@ defmodule SnakeBridge.Keeper do
 
   # --- the process ---
 
-  defstruct binding: %{}, env: nil, written: MapSet.new(), results: [], garbage: false
+  defstruct binding: %{}, env: nil, written: MapSet.new(), results: [], news: %{}, garbage: false
 
   @impl true
   def init(nil), do: {:ok, %__MODULE__{}}
 
   @impl true
-  def handle_call(request, _, state) do
-    {answer, state} = serve(request, state)
+  def handle_call(request, {caller, _}, state) do
+    {answer, state} = serve(request, caller, state)
     {:reply, answer, state, @idle_ms}
   end
 
@@ -95,17 +104,43 @@ defmodule SnakeBridge.Keeper do
     {:noreply, %{state | garbage: false}}
   end
 
-  defp serve(:session, state), do: {{Map.to_list(state.binding), state.env}, state}
+  # An evaluator has ended.
+  def handle_info({:DOWN, _, :process, pid, _}, state),
+    do: {:noreply, %{state | news: Map.delete(state.news, pid)}, @idle_ms}
 
-  defp serve({:put, changes, env}, state) do
+  defp serve(:session, caller, state) do
+    {flag, news} = News.join(state.news, caller, state.env)
+    {{Map.to_list(state.binding), state.env, flag}, %{state | news: news}}
+  end
+
+  defp serve(:news, caller, state) do
+    {names, news} = News.take(state.news, caller, state.env)
+
+    changes =
+      for name <- names do
+        with {:ok, value} <- Map.fetch(state.binding, name),
+             do: {name, {:value, value}},
+             else: (:error -> {name, :forgotten})
+      end
+
+    {{changes, state.env}, %{state | news: news}}
+  end
+
+  defp serve({:put, changes, env}, caller, state) do
     written = for {name, _} <- changes, is_atom(name), into: state.written, do: name
-    {:ok, %{state | binding: Enum.into(changes, state.binding), env: env, written: written, garbage: true}}
+    news = News.names(state.news, caller, Enum.map(changes, &elem(&1, 0)))
+    {env, news} = News.env(news, caller, state.env, env)
+    binding = Enum.into(changes, state.binding)
+    {:ok, %{state | binding: binding, env: env, written: written, news: news, garbage: true}}
   end
 
-  defp serve({:drop, names}, state) do
+  defp serve({:drop, names}, caller, state) do
     written = MapSet.difference(state.written, MapSet.new(names))
-    {:ok, %{state | binding: Map.drop(state.binding, names), written: written, garbage: true}}
+    news = News.names(state.news, caller, names)
+    {:ok, %{state | binding: Map.drop(state.binding, names), written: written, news: news, garbage: true}}
   end
+
+  defp serve(request, _, state), do: serve(request, state)
 
   defp serve({:remember, cell, result}, state) do
     value =

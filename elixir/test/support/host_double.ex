@@ -8,7 +8,7 @@ defmodule SnakeBridge.HostDouble do
   alias SnakeBridge.Socket
 
   defstruct [:directory, :listener, :port, :os_pid, :relay, :cells, :control, :main, :own] ++
-              [:python, :python_control, :python_main, :python_own]
+              [:python, :python_control, :python_main, :python_own, :subshell]
 
   @timeout 15_000
 
@@ -62,10 +62,19 @@ defmodule SnakeBridge.HostDouble do
   end
 
   defp connection(%{peer: :beam, role: :control}), do: :control
+  defp connection(%{peer: :beam, token: token}) when token != nil, do: :subshell
   defp connection(%{peer: :beam, thread: thread}), do: thread
   defp connection(%{peer: :worker, role: :control}), do: :python_control
   defp connection(%{peer: :worker, thread: :main}), do: :python_main
   defp connection(%{peer: :worker, thread: :own}), do: :python_own
+
+  @doc "Has the BEAM open a lane for a subshell: cells go there with the option `lane: :subshell`."
+  def open_subshell(host, token) do
+    send_frame(host, :control, {:ev, :open_lane, token})
+    host = accept(host, host.listener, %{peer: :host, role: :lane, pid: 1})
+    %{token: ^token, thread: :own} = host.subshell.hello
+    host
+  end
 
   @doc "Starts a worker, and has the BEAM attach to it."
   def start_python(host, generation \\ 1) do
@@ -174,9 +183,10 @@ defmodule SnakeBridge.HostDouble do
     end
   end
 
-  @doc "Begins a cell: gives its number. `python: true` for one of Python."
+  @doc "Begins a cell: gives its number. `python: true` for one of Python, `lane:` for another lane than the main one."
   def begin_cell(host, source, options \\ []) do
     {python?, options} = Keyword.pop(options, :python, false)
+    {lane, options} = Keyword.pop(options, :lane, if(python?, do: :python_main, else: :main))
     :counters.add(host.cells, 1, 1)
     cell = :counters.get(host.cells, 1)
 
@@ -186,7 +196,7 @@ defmodule SnakeBridge.HostDouble do
         Map.new(options)
       )
 
-    send_frame(host, lane(python?), {:req, cell, :execute, body})
+    send_frame(host, lane, {:req, cell, :execute, body})
     cell
   end
 
@@ -197,6 +207,7 @@ defmodule SnakeBridge.HostDouble do
   def end_cell(cell, options \\ []) do
     collect(
       options[:host],
+      Map.from_keys(List.wrap(options[:lane] || [:main, :python_main]), true),
       cell,
       Keyword.get(options, :inputs, []),
       [],
@@ -204,24 +215,21 @@ defmodule SnakeBridge.HostDouble do
     )
   end
 
-  defp lane(true), do: :python_main
-  defp lane(false), do: :main
-
-  defp collect(host, cell, inputs, events, timeout) do
+  defp collect(host, lanes, cell, inputs, events, timeout) do
     receive do
-      {:frame, lane, {:ok, ^cell, answer}} when lane in [:main, :python_main] ->
+      {:frame, lane, {:ok, ^cell, answer}} when is_map_key(lanes, lane) ->
         summary(Enum.reverse(events), answer)
 
-      {:frame, lane, {:error, ^cell, error}} when lane in [:main, :python_main] ->
+      {:frame, lane, {:error, ^cell, error}} when is_map_key(lanes, lane) ->
         %{refused: error}
 
-      {:frame, lane, {:ev, op, body}} when lane in [:main, :python_main] ->
-        collect(host, cell, inputs, [{op, body} | events], timeout)
+      {:frame, lane, {:ev, op, body}} when is_map_key(lanes, lane) ->
+        collect(host, lanes, cell, inputs, [{op, body} | events], timeout)
 
-      {:frame, lane, {:req, id, :input, body}} when lane in [:main, :python_main] ->
+      {:frame, lane, {:req, id, :input, body}} when is_map_key(lanes, lane) ->
         {answer, inputs} = List.pop_at(inputs, 0, :eof)
         send_frame(host, lane, input_answer(id, answer))
-        collect(host, cell, inputs, [{:input, body} | events], timeout)
+        collect(host, lanes, cell, inputs, [{:input, body} | events], timeout)
     after
       timeout ->
         raise "cell #{cell} did not end; events: #{inspect(Enum.reverse(events), limit: 50)}, " <>
@@ -247,6 +255,7 @@ defmodule SnakeBridge.HostDouble do
   @doc "Runs a cell to its end."
   def run(host, source, options \\ []) do
     {ending, beginning} = Keyword.split(options, [:inputs, :timeout])
+    ending = Keyword.take(options, [:lane]) ++ ending
     host |> begin_cell(source, beginning) |> end_cell([host: host] ++ ending)
   end
 

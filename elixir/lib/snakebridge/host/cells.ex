@@ -1,8 +1,8 @@
 defmodule SnakeBridge.Host.Cells do
   @moduledoc """
-  Serves the lane on which the front end asks for cells: one at a time, each in the evaluator.
+  Serves a lane on which the front end asks for cells: one at a time, each in the lane's evaluator.
 
-  This process never runs code of the user's and never waits for it, so an interrupt always finds it ready.
+  The main shell has such a lane, and each subshell has its own. This process never runs code of the user's and never waits for it, so an interrupt always finds it ready.
   """
 
   alias SnakeBridge.{Evaluator, Host, IOServer, Memory, Render, Socket}
@@ -16,35 +16,43 @@ defmodule SnakeBridge.Host.Cells do
   # Deaths of evaluators between two cells. More than some in a row are no accident.
   @most_deaths 10
 
-  defstruct [:socket, :evaluator, :cell, deaths: 0]
+  # `thread`: of Python, for the evaluator's calls; that of a subshell has one of its own.
+  defstruct [:socket, :thread, :evaluator, :cell, deaths: 0]
 
-  @doc "Opens the lane and serves it for as long as the VM lives."
-  @spec run(Path.t()) :: no_return()
-  def run(path) do
-    Process.register(self(), __MODULE__)
+  @doc "Makes the table that knows which process runs which cell. Whoever calls this must live as long as the VM."
+  @spec prepare() :: :ok
+  def prepare do
+    :ets.new(__MODULE__, [:named_table, :public, read_concurrency: true])
+    :ok
+  end
+
+  @doc "Opens the lane and serves it: that of the main shell as long as the VM lives, with a token one for a subshell."
+  @spec run(Path.t(), nil | pos_integer()) :: no_return()
+  def run(path, token \\ nil) do
     Process.flag(:priority, :high)
+    thread = if token, do: :own, else: :main
     # It loads code while the front end says hello.
-    evaluator = start_evaluator()
-    {socket, answer} = Host.open(path, %{role: :lane, thread: :main})
+    evaluator = start_evaluator(thread)
+    {socket, answer} = Host.open(path, %{role: :lane, thread: thread, token: token})
     Render.configure(answer)
     Socket.active(socket)
-    loop(%__MODULE__{socket: socket, evaluator: evaluator})
+    loop(%__MODULE__{socket: socket, thread: thread, evaluator: evaluator})
   end
 
   @doc "Interrupts a cell, and answers the request of the control connection that asked for it."
   @spec interrupt(pos_integer(), integer()) :: :ok
   def interrupt(cell, id) do
-    case Process.whereis(__MODULE__) do
-      nil -> Host.answer(id, {:ok, false})
-      pid -> send(pid, {:interrupt, cell, id})
+    case :ets.lookup(__MODULE__, cell) do
+      [] -> Host.answer(id, {:ok, false})
+      [{_, pid}] -> send(pid, {:interrupt, cell, id})
     end
 
     :ok
   end
 
-  defp start_evaluator do
+  defp start_evaluator(thread) do
     tag = make_ref()
-    pid = Evaluator.start(tag)
+    pid = Evaluator.start(tag, thread)
     %{pid: pid, tag: tag, monitor: Process.monitor(pid)}
   end
 
@@ -77,9 +85,24 @@ defmodule SnakeBridge.Host.Cells do
   defp other(message, state) do
     case Socket.message(state.socket, message) do
       {:ok, frames, socket} -> Enum.reduce(frames, %{state | socket: socket}, &frame/2)
-      {:closed, reason} -> Host.lane_lost(state.socket, reason)
+      {:closed, reason} when state.thread == :main -> Host.lane_lost(state.socket, reason)
+      {:closed, _} -> end_subshell(state)
       :unknown -> state
     end
+  end
+
+  # What runs there ends with it; what it has started may go on, and print.
+  defp end_subshell(state) do
+    Process.exit(state.evaluator.pid, :kill)
+    Socket.close(state.socket)
+
+    with %{number: cell, device: device} <- state.cell do
+      :ets.delete(__MODULE__, cell)
+      IOServer.interrupt(device)
+      IOServer.finish(device)
+    end
+
+    exit(:normal)
   end
 
   # --- what the front end sends ---
@@ -112,7 +135,8 @@ defmodule SnakeBridge.Host.Cells do
        when is_integer(cell) and cell > 0 and is_binary(source) do
     Render.configure(body)
     device = IOServer.start(cell, {:lane, state.socket})
-    IOServer.put_current(device)
+    if state.thread == :main, do: IOServer.put_current(device)
+    :ets.insert(__MODULE__, {cell, self()})
 
     job = %{
       cell: cell,
@@ -176,7 +200,8 @@ defmodule SnakeBridge.Host.Cells do
   defp bound(_, _, state), do: state
 
   defp answer(%{cell: cell} = state) do
-    IOServer.put_current(IOServer.background())
+    if state.thread == :main, do: IOServer.put_current(IOServer.background())
+    :ets.delete(__MODULE__, cell.number)
     outcome = Map.update!(cell.outcome, :writes, &(&1 || []))
     answer = Map.merge(outcome, %{deletes: [], duration_us: now() - cell.started})
     Socket.send(state.socket, {:ok, cell.id, answer})
@@ -208,7 +233,7 @@ defmodule SnakeBridge.Host.Cells do
 
   defp ended(pid, reason, %{cell: cell} = state) do
     if state.deaths == @most_deaths, do: Host.stop("no cell can run: " <> exit_text(pid, reason))
-    state = %{state | evaluator: start_evaluator(), deaths: state.deaths + 1}
+    state = %{state | evaluator: start_evaluator(state.thread), deaths: state.deaths + 1}
 
     case cell do
       %{phase: :running} ->
