@@ -58,17 +58,20 @@ class Observation:
                 behind = _names_behind(before[name], namespace.globals)
                 self._reads |= {name} | {other for other in behind if not bound & uses.bit(other)}
 
-    def effects(self, status):
-        """The names as the protocol's answer has them, now that the cell has run."""
+    def effects(self, status, is_of_elixir):
+        """The names as the protocol's answer has them, now that the cell has run. Others may have run meanwhile, and
+        Elixir's names been taken in for them: `is_of_elixir(name)` tells those."""
         before, after = self._before, self._namespace.snapshot()
-        changed = {name for name, value in after.items() if before.get(name) != id(value)}
+        changed = {
+            name for name, value in after.items() if before.get(name) != id(value) and not is_of_elixir(name)
+        }
         if status == "ok":
             # After a failure nobody knows how far the cell came.
             changed |= self._binds & after.keys()
         return {
             "reads": sorted(self._reads & before.keys()),
             "writes": sorted(changed),
-            "deletes": sorted(before.keys() - after.keys()),
+            "deletes": sorted(name for name in before.keys() - after.keys() if not is_of_elixir(name)),
         }
 
 

@@ -1,4 +1,4 @@
-"""Cells, one after the other: what one did, how it ended, and how it is interrupted.
+"""Cells, one after the other: what one did, how it ended, and how those of the main shell are interrupted.
 
 How a cell's source becomes effects is the engine's business (`shell` with IPython, `plain` without).
 All cells run in one long-lived task, so that context variables set in one are there in the next.
@@ -29,6 +29,8 @@ class Cell:
         self.parent = body.get("parent")
         self.expressions = body.get("expressions") or []
         self.cancelled = False
+        # An interrupt was raised in the thread of a subshell.
+        self.raised = False
         self.filename = None if self.comm else tracebacks.remember(self.number, self.source)
 
     def meant(self, error):
@@ -39,27 +41,18 @@ class Cell:
 
 
 class Cells:
-    """The cells of a session. Everything here happens on the main thread."""
+    """The cells of one shell. Everything here happens on the thread of its loop."""
 
-    def __init__(self, native, namespace, publisher, awaits, selector, directory, notebook):
+    def __init__(self, native, namespace, publisher, loop):
         self._native = native
         self._namespace = namespace
         self._publisher = publisher
-        self._awaits = awaits
-        self._loop = awaits.loop
-        self._selector = selector
-        self._directory = directory
-        self._notebook = notebook
+        self._loop = loop
         self._queue = asyncio.Queue()
         self._running = None
         self._closing = False
-        self._reminded = False
-        self._reminding = None
-        self._interrupts = []
-        self._is_interrupting = False
         self.engine = None
         self._task = None
-        self._take_over_interrupts()
 
     def open(self):
         """Prepares for cells, and takes them from now on. A worker without cells never imports IPython."""
@@ -73,9 +66,15 @@ class Cells:
         """No cell will come any more."""
         self._closing = True
 
+    async def _load(self):
+        """What is to run the cells."""
+        raise NotImplementedError
+
+    def _begin(self):
+        """A cell is about to run."""
+
     async def _serve(self):
-        self.engine = await engines.load(self._namespace, self._publisher, self._directory, self._notebook)
-        display.use(self.engine)
+        self.engine = await self._load()
         while True:
             try:
                 body, done, trouble = await self._queue.get()
@@ -91,14 +90,14 @@ class Cells:
         started = time.perf_counter_ns()
         cell = Cell(body)
         self._native.set_cell(cell.number)
-        self._take_over_interrupts()
+        self._begin()
         # Else a warning would be shown once for a line number, not once for a line.
         self._namespace.globals.pop("__warningregistry__", None)
         observed = analysis.Observation(self._namespace, self.engine.transform, cell.source)
         status = await self._guarded(cell, trouble)
         if cell.cancelled:
             _uncancel()
-        effects = observed.effects(status)
+        effects = observed.effects(status, self._native.is_of_elixir)
         duration = (time.perf_counter_ns() - started) // 1000
         answer = {"status": status, "duration_us": duration, **effects}
         if status == "ok" and cell.expressions:
@@ -144,9 +143,31 @@ class Cells:
         self._publisher.error(error, self.engine.hint(cell, error))
         return "interrupted" if isinstance(error, KeyboardInterrupt) else "error"
 
-    # --- interrupts ---
 
-    def _take_over_interrupts(self):
+class MainCells(Cells):
+    """The cells of the main shell, on the main thread, which signals interrupt."""
+
+    def __init__(self, native, namespace, publisher, awaits, selector, directory, notebook):
+        super().__init__(native, namespace, publisher, awaits.loop)
+        self._awaits = awaits
+        self._selector = selector
+        self._directory = directory
+        self._notebook = notebook
+        self._reminded = False
+        self._reminding = None
+        self._interrupts = []
+        self._is_interrupting = False
+        # Set when the engine is there, for who waits on another thread.
+        self.loaded = threading.Event()
+        self._begin()
+
+    async def _load(self):
+        engine = await engines.load(self._namespace, self._publisher, self._directory, self._notebook)
+        display.use(engine)
+        self.loaded.set()
+        return engine
+
+    def _begin(self):
         """Cells may have installed a handler of their own; each starts with ours."""
         signal.signal(signal.SIGINT, self.on_interrupt)
 

@@ -26,6 +26,7 @@ class Hooks:
         self._awaits = None
         self._over = False
         self._assistant = None
+        self._subshells = {}
 
     @property
     def globals(self):
@@ -41,7 +42,7 @@ class Hooks:
         # Here and not above: the host has our greeting by now.
         from snakebridge import loop
         from snakebridge.awaiting import Awaits
-        from snakebridge.cells import Cells
+        from snakebridge.cells import MainCells
 
         native = self._native
         streams.install(native)
@@ -52,7 +53,7 @@ class Hooks:
         sys.ps1, sys.ps2 = ">>> ", "... "
         self._loop, selector = loop.make(native)
         self._awaits = Awaits(self._loop)
-        self._cells = Cells(
+        self._cells = MainCells(
             native, self._namespace, self._publisher, self._awaits, selector, self._directory, self._notebook
         )
 
@@ -79,6 +80,24 @@ class Hooks:
         if self._loop is not None:
             self._cells.close()
             self._loop.stop()
+
+    # --- subshells ---
+
+    def subshell(self, lane):
+        """Runs the cells of a subshell until its lane ends. Called on a thread of its own."""
+        from snakebridge.subshells import Subshell
+
+        subshell = Subshell(self._native, lane, self._namespace, self._publisher, self._cells)
+        self._subshells[lane.number] = subshell
+        try:
+            subshell.run()
+        finally:
+            del self._subshells[lane.number]
+
+    def interrupt_subshell(self, number, cell):
+        """Stops a cell of a subshell: see there. Called on another thread."""
+        subshell = self._subshells.get(number)
+        return False if subshell is None else subshell.interrupt(cell)
 
     # --- called on the lane of their own, while a cell may be running; never runs user code ---
 

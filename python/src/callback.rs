@@ -29,7 +29,7 @@ use crate::lane::{self, Kind, Lane, Received, Wait};
 use crate::message::{self, Head};
 use crate::requests::Awaits;
 use crate::worker::{Worker, worker};
-use crate::{interrupt, io, lanes, lifetime, main_thread, stack, threads};
+use crate::{interrupt, io, lanes, lifetime, main_thread, shells, stack, threads};
 
 /// How long Elixir may take to start, or to open a lane.
 const OPEN_TIME: Duration = Duration::from_secs(30);
@@ -226,10 +226,14 @@ pub(crate) fn wait<'py>(
     lane: &Arc<Lane>,
     id: i64,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let main = main_thread::is_this();
+    let subshell = shells::here();
+    let wake = match main_thread::is_this() {
+        true => main_thread::waker(),
+        false => subshell.as_ref().and_then(|shell| shell.wake()),
+    };
     let _waiting = lane.waiting(py);
     loop {
-        let received = py.detach(|| match main_thread::waker().filter(|_| main) {
+        let received = py.detach(|| match wake {
             Some(wake) => lane.receive(Wait::Unless(wake)),
             None => lane.receive(Wait::Forever),
         });
@@ -263,8 +267,8 @@ pub(crate) fn wait<'py>(
 /// what it would hear outside of a callback.
 fn gone(py: Python<'_>, lane: &Lane) -> PyErr {
     match lane.kind {
-        Kind::BeamMain | Kind::BeamOwn => pyo3::exceptions::PyKeyboardInterrupt::new_err(
-            "the Elixir process that this ran for has ended, or does not wait any more",
+        Kind::BeamMain | Kind::BeamOwn | Kind::Subshell => pyo3::exceptions::PyKeyboardInterrupt::new_err(
+            "who this ran for has ended, or does not wait any more",
         ),
         _ => unavailable(
             py,
@@ -276,14 +280,14 @@ fn gone(py: Python<'_>, lane: &Lane) -> PyErr {
 
 /// Looks for signals during a wait. What their handlers raise ends it.
 fn signals(py: Python<'_>, lane: &Arc<Lane>, id: i64) -> PyResult<()> {
-    py.check_signals().inspect_err(|_| cancel(lane, id))
+    shells::check_signals(py).inspect_err(|_| cancel(lane, id))
 }
 
 /// Tells the other side that an answer is not wanted any more. The lane ends with it. The host serves no callbacks: what
 /// it was asked for the cell ends with the cell.
 fn cancel(lane: &Arc<Lane>, id: i64) {
     lane.give_up(id);
-    if lane.kind == Kind::Cells {
+    if matches!(lane.kind, Kind::Cells | Kind::Subshell) {
         return;
     }
     if let Ok(mut event) = message::event(op::CANCEL, |out| {
@@ -396,7 +400,7 @@ fn wait_for_lane(
             Err(RecvTimeoutError::Disconnected) => return Err(gone(py)),
             // It may have gone before it was asked, with nobody left to take the question back.
             Err(RecvTimeoutError::Timeout) if conn.is_closed() => return Err(gone(py)),
-            Err(RecvTimeoutError::Timeout) => py.check_signals()?,
+            Err(RecvTimeoutError::Timeout) => shells::check_signals(py)?,
         }
         if Instant::now() > until {
             let message = format!("Elixir opened no connection within {} s", OPEN_TIME.as_secs());
@@ -422,7 +426,7 @@ fn control(py: Python<'_>, worker: &Worker, until: Instant) -> PyResult<Arc<Conn
         if let Some(conn) = found {
             return Ok(conn);
         }
-        py.check_signals()?;
+        shells::check_signals(py)?;
         match STATE.load(Ordering::Relaxed) {
             MISSING => {
                 let hint = "install Elixir, or name it by `--elixir PATH`";

@@ -10,7 +10,7 @@ use pyo3::types::{PyDict, PyList};
 use crate::lane::{Kind, Lane};
 
 /// So many callers are remembered; the host has asked for a cell's calls long before.
-const CALLERS: usize = 16;
+const CALLERS: usize = 128;
 
 /// So many shapes of one caller are told apart.
 const SHAPES: usize = 10_000;

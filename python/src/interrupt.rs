@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 
 use crate::conn::Conn;
 use crate::lane::{Kind, Lane};
-use crate::{main_thread, threads};
+use crate::{lanes, main_thread, shells, threads};
 
 /// What runs, in the order in which it began.
 static RUNNING: Mutex<Vec<Running>> = Mutex::new(Vec::new());
@@ -98,6 +98,15 @@ impl Activity {
         Activity::begin(true, None, conn, Some(cell), What::Cell)
     }
 
+    /// A cell of Python in a subshell, whose thread is the calling one.
+    pub(crate) fn cell_of_subshell(py: Python<'_>, lane: &Arc<Lane>, cell: u64) -> Self {
+        let before = lane.busy.swap(threads::ident(py), Ordering::SeqCst);
+        let id = Some(lane.conn.id);
+        let mut activity = Activity::begin(false, id, lane.conn.clone(), Some(cell), What::Cell);
+        activity.busy = Some((lane.clone(), before));
+        activity
+    }
+
     /// A task that a request on a lane waits for.
     pub(crate) fn task(lane: &Lane, conn: Arc<Conn>, cell: Option<u64>) -> Self {
         Activity::begin(true, Some(lane.conn.id), conn, cell, What::Task)
@@ -156,11 +165,21 @@ pub(crate) fn running_lanes() -> Vec<u64> {
 
 /// Interrupts a cell; whether it runs. Called without the interpreter.
 pub(crate) fn interrupt_cell(cell: u64) -> bool {
-    let serial = running()
+    let found = running()
         .iter()
         .find(|running| running.what == What::Cell && running.cell == Some(cell))
-        .map(|r| r.serial);
-    serial.inspect(|&serial| signal_main(serial)).is_some()
+        .map(|running| (running.main, running.serial, running.lane));
+    match found {
+        None => false,
+        Some((true, serial, _)) => {
+            signal_main(serial);
+            true
+        }
+        Some((false, _, lane)) => {
+            let shell = lane.and_then(shells::of_lane);
+            shell.inspect(|shell| lanes::interrupt_cell(shell.clone(), Some(cell))).is_some()
+        }
+    }
 }
 
 /// Interrupts what the main thread does for a lane whose peer is gone; whether there is such a thing. Called without
@@ -258,7 +277,7 @@ pub(crate) fn has_seen(py: Python<'_>, lane: &Lane) {
 }
 
 /// Takes back what was set for this thread and has not been raised yet.
-fn take_back(py: Python<'_>) {
+pub(crate) fn take_back(py: Python<'_>) {
     // SAFETY: as above; null means none.
     unsafe { ffi::PyThreadState_SetAsyncExc(threads::ident(py) as std::ffi::c_long, std::ptr::null_mut()) };
 }

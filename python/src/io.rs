@@ -405,6 +405,13 @@ impl Io {
                 }
                 Vec::new()
             }
+            Ok((Head::Event { op }, mut reader)) if op == op::OPEN_LANE && is_host => {
+                match reader.expect_int().map(u64::try_from) {
+                    Ok(Ok(token)) => lanes::start_subshell(token),
+                    _ => fault(&format!("the body of {op:?} is no token")),
+                }
+                Vec::new()
+            }
             Ok((Head::Event { op }, _)) => {
                 fault(&format!("an event {op:?} on a control connection"));
                 Vec::new()

@@ -31,6 +31,8 @@ use crate::{calls, lifetime, names};
 pub(crate) enum Kind {
     /// Cells, from the host.
     Cells,
+    /// Cells of a subshell, from the host.
+    Subshell,
     /// Completion and inspection, from the host.
     Questions,
     /// Calls of an Elixir process, served by the main thread.
@@ -138,7 +140,7 @@ impl Lane {
 
     /// Whether Elixir is on the other side.
     pub(crate) fn is_of_beam(&self) -> bool {
-        !matches!(self.kind, Kind::Cells | Kind::Questions)
+        !matches!(self.kind, Kind::Cells | Kind::Subshell | Kind::Questions)
     }
 
     pub(crate) fn is_over(&self) -> bool {

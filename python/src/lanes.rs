@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict};
 
 use crate::lane::{self, Kind, Lane};
+use crate::shells::{self, Shell};
 use crate::worker::{Worker, worker};
 use crate::{interrupt, io, main_thread};
 
@@ -48,7 +49,11 @@ fn wait_until_ready() {
 /// What the attendant does.
 enum Errand {
     Start(Arc<Lane>),
+    /// A subshell, which asks the host for the lane with that token.
+    StartSubshell(u64),
     Interrupt(Arc<Lane>),
+    /// A cell of a subshell, or whatever it runs.
+    InterruptCell(Arc<Shell>, Option<u64>),
     Drop(Vec<Py<PyAny>>),
 }
 
@@ -79,7 +84,7 @@ pub(crate) fn count() -> usize {
     lanes()
         .iter()
         .filter_map(Weak::upgrade)
-        .filter(|lane| lane.kind != Kind::Cells)
+        .filter(|lane| !matches!(lane.kind, Kind::Cells | Kind::Subshell))
         .count()
 }
 
@@ -101,9 +106,21 @@ pub(crate) fn hung_up(lane: &Arc<Lane>) {
     lane.hang_up();
     if interrupt::interrupt_main_lane(lane.conn.id) || matches!(lane.kind, Kind::BeamMain | Kind::Cells) {
         main_thread::wake();
+    } else if let Some(shell) = shells::of_lane(lane.conn.id) {
+        interrupt_cell(shell, None);
     } else {
         send(Errand::Interrupt(lane.clone()));
     }
+}
+
+/// Interrupts a cell of a subshell, or whatever that runs.
+pub(crate) fn interrupt_cell(shell: Arc<Shell>, cell: Option<u64>) {
+    send(Errand::InterruptCell(shell, cell));
+}
+
+/// Starts the thread of a subshell.
+pub(crate) fn start_subshell(token: u64) {
+    send(Errand::StartSubshell(token));
 }
 
 /// Starts the thread that serves a lane.
@@ -173,14 +190,15 @@ impl Attendant {
         io::block_signals(Some(libc::SIGINT));
         let mut dropped = 0;
         let mut interrupts: Vec<Arc<Lane>> = Vec::new();
+        let mut cells: Vec<(Arc<Shell>, Option<u64>)> = Vec::new();
         loop {
             let patience = match dropped > TRIMMED_AFTER {
-                _ if !interrupts.is_empty() => Some(RETRY_DELAY),
+                _ if !interrupts.is_empty() || !cells.is_empty() => Some(RETRY_DELAY),
                 true => Some(TRIM_DELAY),
                 false => None,
             };
             let first = match py.detach(|| self.next(patience)) {
-                Err(RecvTimeoutError::Timeout) if interrupts.is_empty() => {
+                Err(RecvTimeoutError::Timeout) if interrupts.is_empty() && cells.is_empty() => {
                     py.detach(trim);
                     dropped = 0;
                     continue;
@@ -194,11 +212,20 @@ impl Attendant {
             for errand in first.into_iter().chain(self.pending()) {
                 match errand {
                     Errand::Interrupt(lane) => interrupts.push(lane),
+                    Errand::InterruptCell(shell, cell) => cells.push((shell, cell)),
+                    Errand::StartSubshell(token) => {
+                        if let Err(error) = start_thread_of_subshell(py, token) {
+                            io::fault(&format!("no thread could be started for a subshell: {error}"));
+                        }
+                    }
                     Errand::Start(lane) => starts.push(lane),
                     Errand::Drop(objects) => drops.push(objects),
                 }
             }
             interrupts.retain(|lane| !interrupt::interrupt_thread(py, lane));
+            if let Some(worker) = worker() {
+                cells.retain(|(shell, cell)| !shell.interrupt(py, worker, *cell));
+            }
             for lane in starts {
                 if let Err(error) = start(py, &lane) {
                     io::fault(&format!("no thread could be started for a lane: {error}"));
@@ -251,6 +278,11 @@ fn start(py: Python<'_>, lane: &Arc<Lane>) -> PyResult<()> {
     thread(py, &name, serving.getattr("run")?, ())
 }
 
+fn start_thread_of_subshell(py: Python<'_>, token: u64) -> PyResult<()> {
+    let serving = Bound::new(py, SubshellThread { token })?;
+    thread(py, &format!("snakebridge-subshell-{token}"), serving.getattr("run")?, ())
+}
+
 /// A daemon thread of Python: unlike one that only borrows the interpreter, it keeps its thread-locals and its
 /// context for as long as it runs, and the `threading` module knows it.
 fn thread<'py>(
@@ -288,6 +320,25 @@ impl LaneThread {
         let Some(worker) = worker() else { return };
         py.detach(wait_until_ready);
         serve(py, worker, &self.lane);
+    }
+}
+
+#[pyclass(frozen)]
+struct SubshellThread {
+    token: u64,
+}
+
+#[pymethods]
+impl SubshellThread {
+    fn run(&self, py: Python<'_>) {
+        io::block_signals(Some(libc::SIGINT));
+        let Some(worker) = worker() else { return };
+        py.detach(wait_until_ready);
+        let outcome = shells::run(py, worker, self.token);
+        end_forked_child(py);
+        if let Err(error) = outcome {
+            io::fault(&format!("a subshell of Python has ended: {error}"));
+        }
     }
 }
 

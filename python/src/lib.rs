@@ -26,6 +26,7 @@ mod interrupt;
 mod modules;
 mod names;
 mod requests;
+mod shells;
 mod stack;
 mod threads;
 
@@ -62,6 +63,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(drain, module)?)?;
     module.add_function(wrap_pyfunction!(emit, module)?)?;
     module.add_function(wrap_pyfunction!(elixir_names, module)?)?;
+    module.add_function(wrap_pyfunction!(is_of_elixir, module)?)?;
     module.add_function(wrap_pyfunction!(encode, module)?)?;
     module.add_function(wrap_pyfunction!(decode, module)?)?;
     Ok(())
@@ -147,6 +149,15 @@ fn elixir_names(py: Python<'_>) -> PyResult<Vec<String>> {
     match worker::worker() {
         Some(worker) => names::owned_by_elixir(py, worker),
         None => Ok(Vec::new()),
+    }
+}
+
+/// Whether a name of the session's is Elixir's.
+#[pyfunction]
+fn is_of_elixir(py: Python<'_>, name: &str) -> PyResult<bool> {
+    match worker::worker() {
+        Some(worker) => names::is_of_elixir(py, worker, name),
+        None => Ok(false),
     }
 }
 

@@ -6,32 +6,22 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use bridge_core::exception::write_failure;
-use bridge_core::marshal::{Failure, encode_plain, pin};
-use bridge_core::term::Reader;
-use bridge_core::wire::{Frame, op};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 use rustix::event::{PollFd, PollFlags, Timespec, poll as poll_fds};
 
-use crate::interrupt::Activity;
 use crate::lane::{self, Lane, Received, Wait};
-use crate::message::{self, Head};
 use crate::requests::Awaits;
+use crate::shells::Shell;
 use crate::wake::Wake;
-use crate::worker::{self, Worker, plain_dict, protocol_key, worker};
-use crate::{awaiting, calls, capture, lanes, names, output, threads};
+use crate::worker::{Worker, worker};
+use crate::{awaiting, lanes};
 
 static WAKE: OnceLock<Wake> = OnceLock::new();
 static THREAD: OnceLock<libc::pthread_t> = OnceLock::new();
-static CELLS: OnceLock<Arc<Lane>> = OnceLock::new();
+static CELLS: OnceLock<Arc<Shell>> = OnceLock::new();
 /// Lanes of the BEAM that this thread serves.
 static LANES: Mutex<Vec<Arc<Lane>>> = Mutex::new(Vec::new());
-/// The cell that runs, or 0.
-static RUNNING: AtomicU64 = AtomicU64::new(0);
-/// Whether a cell has come that the package does not know yet.
-static STARTING: AtomicBool = AtomicBool::new(false);
 static SHUT_DOWN: AtomicBool = AtomicBool::new(false);
 /// How often this thread was woken.
 static WAKINGS: AtomicU64 = AtomicU64::new(0);
@@ -43,7 +33,7 @@ pub(crate) fn set_up(cells: Option<Arc<Lane>>) -> std::io::Result<()> {
     let _ = THREAD.set(unsafe { libc::pthread_self() });
     if let Some(lane) = cells {
         lanes::watch(&lane);
-        let _ = CELLS.set(lane);
+        let _ = CELLS.set(Arc::new(Shell::new(lane, None)));
     }
     Ok(())
 }
@@ -91,22 +81,19 @@ pub(crate) fn add_lane(lane: Arc<Lane>) {
     wake();
 }
 
-/// The lane of cells, if this worker runs cells.
-pub(crate) fn cells_lane() -> Option<&'static Arc<Lane>> {
+/// The main shell, if this worker runs cells.
+pub(crate) fn shell() -> Option<&'static Arc<Shell>> {
     CELLS.get()
 }
 
-/// The cell of Python that runs now.
+/// The cell of Python that runs here now.
 pub(crate) fn running_cell() -> Option<u64> {
-    match RUNNING.load(Ordering::Relaxed) {
-        0 => None,
-        cell => Some(cell),
-    }
+    shell()?.running_cell()
 }
 
 /// Whether a cell has come that the package does not know yet.
 pub(crate) fn is_starting() -> bool {
-    STARTING.load(Ordering::Relaxed)
+    shell().is_some_and(|shell| shell.is_starting())
 }
 
 /// Waits for the event loop's descriptor, at most `timeout` seconds, and serves lanes meanwhile. Returns whether the
@@ -242,6 +229,7 @@ fn current_lanes(py: Python<'_>, worker: &Worker) -> (Vec<Arc<Lane>>, bool) {
     all.extend(
         CELLS
             .get()
+            .map(|shell| &shell.lane)
             .filter(|lane| running_cell().is_none() && !lane.is_over())
             .cloned(),
     );
@@ -292,7 +280,7 @@ fn serve(py: Python<'_>, worker: &Worker, lane: &Arc<Lane>, buffer: &mut Vec<u8>
     loop {
         match lane.receive(Wait::No) {
             Received::Frame(frame) if lane.kind == lane::Kind::Cells => {
-                let started = execute(py, worker, lane, &frame);
+                let started = shell().is_some_and(|shell| shell.execute(py, worker, worker.hooks.bind(py), &frame));
                 lane.reuse(frame);
                 if started {
                     return Ok(Served::Cell);
@@ -319,139 +307,4 @@ fn serve(py: Python<'_>, worker: &Worker, lane: &Arc<Lane>, buffer: &mut Vec<u8>
             }
         }
     }
-}
-
-/// Starts a cell; false if that failed, which is answered.
-fn execute(py: Python<'_>, worker: &Worker, lane: &Arc<Lane>, frame: &Frame) -> bool {
-    message::read(frame, |message| {
-        let mut answer = match message {
-            Ok((Head::Request { id, op }, mut reader)) if op == op::EXECUTE => {
-                match begin(py, worker, lane, id, &mut reader) {
-                    Ok(()) => return true,
-                    Err(failure) => {
-                        RUNNING.store(0, Ordering::Relaxed);
-                        fail(py, lane, id, &failure);
-                        return false;
-                    }
-                }
-            }
-            Ok((Head::Request { id, op }, _)) => {
-                let text = format!("the lane of cells serves no operation {op:?}");
-                message::refusal(id, "unknown_op", &text, None)
-            }
-            Ok((Head::Ok { id } | Head::Error { id }, mut reader)) if lane.was_given_up(id) => {
-                pin::abandon(&mut reader);
-                Vec::new()
-            }
-            Ok(_) => {
-                crate::io::fault("something that is no request, on the lane of cells");
-                Vec::new()
-            }
-            Err(malformed) => malformed.answer(),
-        };
-        if !answer.is_empty() {
-            lane.conn.send(&mut answer);
-        }
-        false
-    })
-}
-
-fn begin(
-    py: Python<'_>,
-    worker: &Worker,
-    lane: &Arc<Lane>,
-    id: i64,
-    reader: &mut Reader<'_>,
-) -> Result<(), Failure> {
-    let body = plain_dict(py, reader)?;
-    let missing = |name: &str| Failure::refuse("bad_message", format!("execute without its {name}"));
-    let cell: u64 = body
-        .get_item("cell")?
-        .and_then(|cell| cell.extract().ok())
-        .ok_or_else(|| missing("cell"))?;
-    let source: String = body
-        .get_item("source")?
-        .and_then(|source| source.extract().ok())
-        .ok_or_else(|| missing("source"))?;
-    let activity = Activity::cell(lane.conn.clone(), cell);
-    RUNNING.store(cell, Ordering::Relaxed);
-    threads::LAST_CELL.store(cell, Ordering::Relaxed);
-    STARTING.store(true, Ordering::Relaxed);
-    let applied = names::apply(py, worker, &source);
-    STARTING.store(false, Ordering::Relaxed);
-    // The package tells it as the error of the cell, which it is.
-    let error = applied.err().map(|error| error.into_value(py));
-    let done = Bound::new(
-        py,
-        Done {
-            id,
-            cell,
-            activity: Mutex::new(Some(activity)),
-        },
-    )?;
-    worker
-        .hooks
-        .bind(py)
-        .call_method1(intern!(py, "execute"), (body, done, error))?;
-    Ok(())
-}
-
-/// What the package calls when a cell has ended: sends the answer, behind all output of the cell.
-#[pyclass(frozen)]
-struct Done {
-    id: i64,
-    cell: u64,
-    activity: Mutex<Option<Activity>>,
-}
-
-#[pymethods]
-impl Done {
-    fn __call__(&self, py: Python<'_>, answer: &Bound<'_, PyAny>) -> PyResult<()> {
-        lanes::end_forked_child(py);
-        // The cell is over: what an interrupt would raise here has nobody to hit.
-        let _ = capture::drain(py, true).and_then(|()| output::finish(py));
-        capture::finish();
-        // From here on an interrupt of this cell hits nothing, and what is still printed is late.
-        let Some(activity) = self
-            .activity
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-        else {
-            return Err(pyo3::exceptions::PyRuntimeError::new_err(
-                "the cell has been answered already",
-            ));
-        };
-        drop(activity);
-        RUNNING.store(0, Ordering::Relaxed);
-        let Some(lane) = CELLS.get() else { return Ok(()) };
-        let mut out = message::ok(Vec::new(), self.id);
-        let written = (|| {
-            let answer = answer.cast::<PyDict>().map_err(PyErr::from)?;
-            answer.set_item("calls", calls::of_cell(py, self.cell, None)?)?;
-            encode_plain(answer.as_any(), &protocol_key, &mut out)
-        })();
-        match written {
-            Ok(()) => {
-                let mut answer = out.into_bytes();
-                py.detach(|| lane.send(&mut answer));
-            }
-            Err(failure) => fail(py, lane, self.id, &failure),
-        }
-        Ok(())
-    }
-}
-
-fn fail(py: Python<'_>, lane: &Arc<Lane>, id: i64, failure: &Failure) {
-    let mut out = message::error(Vec::new(), id);
-    let mut answer = match write_failure(py, failure, None, worker::teller(None), &mut out) {
-        Ok(()) => out.into_bytes(),
-        Err(_) => message::refusal(
-            id,
-            "unavailable",
-            "the error of this request cannot be described",
-            None,
-        ),
-    };
-    py.detach(|| lane.send(&mut answer));
 }

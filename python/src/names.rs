@@ -5,6 +5,7 @@
 
 mod caller;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,6 +17,7 @@ use bridge_core::steps::Scope;
 use bridge_core::term::{Error, Reader, Token, Writer};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
 use pyo3::types::{PyDict, PyFrozenSet, PyList, PySet, PyString, PyTuple};
 
 use crate::worker::Worker;
@@ -27,6 +29,8 @@ const VALUE_ITEMS: usize = 100_000;
 static TABLE: Mutex<Option<Table>> = Mutex::new(None);
 /// Whether Elixir may have written something since it was last taken in.
 static WRITTEN: AtomicBool = AtomicBool::new(false);
+/// Held while what Elixir has written is put into the globals.
+static TAKING: Mutex<()> = Mutex::new(());
 
 #[derive(Default)]
 struct Table {
@@ -122,6 +126,29 @@ fn unexpected(reader: &Reader<'_>, expected: &'static str, found: &Token<'_>) ->
 /// Puts into the globals what Elixir has written, before a cell of Python runs: small values always, large ones when
 /// some source of the session mentions them.
 pub(crate) fn apply(py: Python<'_>, worker: &Worker, source: &str) -> PyResult<()> {
+    thread_local! {
+        static HERE: Cell<bool> = const { Cell::new(false) };
+    }
+    // Making a value may call Elixir, and that come back.
+    if HERE.get() {
+        return Ok(());
+    }
+    let wanted = {
+        // Who begins meanwhile finds all of them taken in.
+        let _taking = TAKING
+            .lock_py_attached(py)
+            .unwrap_or_else(PoisonError::into_inner);
+        HERE.set(true);
+        let wanted = take_all(py, worker, source);
+        HERE.set(false);
+        wanted?
+    };
+    let mentioned: HashSet<&str> = words(source).collect();
+    fetch(py, worker.globals.bind(py), &wanted, &|name| mentioned.contains(name))
+}
+
+/// Puts into the globals what has come with its value; returns the names whose values are to be fetched.
+fn take_all(py: Python<'_>, worker: &Worker, source: &str) -> PyResult<Vec<String>> {
     let mentioned: HashSet<&str> = words(source).collect();
     let (written, wanted) = {
         let mut table = table();
@@ -165,7 +192,7 @@ pub(crate) fn apply(py: Python<'_>, worker: &Worker, source: &str) -> PyResult<(
             return Err(error);
         }
     }
-    fetch(py, globals, &wanted, &|name| mentioned.contains(name))
+    Ok(wanted)
 }
 
 /// Has names taken in another time, unless Elixir has written them again.
@@ -372,15 +399,20 @@ pub(crate) fn owned_by_elixir(py: Python<'_>, worker: &Worker) -> PyResult<Vec<S
     Ok(elixir)
 }
 
+/// Whether a name is Elixir's.
+pub(crate) fn is_of_elixir(py: Python<'_>, worker: &Worker, name: &str) -> PyResult<bool> {
+    Ok(matches!(owner(py, worker, name)?, Owner::Elixir))
+}
+
 /// The session, as calls see it: its globals, then the builtins.
 pub(crate) struct Globals<'a>(pub(crate) &'a Worker);
 
 impl Scope for Globals<'_> {
     fn enter(&self, py: Python<'_>) -> PyResult<()> {
-        // A cell of Elixir has begun since: what it calls sees Elixir's names as they are now.
+        // A cell of Elixir has begun since: what it calls sees Elixir's names as they are now. Under the main shell's
+        // cell of Python they do not change by what that calls.
         match WRITTEN.load(Ordering::Acquire)
-            && main_thread::is_this()
-            && main_thread::running_cell().is_none()
+            && !(main_thread::is_this() && main_thread::running_cell().is_some())
         {
             true => apply(py, self.0, ""),
             false => Ok(()),

@@ -12,8 +12,8 @@ use pyo3::sync::PyOnceLock;
 use crate::awaiting::Awaiting;
 use crate::conn::Conn;
 use crate::lane::{Kind, Lane};
-use crate::main_thread;
 use crate::worker::worker;
+use crate::{main_thread, shells};
 
 /// The cell that was started last, which late output of unknown origin is counted to. 0: none yet.
 pub(crate) static LAST_CELL: AtomicU64 = AtomicU64::new(0);
@@ -86,13 +86,16 @@ pub(crate) fn destination(py: Python<'_>) -> Option<(Arc<Conn>, Option<u64>)> {
     }
 }
 
-/// Where output of a cell goes: to the host, on the lane of cells while that very cell runs, else on control.
+/// Where output of a cell goes: to the host, on the lane of its shell while that very cell runs, else on control.
 pub(crate) fn destination_of_cell(cell: Option<u64>) -> Option<(Arc<Conn>, Option<u64>)> {
     let running = main_thread::running_cell();
     if let (Some(running), true) = (running, cell.is_none() || cell == running)
-        && let Some(lane) = main_thread::cells_lane()
+        && let Some(shell) = main_thread::shell()
     {
-        return Some((lane.conn.clone(), Some(running)));
+        return Some((shell.lane.conn.clone(), Some(running)));
+    }
+    if let Some(lane) = cell.and_then(shells::lane_of) {
+        return Some((lane.conn.clone(), cell));
     }
     let cell = cell.or(match LAST_CELL.load(Ordering::Relaxed) {
         0 => None,

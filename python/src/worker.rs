@@ -32,6 +32,8 @@ static WORKER: OnceLock<Worker> = OnceLock::new();
 /// What the worker works with.
 pub(crate) struct Worker {
     pub(crate) refs: Refs,
+    /// Where the host listens.
+    path: String,
     /// The host's control connection.
     pub(crate) host: Arc<Conn>,
     /// The host is the BEAM itself: there is no front end.
@@ -96,6 +98,7 @@ pub(crate) fn start(
     capture::install()?;
     let worker = WORKER.get_or_init(|| Worker {
         refs: Refs::new(generation),
+        path: host.to_owned(),
         host: host_conn,
         host_is_beam: peer == Peer::Beam,
         globals: globals.unbind(),
@@ -108,6 +111,16 @@ pub(crate) fn start(
         lanes::start_thread(own);
     }
     Ok(())
+}
+
+/// Connects the lane of a subshell, which the host has asked for.
+pub(crate) fn open_lane(py: Python<'_>, worker: &Worker, token: u64) -> PyResult<Arc<Lane>> {
+    let mut hello = Hello::new(Peer::Worker, Role::Lane(ThreadKind::Own), std::process::id());
+    hello.generation = Some(worker.refs.generation());
+    hello.token = Some(token);
+    let (conn, reader, _) = connect(py, &worker.path, hello, false)?;
+    io::watch(&conn);
+    Ok(Arc::new(Lane::new(conn, Kind::Subshell, None, reader)))
 }
 
 /// Connects, says hello and hears the answer.

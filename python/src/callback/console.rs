@@ -10,7 +10,7 @@ use bridge_core::wire::op;
 
 use super::{started, wait};
 use crate::conn::frame;
-use crate::{io, main_thread, message, threads};
+use crate::{io, message, shells, threads};
 
 /// What Elixir prints while it serves a call of this thread.
 pub(super) fn print(py: Python<'_>, reader: &mut Reader<'_>) -> PyResult<()> {
@@ -77,8 +77,8 @@ pub(crate) fn input(py: Python<'_>, prompt: &str, password: bool) -> PyResult<St
     let worker = started()?;
     let (lane, cell) = match threads::served_lane(py) {
         Some((lane, cell)) => (lane, cell),
-        None => match (main_thread::cells_lane(), main_thread::running_cell()) {
-            (Some(lane), Some(cell)) if main_thread::is_this() => (lane.clone(), Some(cell)),
+        None => match shells::of_this_thread().map(|shell| (shell.running_cell(), shell)) {
+            Some((Some(cell), shell)) => (shell.lane.clone(), Some(cell)),
             _ => {
                 return Err(pyo3::exceptions::PyRuntimeError::new_err(
                     "input() works where a cell or a call of Elixir runs, not in other threads or after its end",
