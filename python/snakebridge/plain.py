@@ -10,13 +10,16 @@ import ast
 import inspect
 import sys
 
-from snakebridge import completeness, display, figures, hints
+from snakebridge import completeness, display, figures, hints, ofthread
+from snakebridge.ofthread import OfThread
 
 _FUTURES = [getattr(__future__, name).compiler_flag for name in __future__.all_feature_names]
 
 
 class Plain:
     """The engine without IPython."""
+
+    _cell = OfThread(None)
 
     def __init__(self, namespace, publisher, remedy):
         self._namespace = namespace
@@ -25,7 +28,6 @@ class Plain:
         self._told = False
         self._flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
         self._outputs = {}
-        self._cell = None
         namespace.put(Out=self._outputs, _=None, __=None, ___=None)
         sys.displayhook = self._display_hook
 
@@ -50,6 +52,10 @@ class Plain:
         finally:
             figures.flush()
         return "ok"
+
+    def share(self):
+        """Makes ready for cells of a subshell, on its thread."""
+        ofthread.separate()
 
     def format(self, value):
         """The mime bundle of a value, and its metadata."""

@@ -8,18 +8,21 @@ import builtins
 import json
 import os
 import sys
+import threading
 import warnings
 
 from IPython.core.compilerop import CachingCompiler
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
+from IPython.core.history import HistoryManager
 from IPython.core.inputtransformer2 import TransformerManager
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.profiledir import ProfileDir
 from traitlets import Any, Type
 from traitlets.config import Config
 
-from snakebridge import figures, hints, tracebacks
+from snakebridge import figures, hints, ofthread, tracebacks
+from snakebridge.ofthread import OfThread
 
 _Group = getattr(builtins, "BaseExceptionGroup", None)
 
@@ -55,9 +58,10 @@ def make(namespace, publisher, directory, notebook):
 class Engine:
     """The engine with IPython."""
 
+    _transformed = OfThread(("", ""))
+
     def __init__(self, shell):
         self._shell = shell
-        self._transformed = ("", "")
 
     async def run(self, cell):
         """Runs a cell and tells its error; returns its status."""
@@ -118,6 +122,13 @@ class Engine:
             self._transformed = (source, self._shell.transform_cell(source))
         return self._transformed[1]
 
+    def share(self):
+        """Makes ready for cells of a subshell, on its thread."""
+        ofthread.separate()
+        # Where cells overlap, the first to end would else take these away from the others.
+        self._shell.builtin_trap.__enter__()
+        self._shell.display_trap.__enter__()
+
     def hint(self, cell, error):
         """What the user can do about an error, or None."""
         return hints.of(error, "%pip install")
@@ -141,7 +152,7 @@ class Engine:
 class _Compiler(CachingCompiler):
     """Names the code of cells as everything else here does: `cell N`."""
 
-    cell = None
+    cell = OfThread(None)
 
     def get_code_name(self, raw_code, transformed_code, number):
         """As in the base class."""
@@ -157,8 +168,28 @@ class _Compiler(CachingCompiler):
         return super().format_code_name(name)
 
 
+class _History(HistoryManager):
+    """Keeps inputs by the numbers of their cells, which may come in another order where there are subshells."""
+
+    _lock = threading.Lock()
+
+    def store_inputs(self, line_num, source, source_raw=None):
+        """As in the base class."""
+        with self._lock:
+            lists = (self.input_hist_parsed, self.input_hist_raw)
+            lengths = [len(inputs) for inputs in lists]
+            super().store_inputs(line_num, source, source_raw)
+            for inputs, length in zip(lists, lengths, strict=True):
+                if len(inputs) > length:
+                    last = inputs.pop()
+                    inputs.extend([""] * (line_num + 1 - length))
+                    inputs[line_num] = last
+
+
 class _DisplayHook(DisplayHook):
     """Sends the value of a cell as its result."""
+
+    exec_result = OfThread(None)
 
     @property
     def prompt_count(self):
@@ -213,17 +244,18 @@ class Shell(InteractiveShell):
     compiler_class = Type(_Compiler)
 
     publisher = Any()
-    cell = None
+    cell = OfThread(None)
+    execution_count = OfThread(1)
     # The error of the running cell, once the user has been told.
-    told = None
+    told = OfThread(None)
     # The error of turning the cell into Python, if that failed.
-    failure = None
+    failure = OfThread(None)
     # What libraries ask for in a notebook: see `notebook`.
     kernel = None
     # The header of the message that the cell came with, where the front end has one.
-    parent_header = None
-    _ends_cell = True
-    _shown = 0
+    parent_header = OfThread(None)
+    _ends_cell = OfThread(True)
+    _shown = OfThread(0)
 
     def begin(self, cell):
         """Makes ready for a cell."""
@@ -234,8 +266,6 @@ class Shell(InteractiveShell):
             return
         # IPython counts, the session numbers; `In` and `Out` go by the session's numbers.
         self.execution_count = cell.number
-        for inputs in (self.history_manager.input_hist_parsed, self.history_manager.input_hist_raw):
-            inputs.extend([""] * (cell.number - len(inputs)))
 
     def tell(self, error, lines=None):
         """Sends an error as the running cell's."""
@@ -289,6 +319,11 @@ class Shell(InteractiveShell):
         return {"ename": type(exception).__name__, "evalue": tracebacks.message(exception), "traceback": []}
 
     # --- what IPython would do to the process and to the user's files ---
+
+    def init_history(self):
+        """`In` is filled by the session's numbers."""
+        self.history_manager = _History(shell=self, parent=self)
+        self.configurables.append(self.history_manager)
 
     def init_virtualenv(self):
         """The interpreter is the user's choice; no other environment is mixed in."""

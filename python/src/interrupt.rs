@@ -177,7 +177,9 @@ pub(crate) fn interrupt_cell(cell: u64) -> bool {
         }
         Some((false, _, lane)) => {
             let shell = lane.and_then(shells::of_lane);
-            shell.inspect(|shell| lanes::interrupt_cell(shell.clone(), Some(cell))).is_some()
+            shell
+                .inspect(|shell| lanes::interrupt_cell(shell.clone(), Some(cell)))
+                .is_some()
         }
     }
 }

@@ -280,7 +280,12 @@ fn start(py: Python<'_>, lane: &Arc<Lane>) -> PyResult<()> {
 
 fn start_thread_of_subshell(py: Python<'_>, token: u64) -> PyResult<()> {
     let serving = Bound::new(py, SubshellThread { token })?;
-    thread(py, &format!("snakebridge-subshell-{token}"), serving.getattr("run")?, ())
+    thread(
+        py,
+        &format!("snakebridge-subshell-{token}"),
+        serving.getattr("run")?,
+        (),
+    )
 }
 
 /// A daemon thread of Python: unlike one that only borrows the interpreter, it keeps its thread-locals and its

@@ -280,7 +280,8 @@ fn serve(py: Python<'_>, worker: &Worker, lane: &Arc<Lane>, buffer: &mut Vec<u8>
     loop {
         match lane.receive(Wait::No) {
             Received::Frame(frame) if lane.kind == lane::Kind::Cells => {
-                let started = shell().is_some_and(|shell| shell.execute(py, worker, worker.hooks.bind(py), &frame));
+                let started =
+                    shell().is_some_and(|shell| shell.execute(py, worker, worker.hooks.bind(py), &frame));
                 lane.reuse(frame);
                 if started {
                     return Ok(Served::Cell);

@@ -144,7 +144,9 @@ pub(crate) fn apply(py: Python<'_>, worker: &Worker, source: &str) -> PyResult<(
         wanted?
     };
     let mentioned: HashSet<&str> = words(source).collect();
-    fetch(py, worker.globals.bind(py), &wanted, &|name| mentioned.contains(name))
+    fetch(py, worker.globals.bind(py), &wanted, &|name| {
+        mentioned.contains(name)
+    })
 }
 
 /// Puts into the globals what has come with its value; returns the names whose values are to be fetched.

@@ -105,7 +105,10 @@ pub(crate) fn run(py: Python<'_>, worker: &Worker, token: u64) -> PyResult<()> {
     COUNT.fetch_add(1, Ordering::Relaxed);
     lanes::watch(&lane);
     let handle = Bound::new(py, Subshell { shell: shell.clone() })?;
-    let outcome = worker.hooks.bind(py).call_method1(intern!(py, "subshell"), (handle,));
+    let outcome = worker
+        .hooks
+        .bind(py)
+        .call_method1(intern!(py, "subshell"), (handle,));
     lane.conn.close();
     subshells().retain(|other| !Arc::ptr_eq(other, &shell));
     COUNT.fetch_sub(1, Ordering::Relaxed);
