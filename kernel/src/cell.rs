@@ -1,8 +1,8 @@
 //! A cell's way through the kernel: from an execute request to its events, its reply and what comes late.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
 
 use bridge_core::session::{Cell, CellRequest, Event, LateEvents, Status, error_lines};
 use serde::Deserialize;
@@ -18,10 +18,13 @@ use crate::{comm, language};
 /// The most text that one stream message carries.
 const STREAM_BYTES: usize = 1 << 20;
 
-/// The cell that runs.
+/// A cell that runs.
 pub(crate) struct Running {
-    pub(crate) number: u64,
+    number: u64,
+    pub(crate) subshell: u64,
     pub(crate) request: Message,
+    /// The message by which it asks its user something, while it does.
+    question: Option<String>,
 }
 
 /// What a client asks to be run. Older clients leave things out.
@@ -46,6 +49,8 @@ fn yes() -> bool {
 /// How a cell ended, as its reply says it.
 #[derive(Default)]
 pub(crate) struct Ended {
+    /// Its number, if clients see it.
+    count: Option<u64>,
     failure: Option<Failure>,
     expressions: Map<String, Value>,
     payload: Vec<Value>,
@@ -76,6 +81,7 @@ pub(crate) async fn execute(
     kernel: &Kernel,
     shell: &Outgoing,
     stdin: &Outgoing,
+    subshell: u64,
     request: &Message,
     queue: &mut mpsc::UnboundedReceiver<Message>,
 ) -> Vec<Message> {
@@ -83,7 +89,7 @@ pub(crate) async fn execute(
     around(kernel, request, async {
         let content = match request.content::<Execute>() {
             Ok(execute) => {
-                let (content, failed) = cell(kernel, stdin, request, &execute).await;
+                let (content, failed) = cell(kernel, stdin, subshell, request, &execute).await;
                 if failed && execute.stop_on_error {
                     // What is with the socket already comes in first.
                     tokio::task::yield_now().await;
@@ -102,9 +108,16 @@ pub(crate) async fn execute(
     waiting
 }
 
-async fn cell(kernel: &Kernel, stdin: &Outgoing, request: &Message, execute: &Execute) -> (Value, bool) {
+async fn cell(
+    kernel: &Kernel,
+    stdin: &Outgoing,
+    subshell: u64,
+    request: &Message,
+    execute: &Execute,
+) -> (Value, bool) {
     let (language, source) = language::of(&execute.code, &request.metadata, kernel.language);
     let mut cell = CellRequest::new(language, source);
+    cell.subshell = subshell;
     cell.silent = execute.silent;
     cell.store_history = execute.store_history.unwrap_or(true) && !execute.silent;
     cell.allow_input = execute.allow_stdin;
@@ -120,7 +133,9 @@ async fn cell(kernel: &Kernel, stdin: &Outgoing, request: &Message, execute: &Ex
         true => Ended::default(),
         false => run(kernel, stdin, request, cell, &execute.code).await,
     };
-    let count = kernel.count.load(Ordering::Relaxed);
+    let count = ended
+        .count
+        .unwrap_or_else(|| kernel.count.load(Ordering::Relaxed));
     let mut content = json!({
         "status": "ok", "execution_count": count, "payload": ended.payload,
         "user_expressions": ended.expressions,
@@ -142,7 +157,7 @@ pub(crate) async fn run(
     cell: CellRequest,
     code: &str,
 ) -> Ended {
-    let (silent, stored) = (cell.silent, cell.store_history);
+    let (silent, stored, subshell) = (cell.silent, cell.store_history, cell.subshell);
     let (language, source) = (cell.language, cell.source.clone());
     let running = match kernel.session.execute(cell) {
         Ok(running) => running,
@@ -151,7 +166,7 @@ pub(crate) async fn run(
     kernel.remember(running.number, &request.parent);
     if !silent {
         // What a traceback calls the cell is what stands before it in the notebook.
-        kernel.count.store(running.number, Ordering::Relaxed);
+        kernel.count.fetch_max(running.number, Ordering::Relaxed);
         if stored {
             kernel.history.add(running.number, language, &source);
         }
@@ -161,12 +176,16 @@ pub(crate) async fn run(
             .publish(&request.parent, "execute_input", content)
             .await;
     }
-    kernel.set_running(Some(Running {
-        number: running.number,
+    let number = running.number;
+    kernel.running().push(Running {
+        number,
+        subshell,
         request: request.clone(),
-    }));
-    let ended = follow(kernel, stdin, request, running, silent).await;
-    kernel.set_running(None);
+        question: None,
+    });
+    let mut ended = follow(kernel, stdin, request, running, silent).await;
+    kernel.running().retain(|running| running.number != number);
+    ended.count = (!silent).then_some(number);
     ended
 }
 
@@ -207,7 +226,9 @@ async fn follow(kernel: &Kernel, stdin: &Outgoing, request: &Message, mut cell: 
             }
             Event::Input { prompt, password } => {
                 let content = json!({"prompt": prompt, "password": password});
-                stdin.send(request, "input_request", &content).await;
+                let question = Outgoing::id();
+                note_question(kernel, count, Some(question.clone()));
+                stdin.send_as(question, request, "input_request", &content);
             }
             Event::Error {
                 class,
@@ -342,10 +363,7 @@ pub(crate) async fn answers(kernel: Arc<Kernel>, mut answers: Incoming) {
     }
     loop {
         let message = answers.next().await;
-        let number = {
-            let running = kernel.running.lock().unwrap_or_else(PoisonError::into_inner);
-            running.as_ref().map(|running| running.number)
-        };
+        let number = asking(&kernel, &message);
         let (Some(number), "input_reply") = (number, message.header.msg_type.as_str()) else {
             continue;
         };
@@ -355,6 +373,25 @@ pub(crate) async fn answers(kernel: Arc<Kernel>, mut answers: Incoming) {
             .ok()
             .map(|answer| answer.value)
             .filter(|text| text != "\u{4}");
+        note_question(&kernel, number, None);
         kernel.session.answer_input(number, text);
     }
+}
+
+fn note_question(kernel: &Kernel, number: u64, question: Option<String>) {
+    let mut running = kernel.running();
+    if let Some(running) = running.iter_mut().find(|running| running.number == number) {
+        running.question = question;
+    }
+}
+
+/// The cell that a user answers: the one whose question the answer names, else the one that asks. Of several that do, and
+/// with clients that name none, the first.
+fn asking(kernel: &Kernel, answer: &Message) -> Option<u64> {
+    let running = kernel.running();
+    let mut asking = running.iter().filter(|running| running.question.is_some());
+    let named = asking
+        .clone()
+        .find(|running| running.question.as_ref() == Some(&answer.answers));
+    named.or(asking.next()).map(|running| running.number)
 }

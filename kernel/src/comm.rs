@@ -25,7 +25,7 @@ struct Content<'a> {
 }
 
 /// Delivers a client's message to Python. There is no reply; what it makes Python do is shown as of a cell.
-pub(crate) async fn deliver(kernel: &Kernel, stdin: &Outgoing, request: &Message) {
+pub(crate) async fn deliver(kernel: &Kernel, stdin: &Outgoing, subshell: u64, request: &Message) {
     let kind = match request.header.msg_type.as_str() {
         "comm_open" => CommKind::Open,
         "comm_close" => CommKind::Close,
@@ -47,6 +47,7 @@ pub(crate) async fn deliver(kernel: &Kernel, stdin: &Outgoing, request: &Message
     around(kernel, request, async {
         let mut delivery = CellRequest::comm(comm);
         delivery.parent = request.parent.text().map(str::to_owned);
+        delivery.subshell = subshell;
         cell::run(kernel, stdin, request, delivery, "").await;
     })
     .await;

@@ -6,8 +6,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::kernel::Kernel;
-use crate::shell::{around, question};
+use crate::shell::{around, question, still_busy};
 use crate::sockets::{Incoming, Outgoing};
+use crate::subshells;
 
 /// Serves control requests, each by itself.
 pub(crate) async fn serve(kernel: Arc<Kernel>, control: Outgoing, mut requests: Incoming) {
@@ -31,12 +32,24 @@ pub(crate) async fn serve(kernel: Arc<Kernel>, control: Outgoing, mut requests: 
                 kernel.end();
             }
             "interrupt_request" => {
-                kernel.session.interrupt();
-                let content: Value = json!({"status": "ok"});
+                let id = request.header.subshell_id.as_deref();
+                let mut content: Value = json!({"status": "ok"});
+                match id.map(|_| kernel.subshells.of(&request)) {
+                    None => kernel.session.interrupt(),
+                    Some(Some(subshell)) => kernel.session.interrupt_in(subshell),
+                    Some(None) => content = subshells::unknown(id),
+                }
                 around(&kernel, &request, async {
                     control.send(&request, "interrupt_reply", &content).await;
                 })
                 .await;
+            }
+            // In the order in which they came.
+            "create_subshell_request" | "delete_subshell_request" | "list_subshell_request" => {
+                let content = subshells::answer(&kernel, &request);
+                let msg_type = request.header.msg_type.replace("_request", "_reply");
+                around(&kernel, &request, control.send(&request, &msg_type, &content)).await;
+                still_busy(&kernel);
             }
             _ => {
                 tokio::spawn(question(Arc::clone(&kernel), control.clone(), request));

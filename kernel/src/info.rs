@@ -80,7 +80,7 @@ pub(crate) fn answer(kernel: &Kernel) -> Value {
         "banner": banner,
         "help_links": help_links(python),
         "debugger": false,
-        "supported_features": [],
+        "supported_features": ["kernel subshells"],
     })
 }
 

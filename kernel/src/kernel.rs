@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bridge_core::language::Language;
 use bridge_core::record::Records;
 use bridge_core::session::{Config, Session};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use crate::connection::ConnectionInfo;
 use crate::error::Result;
@@ -19,6 +19,7 @@ use crate::info::Found;
 use crate::iopub::{IoPub, State};
 use crate::message::{Parent, Signer};
 use crate::sockets::{self, Sockets};
+use crate::subshells::{self, Subshells};
 use crate::{cell, control, shell};
 
 /// How many cells' requests are remembered, for output that comes after the cell's end.
@@ -45,8 +46,9 @@ pub(crate) struct Kernel {
     pub(crate) iopub: IoPub,
     /// The number of the last cell that clients see.
     pub(crate) count: AtomicU64,
-    /// The cell that runs, and its request.
-    pub(crate) running: Mutex<Option<cell::Running>>,
+    pub(crate) subshells: Subshells,
+    /// The cells that run, and their requests.
+    pub(crate) running: Mutex<Vec<cell::Running>>,
     /// The languages' versions, as far as they are known before the languages are up.
     pub(crate) found: Found,
     pub(crate) history: History,
@@ -77,9 +79,9 @@ impl Kernel {
             .map_or_else(Parent::default, |(_, parent)| parent.clone())
     }
 
-    /// Says which cell runs.
-    pub(crate) fn set_running(&self, running: Option<cell::Running>) {
-        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = running;
+    /// The cells that run.
+    pub(crate) fn running(&self) -> MutexGuard<'_, Vec<cell::Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has the kernel end.
@@ -117,13 +119,18 @@ async fn serve(info: ConnectionInfo, options: Options) -> Result<()> {
         ..options.session
     })?;
     let (ending, mut end) = watch::channel(false);
+    let (stdin, answers) = sockets::channel("stdin", sockets.stdin, &signer);
+    let (shell, requests) = sockets::channel("shell", sockets.shell, &signer);
+    let (control, orders) = sockets::channel("control", sockets.control, &signer);
+    let sending = [shell.clone(), control.clone(), stdin.clone()];
     let history = History::new(options.language, records, session.name());
     let kernel = Arc::new(Kernel {
         session,
         language: options.language,
         iopub,
         count: AtomicU64::new(0),
-        running: Mutex::new(None),
+        subshells: Subshells::new(shell.clone(), stdin),
+        running: Mutex::default(),
         found,
         history,
         comms: Mutex::default(),
@@ -132,15 +139,10 @@ async fn serve(info: ConnectionInfo, options: Options) -> Result<()> {
     });
     kernel.iopub.state(&Parent::default(), State::Starting);
 
-    let (stdin, answers) = sockets::channel("stdin", sockets.stdin, &signer);
-    let (shell, requests) = sockets::channel("shell", sockets.shell, &signer);
-    let (control, orders) = sockets::channel("control", sockets.control, &signer);
-    let sending = [shell.clone(), control.clone(), stdin.clone()];
-    let (queue, cells) = mpsc::unbounded_channel();
     tokio::spawn(cell::answers(Arc::clone(&kernel), answers));
     tokio::spawn(cell::late(Arc::clone(&kernel), late));
-    tokio::spawn(shell::work(Arc::clone(&kernel), shell.clone(), stdin, cells));
-    tokio::spawn(shell::serve(Arc::clone(&kernel), shell, requests, queue));
+    subshells::start(&kernel);
+    tokio::spawn(shell::serve(Arc::clone(&kernel), shell, requests));
     tokio::spawn(control::serve(Arc::clone(&kernel), control, orders));
     watch_signals(&kernel)?;
     watch_parent(&kernel);

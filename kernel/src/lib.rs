@@ -23,6 +23,7 @@ mod outbox;
 mod questions;
 mod shell;
 mod sockets;
+mod subshells;
 mod usage;
 mod zmtp;
 

@@ -64,6 +64,8 @@ pub struct Message {
     pub header: Header,
     /// The header as it came, as the parent of what is sent for this message.
     pub parent: Parent,
+    /// The id of the kernel's message that this one answers; empty where it names none.
+    pub answers: String,
     /// The metadata.
     pub metadata: Map<String, Value>,
     /// The content, still JSON text.
@@ -174,6 +176,9 @@ impl Signer {
             identities: frames[..at].to_vec(),
             header: json("header", header)?,
             parent: Parent(Some(parent.into())),
+            answers: serde_json::from_slice::<Header>(parent_header)
+                .unwrap_or_default()
+                .msg_id,
             metadata: json("metadata", metadata)?,
             content: content.clone(),
             buffers: buffers.to_vec(),
@@ -205,8 +210,22 @@ impl Signer {
         content: &impl Serialize,
         buffers: &[Bytes],
     ) -> Result<Vec<Bytes>, serde_json::Error> {
+        let id = uuid::Uuid::new_v4().to_string();
+        self.write_as(id, first, msg_type, (parent, metadata), content, buffers)
+    }
+
+    /// The same, under a given id.
+    pub fn write_as(
+        &self,
+        msg_id: String,
+        first: &[Bytes],
+        msg_type: &str,
+        (parent, metadata): (&Parent, &Map<String, Value>),
+        content: &impl Serialize,
+        buffers: &[Bytes],
+    ) -> Result<Vec<Bytes>, serde_json::Error> {
         let header = serde_json::to_vec(&OwnHeader {
-            msg_id: uuid::Uuid::new_v4().to_string(),
+            msg_id,
             msg_type,
             session: &self.session,
             username: &self.username,

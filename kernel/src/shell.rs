@@ -1,10 +1,11 @@
 //! The shell channel: requests in the order in which they came.
 //!
-//! Cells run one after the other. Questions (completion, documentation, history) are answered while a cell runs:
+//! Cells run one after the other, in each subshell. Questions (completion, documentation, history) are answered while a cell runs:
 //! a client that waits for the end of a long cell to show a completion has stopped wanting it.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
+use bridge_core::session::MAIN;
 use serde_json::json;
 use tokio::sync::mpsc;
 
@@ -12,45 +13,65 @@ use crate::iopub::State;
 use crate::kernel::Kernel;
 use crate::message::Message;
 use crate::sockets::{Incoming, Outgoing};
-use crate::{cell, comm, questions, tell};
+use crate::{cell, comm, questions, subshells, tell};
 
 /// Takes requests in; those that run code go to the queue.
-pub(crate) async fn serve(
-    kernel: Arc<Kernel>,
-    shell: Outgoing,
-    mut requests: Incoming,
-    queue: mpsc::UnboundedSender<Message>,
-) {
+pub(crate) async fn serve(kernel: Arc<Kernel>, shell: Outgoing, mut requests: Incoming) {
     loop {
         let request = requests.next().await;
-        match request.header.msg_type.as_str() {
-            "execute_request" | "comm_open" | "comm_msg" | "comm_close" => drop(queue.send(request)),
+        let refused = match request.header.msg_type.as_str() {
+            "execute_request" | "comm_open" | "comm_msg" | "comm_close" => kernel.subshells.push(request),
+            _ if kernel.subshells.of(&request).is_none() => Some(request),
             _ => {
                 tokio::spawn(question(Arc::clone(&kernel), shell.clone(), request));
+                None
             }
+        };
+        if let Some(request) = refused {
+            tokio::spawn(refuse(Arc::clone(&kernel), shell.clone(), request));
         }
     }
 }
 
-/// Runs what is queued.
+/// Answers a request for a subshell that is not there. Comms have no answer, but their clients wait for the idle.
+async fn refuse(kernel: Arc<Kernel>, shell: Outgoing, request: Message) {
+    around(&kernel, &request, async {
+        let content = subshells::unknown(request.header.subshell_id.as_deref());
+        match reply_type(&request.header.msg_type) {
+            Some(msg_type) => shell.send(&request, &msg_type, &content).await,
+            None => tell(&format!("a {}: {}", request.header.msg_type, content["evalue"])),
+        }
+    })
+    .await;
+    still_busy(&kernel);
+}
+
+/// Runs what is queued in a subshell.
 pub(crate) async fn work(
     kernel: Arc<Kernel>,
     shell: Outgoing,
     stdin: Outgoing,
+    subshell: u64,
     mut queue: mpsc::UnboundedReceiver<Message>,
 ) {
     while let Some(request) = queue.recv().await {
-        if request.header.msg_type != "execute_request" {
-            comm::deliver(&kernel, &stdin, &request).await;
-            continue;
-        }
-        for waiting in cell::execute(&kernel, &shell, &stdin, &request, &mut queue).await {
+        let aborted = match request.header.msg_type.as_str() {
+            "execute_request" => cell::execute(&kernel, &shell, &stdin, subshell, &request, &mut queue).await,
+            _ => {
+                comm::deliver(&kernel, &stdin, subshell, &request).await;
+                Vec::new()
+            }
+        };
+        for waiting in aborted {
             if waiting.header.msg_type == "execute_request" {
                 let content = json!({"status": "aborted"});
                 around(&kernel, &waiting, shell.send(&waiting, "execute_reply", &content)).await;
             } else {
-                comm::deliver(&kernel, &stdin, &waiting).await;
+                comm::deliver(&kernel, &stdin, subshell, &waiting).await;
             }
+        }
+        if subshell != MAIN {
+            still_busy(&kernel);
         }
     }
 }
@@ -73,12 +94,17 @@ pub(crate) async fn question(kernel: Arc<Kernel>, channel: Outgoing, request: Me
         channel.send(&request, &msg_type, &content).await;
     })
     .await;
-    // Clients take the last word for the kernel's: a cell that runs is not over.
-    let running = {
-        let running = kernel.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.as_ref().map(|running| running.request.parent.clone())
+    still_busy(&kernel);
+}
+
+/// Clients take the last word for the kernel's: a cell of the main shell that runs is not over.
+pub(crate) fn still_busy(kernel: &Kernel) {
+    let parent = {
+        let running = kernel.running();
+        let main = running.iter().find(|running| running.subshell == MAIN);
+        main.map(|running| running.request.parent.clone())
     };
-    if let Some(parent) = running {
+    if let Some(parent) = parent {
         kernel.iopub.state(&parent, State::Busy);
     }
 }

@@ -320,10 +320,21 @@ impl Outgoing {
         reason = "who answers does not care whether that takes time"
     )]
     pub(crate) async fn send(&self, to: &Message, msg_type: &str, content: &impl Serialize) {
+        self.send_as(Outgoing::id(), to, msg_type, content);
+    }
+
+    /// An id for a message.
+    pub(crate) fn id() -> String {
+        uuid::Uuid::new_v4().to_string()
+    }
+
+    /// The same, under an id by which the answer is known.
+    pub(crate) fn send_as(&self, id: String, to: &Message, msg_type: &str, content: &impl Serialize) {
         let name = self.router.name;
+        let parts = (&to.parent, &Map::new());
         let message = self
             .signer
-            .write(&to.identities, msg_type, &to.parent, &Map::new(), content, &[]);
+            .write_as(id, &to.identities, msg_type, parts, content, &[]);
         let message = match message {
             Ok(message) => message,
             Err(error) => return tell(&format!("{name}: a {msg_type} cannot be written: {error}")),
