@@ -159,8 +159,8 @@ def test_a_subshell_runs_while_the_main_shell_computes(shells, language):
 
 def test_names_are_the_same_everywhere(shells):
     one, other = shells.create(), shells.create()
-    assert shells.run("%%python\na = [1]\nimport math", one)[0]["status"] == "ok"
-    assert shells.run("%%elixir\nb = %{k: 2}\nimport Bitwise", other)[0]["status"] == "ok"
+    assert shells.result("%%python\na = [1]\nimport math\n1", one) == "1"
+    assert shells.result("%%elixir\nb = %{k: 2}\nimport Bitwise\n1", other) == "1"
     assert shells.result("%%python\n(a, b, math.floor(2.5))", other) == "([1], {'k': 2}, 2)"
     assert shells.result("%%elixir\n{a, b.k, band(6, 3)}", one) == "{[1], 2, 2}"
     assert shells.result("%%elixir\n{a, b.k, band(6, 3)}") == "{[1], 2, 2}"
