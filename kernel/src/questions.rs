@@ -168,6 +168,10 @@ async fn is_complete(kernel: &Kernel, request: &Message) -> Result<Value, String
         code: String,
     }
     let Code { code } = request.content()?;
+    if Language::from_marker(&code).is_some() {
+        // The line that names a cell's language is no cell yet.
+        return Ok(json!({"status": "incomplete", "indent": ""}));
+    }
     let (language, source) = language::of(&code, &request.metadata, kernel.language);
     started(kernel, language).await;
     let answer: Completeness = kernel
