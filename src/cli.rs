@@ -124,7 +124,7 @@ pub(crate) struct KernelInstall {
     /// For you alone (the default)
     #[arg(long, conflicts_with_all = ["sys_prefix", "prefix"])]
     pub(crate) user: bool,
-    /// Into the Python environment in use
+    /// Into the Python environment in use, whose Python is then the kernel's
     #[arg(long, conflicts_with = "prefix")]
     pub(crate) sys_prefix: bool,
     /// Below this folder, in share/jupyter

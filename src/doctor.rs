@@ -7,6 +7,7 @@ use std::process::{Command, ExitCode};
 use bridge_core::error::{Error, Hint};
 use bridge_core::record::Records;
 use bridge_core::runtime::{Support, find_elixir, find_python};
+use snakebridge_kernel::kernelspec::{self, Installed};
 
 use crate::cli::SessionArgs;
 
@@ -39,6 +40,7 @@ pub(crate) fn examine(args: &SessionArgs) -> anyhow::Result<ExitCode> {
         )),
         Err(error) => findings.push(Finding::missing("elixir", &error)),
     }
+    findings.extend(kernels(args));
     findings.push(match Records::of_user() {
         Ok(records) => Finding::found("records", records.directory().display().to_string()),
         Err(error) => Finding {
@@ -189,6 +191,39 @@ fn elixir_version(elixir: &Path) -> Result<String, Finding> {
             ),
         }),
     }
+}
+
+/// Jupyter's kernels of ours, and whether they would start.
+fn kernels(args: &SessionArgs) -> Vec<Finding> {
+    let absent = |told: String, hint: String| Finding {
+        what: "kernel",
+        there: false,
+        needed: false,
+        told,
+        hint: Some(hint),
+    };
+    let installed = kernelspec::list(crate::kernel::prefix(args).as_deref());
+    if installed.is_empty() {
+        return vec![absent(
+            "gives cells in Jupyter".into(),
+            "snakebridge kernel install".into(),
+        )];
+    }
+    let finding = |kernel: Installed| {
+        let again = format!(
+            "install it again: `snakebridge kernel install --name {} --language {}`, with its other options",
+            kernel.name, kernel.language
+        );
+        let named = format!("{} in {}", kernel.name, kernel.folder.display());
+        if let Some(path) = kernel.missing() {
+            return absent(format!("{named} needs {}, which is gone", path.display()), again);
+        }
+        match kernel.python.as_deref().map(python_version) {
+            Some(Err(wrong)) => absent(format!("{named} would not start: {}", wrong.told), again),
+            _ => Finding::found("kernel", format!("{named}: {} cells", kernel.language)),
+        }
+    };
+    installed.into_iter().map(finding).collect()
 }
 
 fn minor(version: &str, major: &str) -> Option<u32> {

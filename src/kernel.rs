@@ -1,13 +1,15 @@
 //! `snakebridge kernel`: installs the kernel where Jupyter finds it, and runs it when Jupyter starts it.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::Context;
 use bridge_core::language::Language;
-use bridge_core::runtime::find_python;
+use bridge_core::runtime::{find_elixir, find_python};
 use snakebridge_kernel::kernelspec::{self, Place, Spec};
 use snakebridge_kernel::{Options, run};
 
@@ -47,7 +49,9 @@ fn install(install: &KernelInstall, session: &SessionArgs) -> anyhow::Result<()>
     let language = Language::from(install.language);
     let place = match (&install.prefix, install.sys_prefix) {
         (Some(prefix), _) => Place::Prefix(absolute(prefix)?),
-        (None, true) => Place::Prefix(prefix(session).context("no Python environment was found")?),
+        (None, true) => {
+            Place::Prefix(prefix(session).context("no Python environment was found: name one with --python")?)
+        }
         (None, false) => Place::User,
     };
     let name = install.name.clone().unwrap_or_else(|| {
@@ -64,17 +68,35 @@ fn install(install: &KernelInstall, session: &SessionArgs) -> anyhow::Result<()>
         }
         .to_owned()
     });
+    let here = std::env::current_dir().context("the current directory is gone")?;
+    // Named by path, by the folder of an environment or by a bare name; what is kept is the program.
+    let python = match &session.python {
+        None if !install.sys_prefix => None,
+        given => Some(
+            find_python(given.as_deref(), &here)
+                .map_err(start::with_hint)?
+                .path,
+        ),
+    };
+    let elixir = match &session.elixir {
+        None => None,
+        given => Some(
+            find_elixir(given.as_deref(), &here)
+                .map_err(start::with_hint)?
+                .path,
+        ),
+    };
     let spec = Spec {
         name,
         display_name,
         language,
         program: std::env::current_exe().context("cannot tell where this program is")?,
-        python: session.python.as_deref().map(absolute).transpose()?,
-        elixir: session.elixir.as_deref().map(absolute).transpose()?,
+        python,
+        elixir,
         env: install.env.iter().cloned().collect::<BTreeMap<_, _>>(),
     };
     let folder = spec.install(&place).map_err(start::with_hint)?;
-    writeln!(io::stdout(), "installed {} in {}", spec.name, folder.display())?;
+    writeln!(io::stdout(), "installed the kernel in {}", folder.display())?;
     if install.no_labextension {
         return Ok(());
     }
@@ -101,10 +123,9 @@ fn list(session: &SessionArgs) -> anyhow::Result<()> {
     }
     let width = kernels.iter().map(|kernel| kernel.name.len()).max().unwrap_or(0);
     for kernel in kernels {
-        let missing = if kernel.program.exists() {
-            String::new()
-        } else {
-            format!("  ({} is gone: install it again)", kernel.program.display())
+        let missing = match kernel.missing() {
+            Some(path) => format!("  ({} is gone: install it again)", path.display()),
+            None => String::new(),
         };
         writeln!(
             out,
@@ -117,12 +138,17 @@ fn list(session: &SessionArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The prefix of the Python environment in use.
-fn prefix(session: &SessionArgs) -> Option<PathBuf> {
+/// The prefix of the Python environment in use, as Python itself says it: a program may stand for one elsewhere.
+pub(crate) fn prefix(session: &SessionArgs) -> Option<PathBuf> {
     let here = std::env::current_dir().ok()?;
     let python = find_python(session.python.as_deref(), &here).ok()?;
-    // Not through links: an environment's interpreter is a link into another.
-    Some(python.path.parent()?.parent()?.to_owned())
+    let asked = Command::new(&python.path)
+        .args(["-I", "-c", "import sys; sys.stdout.write(sys.prefix)"])
+        .stdin(Stdio::null())
+        .output()
+        .ok()?;
+    let prefix = PathBuf::from(OsString::from_vec(asked.stdout));
+    (asked.status.success() && prefix.is_absolute()).then_some(prefix)
 }
 
 fn absolute(path: &Path) -> anyhow::Result<PathBuf> {

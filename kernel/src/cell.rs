@@ -129,7 +129,8 @@ async fn cell(
         .unwrap_or_default()
         .into_iter()
         .collect();
-    let ended = match execute.code.trim().is_empty() {
+    // Clients ask for expressions alone.
+    let ended = match execute.code.trim().is_empty() && cell.expressions.is_empty() {
         true => Ended::default(),
         false => run(kernel, stdin, request, cell, &execute.code).await,
     };

@@ -1,6 +1,7 @@
 //! What can keep the kernel from starting, or its spec from being installed. What a client sends is never an error of
 //! this kind: it is answered, or logged and passed over.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use bridge_core::error::Hint;
@@ -64,10 +65,12 @@ impl Hint for Error {
             }
             Error::Bind { .. } => Some("another program listens there; start the kernel again".into()),
             Error::Session(error) => error.hint(),
-            Error::Io(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-                Some("choose a place of your own: --user, or --prefix PATH".into())
-            }
-            Error::Io(_) => None,
+            Error::Io(error) => match error.kind() {
+                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem | ErrorKind::NotADirectory => {
+                    Some("choose a place of your own: --user, or --prefix PATH".into())
+                }
+                _ => None,
+            },
             Error::NoKernel { .. } => Some("`snakebridge kernel list` shows those that are there".into()),
             Error::KernelName { .. } => None,
             Error::NotOurs { path } if path.join("kernel.json").exists() => {

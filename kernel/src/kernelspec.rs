@@ -63,8 +63,21 @@ pub struct Installed {
     pub language: String,
     /// The program that it starts.
     pub program: PathBuf,
+    /// The Python interpreter, if it names one.
+    pub python: Option<PathBuf>,
+    /// The `elixir` program, if it names one.
+    pub elixir: Option<PathBuf>,
     /// Its folder.
     pub folder: PathBuf,
+}
+
+impl Installed {
+    /// What it needs and is not there any more.
+    pub fn missing(&self) -> Option<&Path> {
+        let named = [Some(&self.program), self.python.as_ref(), self.elixir.as_ref()];
+        let mut paths = named.into_iter().flatten().map(PathBuf::as_path);
+        paths.find(|path| !path.exists())
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -91,7 +104,8 @@ impl Spec {
                 name: self.name.clone(),
             });
         }
-        let folder = place.kernels().join(&self.name);
+        // Jupyter's own commands know names in small letters only.
+        let folder = place.kernels().join(self.name.to_ascii_lowercase());
         if folder.join("kernel.json").exists() && read(&folder).is_none() {
             return Err(Error::NotOurs { path: folder });
         }
@@ -171,7 +185,7 @@ pub fn list(prefix: Option<&Path>) -> Vec<Installed> {
 pub fn uninstall(name: &str, prefix: Option<&Path>) -> Result<Vec<PathBuf>> {
     let mut folders: Vec<PathBuf> = list(prefix)
         .into_iter()
-        .filter(|installed| installed.name == name)
+        .filter(|installed| installed.name.eq_ignore_ascii_case(name))
         .map(|installed| installed.folder)
         .collect();
     if folders.is_empty() {
@@ -205,11 +219,17 @@ fn read(folder: &Path) -> Option<Installed> {
     let text = std::fs::read_to_string(folder.join("kernel.json")).ok()?;
     let file: File = serde_json::from_str(&text).ok()?;
     let own = file.metadata.get(OURS)?;
+    let option = |name: &str| {
+        let at = file.argv.iter().position(|argument| argument == name)?;
+        file.argv.get(at + 1).map(PathBuf::from)
+    };
     Some(Installed {
         name: folder.file_name()?.to_string_lossy().into_owned(),
         display_name: file.display_name,
         language: own.get("language")?.as_str()?.to_owned(),
         program: file.argv.first()?.into(),
+        python: option("--python"),
+        elixir: option("--elixir"),
         folder: folder.to_owned(),
     })
 }

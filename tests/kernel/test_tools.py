@@ -331,6 +331,11 @@ def test_an_ordinary_notebook_of_ipykernel_runs_unmodified():
 
 # What a notebook of the repository shows, where it is the same everywhere: (cell of code, text).
 SHOWN = {
+    "desk": [
+        (2, "48000"),
+        (5, "{3: 0.867, 4: 0.406, 5: 0.091, 6: 0.014, 7: 0.002, 8: 0.001}"),
+        (6, "6 agents: 1.4 % wait for more than 5 minutes.\n:ok"),
+    ],
     "wine": [
         (0, "%{seed: 7, test_size: 0.25, trees: 60}"),
         (3, "{'Grignolino': 71, 'Barolo': 59, 'Barbera': 48}"),
