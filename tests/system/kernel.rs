@@ -49,10 +49,10 @@ async fn connected<S, F: Future<Output = client::Result<S>>>(connect: impl Fn() 
 
 impl Kernel {
     async fn start() -> Kernel {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a directory");
         let ports = client::peek_ports(IpAddr::V4(Ipv4Addr::LOCALHOST), 5)
             .await
-            .unwrap();
+            .expect("free ports");
         let info = ConnectionInfo {
             ip: "127.0.0.1".into(),
             transport: Transport::TCP,
@@ -66,7 +66,7 @@ impl Kernel {
             kernel_name: Some("snakebridge".into()),
         };
         let file = folder.path().join("connection.json");
-        std::fs::write(&file, serde_json::to_vec(&info).unwrap()).unwrap();
+        std::fs::write(&file, serde_json::to_vec(&info).expect("JSON")).expect("written");
         let process = Command::new(env!("CARGO_BIN_EXE_snakebridge"))
             .args(["kernel", "run", "--no-record", "-f"])
             .arg(&file)
@@ -75,11 +75,11 @@ impl Kernel {
             .spawn()
             .expect("the binary starts");
         let session = "a-client";
-        let identity = client::peer_identity_for_session(session).unwrap();
+        let identity = client::peer_identity_for_session(session).expect("an identity");
         let mut iopub = connected(|| client::create_client_iopub_connection(&info, "", session)).await;
         let welcome = client::wait_for_iopub_welcome(&mut iopub, PATIENCE)
             .await
-            .unwrap();
+            .expect("a welcome");
         assert_eq!(welcome.as_deref(), Some(""));
         Kernel {
             process,
