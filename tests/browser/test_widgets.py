@@ -1,5 +1,6 @@
 """ipywidgets in JupyterLab: moved by keys as a user moves them, their callbacks run in Python and call Elixir."""
 
+import pytest
 from playwright.sync_api import expect
 
 SLIDER = """%%python
@@ -90,3 +91,26 @@ def test_a_cell_waits_for_a_slider(notebook):
     page.move_slider(0, "ArrowRight")
     page.ended(1)
     expect(page.output(1)).to_contain_text("seen")
+
+
+@pytest.mark.parametrize("language", ["elixir", "python"])
+def test_a_callback_calls_elixir_while_a_cell_computes(notebook, language):
+    endless = {
+        "elixir": 'IO.puts("begun")\nStream.cycle([1]) |> Stream.run()',
+        "python": "%%python\nprint('begun')\nwhile True: pass",
+    }
+    page = notebook(
+        "twice = fn n -> n * 2 end",
+        SLIDER.format("f'twice {twice(change.new)}'"),
+        endless[language],
+    )
+    label = page.run(0, 1).locator(".widget-label").last
+    page.start(2)
+    expect(page.output(2)).to_contain_text("begun")
+    page.move_slider(1, "ArrowRight")
+    expect(label).to_have_text("twice 8")
+    page.move_slider(1, "ArrowRight")
+    expect(label).to_have_text("twice 10")
+    page.state("busy")
+    page.button("interrupt").click()
+    page.ended(2)
