@@ -64,7 +64,8 @@ impl Look {
 /// The columns of the terminal that standard output is, if it is one.
 pub fn columns() -> Option<u64> {
     let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
-    (size.ws_col > 0).then_some(size.ws_col.into())
+    // Some terminals do not know it.
+    Some(if size.ws_col > 0 { size.ws_col.into() } else { 80 })
 }
 
 /// Whether a line can be edited on the screen: the editor draws on standard error and asks through standard output.

@@ -57,6 +57,8 @@ defimpl SnakeBridge.Display, for: Explorer.DataFrame do
   defp lazy?(_), do: false
 
   defp html(frame) do
+    # The first rows of a frame that is grouped would be those of each group.
+    frame = Explorer.DataFrame.ungroup(frame)
     columns = frame |> Explorer.DataFrame.head(SnakeBridge.Table.rows()) |> Explorer.DataFrame.to_columns()
     columns = for name <- Explorer.DataFrame.names(frame), do: {name, columns[name]}
     SnakeBridge.Table.of_columns(columns, Explorer.DataFrame.n_rows(frame))

@@ -6,11 +6,12 @@ defmodule SnakeBridge.Table do
   fields; nor is an exception. It draws nothing for terminals: there `inspect/1` is shown.
   """
 
-  alias SnakeBridge.Ref
-
   @rows 60
   @columns 30
   @characters 200
+
+  # Their text is as good as what they are inspected as.
+  @texts [Date, Time, NaiveDateTime, DateTime, Decimal, URI, Version]
 
   @doc "The most rows that are shown."
   @spec rows() :: pos_integer()
@@ -27,12 +28,12 @@ defmodule SnakeBridge.Table do
   """
   @spec of_rows(term()) :: String.t() | nil
   def of_rows([first | _] = list) do
-    with [_ | _] = keys <- keys(first),
+    with true <- row?(first),
          count when is_integer(count) <- proper_length(list),
          shown = Enum.take(list, @rows),
-         all = Enum.map(shown, &keys/1),
-         true <- Enum.all?(all) do
-      html(all |> Enum.concat([keys]) |> Enum.concat() |> Enum.uniq(), Enum.map(shown, &row/1), count)
+         true <- shown |> Enum.uniq_by(&kind/1) |> Enum.all?(&row?/1),
+         [_ | _] = keys <- shown |> Enum.flat_map(&keys/1) |> Enum.uniq() do
+      html(keys, Enum.map(shown, &row/1), count)
     else
       _ -> nil
     end
@@ -43,10 +44,12 @@ defmodule SnakeBridge.Table do
   @doc "A struct as HTML, a row for each field; nil where it is to be shown otherwise."
   @spec of_struct(struct()) :: String.t() | nil
   def of_struct(%module{} = struct) do
-    with [_ | _] = keys <- keys(struct) do
-      rows = for key <- Enum.take(keys, @rows), do: ["<tr>", head(key), cell(Map.get(struct, key)), "</tr>\n"]
+    with true <- row?(struct), [_ | _] = keys <- keys(struct) do
+      rows = for key <- Enum.take(keys, @rows), do: ["<tr>", head(key), left(Map.get(struct, key)), "</tr>\n"]
       caption = ["<caption style=\"text-align: left\">%", escape(inspect(module)), "{}</caption>\n"]
       table([caption, "<tbody>\n", rows, "</tbody>\n"], left_out(length(keys), @rows, "fields"))
+    else
+      _ -> nil
     end
   end
 
@@ -77,14 +80,18 @@ defmodule SnakeBridge.Table do
 
   # --- rows ---
 
-  # nil: it is no row.
-  defp keys(%module{} = struct) do
-    if Inspect.impl_for(struct) == Inspect.Any and not is_exception(struct), do: fields(module, struct)
-  end
+  # Which protocols a struct has is looked for on disk: once for all of a kind.
+  defp kind(%module{}), do: module
+  defp kind(map) when is_map(map), do: :map
+  defp kind([_ | _] = list), do: Keyword.keyword?(list)
+  defp kind(other), do: {:other, other}
 
+  defp row?(%_{} = struct), do: Inspect.impl_for(struct) == Inspect.Any and not is_exception(struct)
+  defp row?(term), do: kind(term) in [:map, true]
+
+  defp keys(%module{} = struct), do: fields(module, struct)
   defp keys(map) when is_map(map), do: Map.keys(map)
-  defp keys([_ | _] = list), do: if(Keyword.keyword?(list), do: Keyword.keys(list))
-  defp keys(_), do: nil
+  defp keys(list), do: Keyword.keys(list)
 
   # In the order of their definition. What libraries keep for themselves (`__meta__`) is not shown.
   defp fields(module, struct) do
@@ -139,12 +146,13 @@ defmodule SnakeBridge.Table do
   defp head(key), do: ["<th style=\"text-align: left\">", key |> text() |> cut() |> escape(), "</th>"]
 
   defp cell(number) when is_number(number), do: ["<td>", number |> text() |> cut() |> escape(), "</td>"]
-  defp cell(value), do: ["<td style=\"text-align: left\">", value |> text() |> cut() |> escape(), "</td>"]
+  defp cell(value), do: left(value)
+
+  defp left(value), do: ["<td style=\"text-align: left\">", value |> text() |> cut() |> escape(), "</td>"]
 
   defp text(text) when is_binary(text), do: if(String.valid?(text), do: text, else: brief(text))
   defp text(key) when is_atom(key) and key not in [nil, true, false], do: Atom.to_string(key)
-  defp text(%Ref{} = ref), do: brief(ref)
-  defp text(%_{} = struct), do: if(String.Chars.impl_for(struct), do: to_string(struct), else: brief(struct))
+  defp text(%module{} = struct) when module in @texts, do: to_string(struct)
   defp text(value), do: brief(value)
 
   defp brief(value), do: inspect(value, limit: 20, printable_limit: @characters)

@@ -1,8 +1,8 @@
 defmodule SnakeBridge.LibrariesTest do
-  @moduledoc "Nx, Explorer and Kino, in the place of which there are stand-ins (test/support/stand_ins.ex)."
+  @moduledoc "Nx, Explorer, VegaLite and Kino, in the place of which there are stand-ins (test/support/stand_ins.ex)."
   use ExUnit.Case, async: true
 
-  alias SnakeBridge.{Array, Arrow, BridgeError, Library, Marshal, Probe, Session}
+  alias SnakeBridge.{Array, Arrow, BridgeError, Library, Marshal, MimeBundle, Probe, Session}
 
   defp data(tensor), do: tensor |> Array.from_nx() |> Map.fetch!(:data)
 
@@ -42,6 +42,22 @@ defmodule SnakeBridge.LibrariesTest do
     assert Marshal.encode([frame]) == {[%Arrow{data: "stream"}], [], []}
     assert Marshal.encode(%Explorer.Series{data: "stream"}) == {%Arrow{data: "valuestream"}, [], []}
     assert Arrow.to_explorer(%Arrow{data: "stream"}) == %Explorer.DataFrame{data: "stream"}
+  end
+
+  test "a data frame of Explorer is shown as a table, but one that is not computed yet" do
+    frame = %Explorer.DataFrame{data: [{"b", Enum.to_list(1..100)}, {"a", List.duplicate("<x>", 100)}]}
+    {%{"text/html" => html, "text/plain" => _}, "{}"} = MimeBundle.of(frame)
+    assert html =~ ~r/>b<.*>a<.*>60<.*&lt;x&gt;.*40 more rows/s
+
+    lazy = %Explorer.DataFrame{data: %Explorer.PolarsBackend.LazyFrame{}}
+    assert {%{"text/plain" => _} = data, "{}"} = MimeBundle.of(lazy)
+    assert map_size(data) == 1
+  end
+
+  test "a chart of VegaLite is shown" do
+    spec = %{"$schema" => "https://vega.github.io/schema/vega-lite/v5.json", "mark" => "bar"}
+    assert {%{"application/vnd.vegalite.v5+json" => json}, _} = MimeBundle.of(%VegaLite{spec: spec})
+    assert json =~ ~s("mark":"bar")
   end
 
   test "a library that is missing is named" do

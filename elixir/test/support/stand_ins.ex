@@ -1,4 +1,4 @@
-# The functions that this library calls of Nx, Explorer and Kino, which the tests do not have: as much of each as keeps
+# The functions that this library calls of Nx, Explorer, VegaLite and Kino, which the tests do not have: as much of each as keeps
 # what it is given. The real ones are tried by hand.
 
 defmodule Nx.Tensor do
@@ -37,6 +37,23 @@ defmodule Explorer.DataFrame do
   def collect(frame), do: %{frame | lazy: false}
   def dump_ipc_stream!(%{lazy: false, data: data}), do: data
   def load_ipc_stream!(data), do: %__MODULE__{data: data}
+
+  def ungroup(frame), do: frame
+  def names(%{data: columns}), do: Enum.map(columns, &elem(&1, 0))
+  def n_rows(%{data: [{_, values} | _]}), do: length(values)
+  def head(frame, n), do: %{frame | data: for({name, values} <- frame.data, do: {name, Enum.take(values, n)})}
+  def to_columns(%{data: columns}), do: Map.new(columns)
+end
+
+defmodule Explorer.PolarsBackend.LazyFrame do
+  @moduledoc false
+  defstruct []
+end
+
+defmodule VegaLite do
+  @moduledoc false
+  defstruct [:spec]
+  def to_spec(chart), do: chart.spec
 end
 
 defprotocol Kino.Render do
