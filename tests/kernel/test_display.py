@@ -124,6 +124,9 @@ def test_expressions_of_elixir(elixir):
     assert "<table" in expressions["rows"]["data"]["text/html"]
     assert (expressions["bad"]["status"], expressions["bad"]["ename"]) == ("error", "ArithmeticError")
     assert elixir.text("x") == ("", "20")
+    reply, messages = elixir.run("", user_expressions={"alone": "x"})
+    assert plain(reply["user_expressions"]["alone"]["data"]["text/plain"]) == "20"
+    assert messages == []
 
 
 class TestPythonObjects:

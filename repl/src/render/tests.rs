@@ -136,7 +136,10 @@ fn what_cannot_be_shown_is_named() {
         ]),
         result(&[("image/jpeg", Data::Bytes(jpeg))]),
         result(&[("image/gif", Data::Bytes(b"GIF89a\x10\0\x20\0".to_vec()))]),
-        result(&[("image/png", Data::Bytes(b"no image".to_vec()))]),
+        result(&[
+            ("image/png", Data::Bytes(b"no image".to_vec())),
+            ("text/plain", text("#SnakeBridge.MimeBundle<image/png 8 B>")),
+        ]),
         result(&[("image/svg+xml", text("<svg/>"))]),
         result(&[
             ("text/html", text("<b>x</b>")),
