@@ -312,3 +312,28 @@ def test_a_kernel_that_died_is_restarted_on_its_ports(own):
     assert own.client.get_control_msg(timeout=PATIENCE)["content"]["status"] == "ok"
     assert own.run("before")[0]["status"] == "error"
     assert own.text("1 + 1") == ("", "2")
+
+
+@pytest.mark.row(27)
+def test_fields_of_the_future_come_back(python):
+    """A header's unknown fields, in the parent header of all that is sent for it, on every channel."""
+    session = python.client.session
+    for channel, kind, content in (
+        ("shell", "execute_request", {"code": "print('x')\n1", "silent": False, "of_the_future": [1]}),
+        ("control", "kernel_info_request", {"of_the_future": None}),
+    ):
+        message = session.msg(kind, content)
+        message["header"]["of_the_future"] = {"deep": [1, None, "ä"], "big": 2**60}
+        getattr(python.client, f"{channel}_channel").send(message)
+        get = python.client.get_control_msg if channel == "control" else python.shell
+        reply = get(timeout=PATIENCE)
+        assert reply["content"]["status"] == "ok"
+        parents = [reply["parent_header"]]
+        state = None
+        while state != "idle":
+            told = python.client.get_iopub_msg(timeout=PATIENCE)
+            if told["parent_header"].get("msg_id") == message["header"]["msg_id"]:
+                parents.append(told["parent_header"])
+                state = told["content"].get("execution_state")
+        assert len(parents) > 2
+        assert all(parent["of_the_future"] == message["header"]["of_the_future"] for parent in parents)
