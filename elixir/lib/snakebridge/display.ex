@@ -49,6 +49,8 @@ defprotocol SnakeBridge.Display do
           | SnakeBridge.MimeBundle.t()
   def mime_bundle(term)
 
+  # In a protocol `def` declares what is to be implemented; these are functions of their own.
+
   alias SnakeBridge.MimeBundle
 
   @doc """
