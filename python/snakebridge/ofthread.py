@@ -13,6 +13,11 @@ def separate():
     _here.values = {}
 
 
+def is_separate():
+    """Whether the calling thread has them."""
+    return hasattr(_here, "values")
+
+
 class OfThread:
     """Such an attribute, of an object that there is one of."""
 

@@ -95,11 +95,15 @@ class Engine:
         return "interrupted" if isinstance(shell.told, KeyboardInterrupt) else "error"
 
     def _receive(self, cell):
-        from snakebridge import notebook
+        from snakebridge import _native, notebook
 
         shell = self._shell
         if shell.kernel is None:
             # Nobody here has opened a comm.
+            return "ok"
+        if ofthread.is_separate() and _native.main_runs():
+            # The figures that are open are those of the cell that runs there, and so is what else hooks would end.
+            notebook.receive(shell, cell.comm)
             return "ok"
         shell.events.trigger("pre_execute")
         try:

@@ -58,6 +58,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(modules::exports, module)?)?;
     module.add_function(wrap_pyfunction!(current_cell, module)?)?;
     module.add_function(wrap_pyfunction!(current_lane, module)?)?;
+    module.add_function(wrap_pyfunction!(main_runs, module)?)?;
     module.add_function(wrap_pyfunction!(hold_errors, module)?)?;
     module.add_function(wrap_pyfunction!(set_cell, module)?)?;
     module.add_function(wrap_pyfunction!(drain, module)?)?;
@@ -79,6 +80,12 @@ fn current_cell(py: Python<'_>) -> Option<u64> {
 #[pyfunction]
 fn current_lane(py: Python<'_>) -> Option<u64> {
     threads::served_lane(py).map(|(lane, _)| lane.conn.id)
+}
+
+/// Whether the main shell runs a cell of Python.
+#[pyfunction]
+fn main_runs() -> bool {
+    main_thread::running_cell().is_some()
 }
 
 /// Begins or ends a block of Elixir, of the caller that the calling code runs for: errors may come back from it.

@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use bridge_core::exception::write_failure;
 use bridge_core::marshal::{Failure, encode_plain, pin};
@@ -15,6 +16,7 @@ use bridge_core::wire::{Frame, op};
 use pyo3::exceptions::{PyEOFError, PyKeyboardInterrupt};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 
 use crate::interrupt::{self, Activity};
@@ -22,7 +24,7 @@ use crate::lane::{Lane, Received, Wait};
 use crate::message::{self, Head};
 use crate::wake::Wake;
 use crate::worker::{self, Worker, plain_dict, protocol_key};
-use crate::{calls, capture, io, lanes, main_thread, names, output, threads};
+use crate::{calls, capture, descriptors, io, lanes, main_thread, names, output, threads};
 
 /// The subshells that are open, and how many.
 static SUBSHELLS: Mutex<Vec<Arc<Shell>>> = Mutex::new(Vec::new());
@@ -96,8 +98,51 @@ fn subshells() -> MutexGuard<'static, Vec<Arc<Shell>>> {
     SUBSHELLS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// `time.sleep`, which ends early in a subshell whose cell is interrupted: an exception that is set from outside waits for
+/// the thread to come back from the system.
+#[pyfunction]
+fn sleep(py: Python<'_>, seconds: &Bound<'_, PyAny>) -> PyResult<()> {
+    let shell = here().filter(|_| !descriptors::forked());
+    let time = seconds
+        .extract::<f64>()
+        .ok()
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let (Some(shell), Some(time)) = (shell, time) else {
+        // It also knows what to say of a wrong argument.
+        return match SLEEP.get(py) {
+            Some(sleep) => sleep.call1(py, (seconds,)).map(drop),
+            None => Ok(()),
+        };
+    };
+    let until = Instant::now() + time;
+    loop {
+        py.detach(|| shell.wake.iter().for_each(|wake| wake.wait_until(until)));
+        // It may have been woken for something that is over.
+        check_signals(py)?;
+        if Instant::now() >= until {
+            return Ok(());
+        }
+    }
+}
+
+static SLEEP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+/// Puts ours in the place of Python's, under its name.
+fn replace_sleep(py: Python<'_>) -> PyResult<()> {
+    if SLEEP.get(py).is_some() {
+        return Ok(());
+    }
+    let time = py.import("time")?;
+    let original = time.getattr("sleep")?.unbind();
+    if SLEEP.set(py, original).is_ok() {
+        time.setattr("sleep", wrap_pyfunction!(sleep, &time)?)?;
+    }
+    Ok(())
+}
+
 /// Runs a subshell on the calling thread, which is its own, until its lane ends.
 pub(crate) fn run(py: Python<'_>, worker: &Worker, token: u64) -> PyResult<()> {
+    replace_sleep(py)?;
     let lane = worker::open_lane(py, worker, token)?;
     let shell = Arc::new(Shell::new(lane.clone(), Some(Wake::new()?)));
     HERE.with(|here| *here.borrow_mut() = Some(shell.clone()));

@@ -2,6 +2,10 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 use crate::descriptors::Descriptor;
 
@@ -31,6 +35,26 @@ impl Wake {
         if !self.set.swap(true, Ordering::AcqRel) {
             // Full means that it is set already.
             let _ = rustix::io::write(&self.write, &[1]);
+        }
+    }
+
+    /// Waits to be woken, until that time at most.
+    pub(crate) fn wait_until(&self, until: Instant) {
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let time = Timespec {
+                tv_sec: left.as_secs() as _,
+                tv_nsec: left.subsec_nanos() as _,
+            };
+            match poll(&mut [PollFd::new(self, PollFlags::IN)], Some(&time)) {
+                Err(Errno::INTR) => {}
+                woken => {
+                    if matches!(woken, Ok(1..)) {
+                        self.clear();
+                    }
+                    return;
+                }
+            }
         }
     }
 

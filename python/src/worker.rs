@@ -105,8 +105,9 @@ pub(crate) fn start(
         hooks: hooks.unbind(),
     });
     set_elixir(Box::new(callback::Way));
-    io::start(worker, listener, host_reader)?;
+    // First: the host may have asked for the lane of a subshell already.
     lanes::start_attendants(py)?;
+    io::start(worker, listener, host_reader)?;
     if let Some(own) = own {
         lanes::start_thread(own);
     }

@@ -196,8 +196,9 @@ def test_an_interrupt_stops_one_subshell_or_all(shells):
         "import asyncio\nprint('begun')\nawait asyncio.sleep(60)",
         "print('begun')\nex.Process.sleep(60_000)",
     ):
-        cell = shells.submit("%%python\n" + code, one)
+        cell = shells.submit("%%python\n" + code, one, allow_stdin=True)
         shells.printed(cell, "begun")
+        # It should have begun to wait.
         time.sleep(0.1)
         began = time.monotonic()
         shells.control("interrupt_request", subshell=one)
@@ -209,11 +210,13 @@ def test_an_interrupt_stops_one_subshell_or_all(shells):
 def test_what_does_not_stop_is_left_behind_and_costs_nobody_else(shells):
     shells.run("%%python\nkept = 1")
     subshell = shells.create()
-    cell = shells.submit("%%python\nimport time\nprint('begun')\ntime.sleep(20)", subshell)
+    # A system call, in which Python does not hear of interrupts.
+    code = "%%python\nimport select, time\nprint('begun')\nselect.select([], [], [], 30)"
+    cell = shells.submit(code, subshell)
     shells.printed(cell, "begun")
     shells.control("interrupt_request", subshell=subshell)
     content = shells.end(cell)
-    assert content["status"] == "error"
+    assert (content["status"], content["ename"]) == ("error", "Interrupted")
     assert shells.result("%%python\nkept", subshell) == "1"
 
 
@@ -354,6 +357,40 @@ def test_a_widget_s_callback_runs_while_the_main_shell_computes(shells):
     [result] = [m for m in shells.of(main) if m["msg_type"] == "execute_result"]
     assert result["content"]["data"]["text/plain"] == "7"
     shells.printed(moved, "moved to 7\n")
+
+
+def test_a_callback_leaves_the_main_shell_s_figures_alone(shells):
+    pytest.importorskip("ipywidgets")
+    pytest.importorskip("matplotlib")
+    shells.run(
+        "%%python\nimport ipywidgets, time\nimport matplotlib.pyplot as plt\nslider = ipywidgets.IntSlider()\n"
+        "stop = False\ndef moved(change):\n    global stop\n    stop = True\nslider.observe(moved, 'value')"
+    )
+    comm = shells.result("%%python\nslider.comm.comm_id").strip("'")
+    main = shells.submit("%%python\nplt.plot([1, 2])\nprint('begun')\nwhile not stop: time.sleep(0.001)")
+    shells.printed(main, "begun")
+    data = {"method": "update", "state": {"value": 7}, "buffer_paths": []}
+    moved = shells.send("comm_msg", shells.create(), {"comm_id": comm, "data": data})
+    assert shells.end(main)["status"] == "ok"
+    pictures = [m for m in shells.messages if "image/png" in m["content"].get("data", {})]
+    assert [m["parent_header"]["msg_id"] for m in pictures] == [main], moved
+
+
+def test_errors_of_many_at_once_have_their_own_tracebacks(shells):
+    subshells = [shells.create() for _ in range(8)]
+    cells = {}
+    for round_ in range(5):
+        for number, subshell in enumerate(subshells):
+            code = (
+                f"%%python\ndef fails_{number}(): raise ValueError('no {number} {round_}')\nfails_{number}()"
+            )
+            cells[number, round_] = shells.submit(code, subshell, stop_on_error=False)
+    for (number, round_), cell in cells.items():
+        content = shells.end(cell)
+        assert content["evalue"] == f"no {number} {round_}"
+        text = "\n".join(content["traceback"])
+        assert f"fails_{number}" in text
+        assert not [other for other in range(8) if other != number and f"fails_{other}" in text]
 
 
 def test_the_kernel_ends_with_subshells_open(shells):

@@ -127,6 +127,8 @@ messages = [
    )},
   {"hello_worker_main", :host_main, :worker, hello.(Map.merge(worker, %{role: :lane, thread: :main}))},
   {"hello_worker_own", :host_own, :worker, hello.(Map.merge(worker, %{role: :lane, thread: :own}))},
+  {"hello_worker_subshell", :host_main, :worker,
+   hello.(Map.merge(worker, %{role: :lane, thread: :own, token: 2}))},
   {"hello_beam_control", :host_control, :beam,
    hello.(
      Map.merge(beam, %{
@@ -137,6 +139,8 @@ messages = [
    )},
   {"hello_beam_main", :host_main, :beam, hello.(Map.merge(beam, %{role: :lane, thread: :main}))},
   {"hello_beam_own", :host_own, :beam, hello.(Map.merge(beam, %{role: :lane, thread: :own}))},
+  {"hello_beam_subshell", :host_main, :beam, hello.(Map.merge(beam, %{role: :lane, thread: :own, token: 2}))},
+  {"open_lane_subshell", :host_control, :host, event.(:open_lane, 2)},
   {"hello_host", :host_control, :host, hello.(Map.put(host, :role, :control))},
   {"hello_host_main", :host_main, :host, hello.(Map.merge(host, %{role: :lane, thread: :main}))},
   {"hello_beam_worker_control", :worker_control, :beam, hello.(Map.put(beam, :role, :control))},
