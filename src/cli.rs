@@ -65,6 +65,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: KernelAction,
     },
+    /// Write the configuration file, or show what is configured
+    Config {
+        #[command(subcommand)]
+        action: Option<ConfigAction>,
+    },
     /// Say what was found on this machine, and how to get what is missing
     Doctor,
     /// Print a completion script for a shell
@@ -168,6 +173,20 @@ fn variable(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("NAME=VALUE is expected".to_owned()),
     }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigAction {
+    /// Write a file with every setting, its meaning and its default
+    Init {
+        /// Replace the one that is there
+        #[arg(long)]
+        force: bool,
+    },
+    /// What every setting is
+    Show,
+    /// Where the file is
+    Path,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,6 +1,7 @@
 //! The `snakebridge` binary: argument parsing and dispatch, nothing else.
 
 mod cli;
+mod config;
 mod doctor;
 mod kernel;
 mod run;
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
-use cli::{Cli, Command, RunArgs, SessionsAction};
+use cli::{Cli, Command, ConfigAction, RunArgs, SessionsAction};
 
 fn main() -> ExitCode {
     match dispatch(Cli::parse()) {
@@ -41,6 +42,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Some(Command::Kernel { action }) => kernel::act(action, &cli.session),
+        Some(Command::Config { action }) => config::act(&action.unwrap_or(ConfigAction::Show)),
         Some(Command::Doctor) => doctor::examine(&cli.session),
         Some(Command::Sessions { action }) => {
             sessions::act(action.unwrap_or(SessionsAction::List), &cli.session)

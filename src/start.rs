@@ -1,12 +1,12 @@
 //! What the commands share: a session's configuration from the arguments, signals, errors with their hints.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use anyhow::Context;
 use bridge_core::error::Hint;
-use bridge_core::language::Language;
 use bridge_core::record::RecordedCell;
 use bridge_core::session::{Bundle, Config, Recording, Session};
 use serde_json::{Map, Value};
@@ -36,8 +36,17 @@ pub(crate) fn config(args: &SessionArgs) -> anyhow::Result<Config> {
 /// # Errors
 /// When the session cannot be started or the terminal not used.
 pub(crate) fn prompt(args: &SessionArgs, replay: &[RecordedCell]) -> anyhow::Result<ExitCode> {
-    let (session, late) = Session::start(config(args)?).map_err(with_hint)?;
-    snakebridge_repl::run(session, late, Language::Elixir, replay)?;
+    let (own, file, problems) = crate::config::load();
+    let problems: Vec<String> = problems
+        .iter()
+        .map(|problem| crate::config::told(file.as_deref().unwrap_or(Path::new("")), problem))
+        .collect();
+    let mut config = config(args)?;
+    if config.python.is_none() {
+        config.python.clone_from(&own.python);
+    }
+    let (session, late) = Session::start(config).map_err(with_hint)?;
+    snakebridge_repl::run(session, late, &own, &problems, replay)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -46,6 +55,14 @@ pub(crate) fn with_hint<E: Hint + std::error::Error>(error: E) -> anyhow::Error 
     anyhow::Error::new(Hinted {
         message: error.to_string(),
         hint: error.hint(),
+    })
+}
+
+/// An error with advice.
+pub(crate) fn hinted(message: String, hint: &str) -> anyhow::Error {
+    anyhow::Error::new(Hinted {
+        message,
+        hint: Some(hint.to_owned()),
     })
 }
 

@@ -9,6 +9,7 @@ use bridge_core::language::Language;
 use bridge_core::record::RecordedCell;
 use bridge_core::session::{Cell, CellRequest, ChildState, Event, NotYet, Session, Status};
 
+use crate::config::Config;
 use crate::editor::{Editor, Reading};
 use crate::entry::{Entry, runnable};
 use crate::flood::Flood;
@@ -21,7 +22,7 @@ use crate::question;
 use crate::render::{Look, can_edit, columns, hint_line};
 use crate::stage::{Now, Stage};
 use crate::tty::Tty;
-use crate::{late, signals};
+use crate::{late, signals, startup};
 
 /// How long a cell may wait for its language to start before the user is told.
 const START: Duration = Duration::from_millis(700);
@@ -50,12 +51,17 @@ pub(crate) struct Console {
 pub(crate) fn run(
     session: Session,
     late: bridge_core::session::LateEvents,
-    language: Language,
+    config: &Config,
+    problems: &[String],
     replay: &[RecordedCell],
 ) -> anyhow::Result<()> {
-    let mut console = Console::new(session, language)?;
+    let mut console = Console::new(session, config)?;
     console.greet()?;
+    for problem in problems {
+        console.note(problem)?;
+    }
     late::watch(late, &console.session, Arc::clone(&console.stage));
+    startup::run(&config.startup, &console.session, &console.stage);
     let left = console.replay(replay).and_then(|next| match next {
         Next::Read => console.converse(),
         Next::Leave => Ok(()),
@@ -68,16 +74,16 @@ pub(crate) fn run(
 }
 
 impl Console {
-    fn new(session: Session, language: Language) -> anyhow::Result<Console> {
+    fn new(session: Session, config: &Config) -> anyhow::Result<Console> {
         let look = Look::detect();
-        let line = Line::new(language);
+        let line = Line::new(config.language);
         let stage = Arc::new(Stage::new(look));
         let tty = can_edit().then(Tty::set_up);
         let (editor, printer, plain) = if tty.is_none() {
             let (reader, sender) = PlainReader::new();
             (Editor::Plain(reader), None, Some(sender))
         } else {
-            let (history, trouble) = CellHistory::open(history::path(), line.clone());
+            let (history, trouble) = CellHistory::open(history::path(), config.history_size, line.clone());
             if let Some(trouble) = trouble {
                 stage.renderer().note(&trouble)?;
             }

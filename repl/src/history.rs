@@ -19,9 +19,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::line::Line;
 
-/// How many entries are kept. The file may grow to twice that before it is cut.
-const KEPT: usize = 20_000;
-
 /// One entry: a cell or a command.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Record {
@@ -47,8 +44,9 @@ pub(crate) fn path() -> Option<PathBuf> {
 
 impl CellHistory {
     /// Reads that file; without one, or when it cannot be used, the history lasts as long as the session. Says why.
-    pub(crate) fn open(file: Option<PathBuf>, line: Line) -> (CellHistory, Option<String>) {
-        let (records, trouble) = match file.as_deref().map(load) {
+    /// `kept` entries are kept; the file may grow to twice that before it is cut.
+    pub(crate) fn open(file: Option<PathBuf>, kept: usize, line: Line) -> (CellHistory, Option<String>) {
+        let (records, trouble) = match file.as_deref().map(|file| load(file, kept)) {
             None => (Vec::new(), None),
             Some(Ok(records)) => (records, None),
             Some(Err(error)) => (Vec::new(), Some(error.to_string())),
@@ -194,7 +192,7 @@ fn now() -> u64 {
 }
 
 /// Reads the file, makes it if there is none, and cuts it when it has grown too long.
-fn load(path: &Path) -> io::Result<Vec<Record>> {
+fn load(path: &Path, kept: usize) -> io::Result<Vec<Record>> {
     if let Some(parent) = path.parent() {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;
     }
@@ -205,8 +203,8 @@ fn load(path: &Path) -> io::Result<Vec<Record>> {
         .split(|byte| *byte == b'\n')
         .filter_map(|line| serde_json::from_slice(line).ok())
         .collect();
-    if records.len() > 2 * KEPT {
-        records.drain(..records.len() - KEPT);
+    if records.len() > 2 * kept {
+        records.drain(..records.len() - kept);
         let _ = rewrite(path, &records);
     }
     Ok(records)
@@ -245,12 +243,14 @@ fn rewrite(path: &Path, records: &[Record]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const KEPT: usize = 100;
     use Language::{Elixir, Python};
     use reedline::SearchFilter;
 
     fn history(entries: &[(Language, &str)]) -> CellHistory {
         let line = Line::new(Elixir);
-        let mut history = CellHistory::open(None, line.clone()).0;
+        let mut history = CellHistory::open(None, KEPT, line.clone()).0;
         for (language, source) in entries {
             line.set_language(*language);
             history.remember(source);
@@ -323,7 +323,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("state/history.jsonl");
         let line = Line::new(Python);
-        CellHistory::open(Some(path.clone()), line.clone())
+        CellHistory::open(Some(path.clone()), KEPT, line.clone())
             .0
             .remember("x = '日本'\ny");
         File::options()
@@ -332,10 +332,10 @@ mod tests {
             .unwrap()
             .write_all(b"{\"language\":\"pyth\n\xff\xfe\n")
             .unwrap();
-        CellHistory::open(Some(path.clone()), line.clone())
+        CellHistory::open(Some(path.clone()), KEPT, line.clone())
             .0
             .remember("z");
-        let sources: Vec<String> = CellHistory::open(Some(path.clone()), line)
+        let sources: Vec<String> = CellHistory::open(Some(path.clone()), KEPT, line)
             .0
             .records
             .into_iter()
@@ -349,7 +349,8 @@ mod tests {
     #[test]
     fn a_history_that_cannot_be_used_is_said_and_lasts_for_the_session() {
         let directory = tempfile::tempdir().unwrap();
-        let (mut history, said) = CellHistory::open(Some(directory.path().to_owned()), Line::new(Elixir));
+        let (mut history, said) =
+            CellHistory::open(Some(directory.path().to_owned()), KEPT, Line::new(Elixir));
         assert!(said.unwrap().contains("cannot be used"));
         history.remember("a");
         assert_eq!(
@@ -370,7 +371,7 @@ mod tests {
             })
             .collect();
         rewrite(&path, &records).unwrap();
-        assert_eq!(load(&path).unwrap().len(), KEPT);
-        assert_eq!(load(&path).unwrap().last(), records.last());
+        assert_eq!(load(&path, KEPT).unwrap().len(), KEPT);
+        assert_eq!(load(&path, KEPT).unwrap().last(), records.last());
     }
 }

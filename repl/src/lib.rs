@@ -6,6 +6,7 @@
 
 mod command;
 mod completion;
+pub mod config;
 mod console;
 mod editor;
 mod entry;
@@ -24,23 +25,26 @@ pub mod render;
 mod scan;
 mod signals;
 mod stage;
+mod startup;
 mod tty;
 mod validate;
 
-use bridge_core::language::Language;
 use bridge_core::record::RecordedCell;
 use bridge_core::session::{LateEvents, Session};
 
+use config::Config;
+
 /// Runs the cells of `replay` under their numbers, then the prompt until the user leaves; then it ends the session.
-/// Standard input must be a terminal.
+/// Standard input must be a terminal. `problems` are those of the configuration, to be told first.
 ///
 /// # Errors
 /// When the terminal cannot be used. A cell that fails is no error here.
 pub fn run(
     session: Session,
     late: LateEvents,
-    language: Language,
+    config: &Config,
+    problems: &[String],
     replay: &[RecordedCell],
 ) -> anyhow::Result<()> {
-    console::run(session, late, language, replay)
+    console::run(session, late, config, problems, replay)
 }

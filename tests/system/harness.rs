@@ -32,6 +32,7 @@ impl Snakebridge {
             .current_dir(root())
             .env("XDG_STATE_HOME", state.path().join("state"))
             .env("XDG_CONFIG_HOME", state.path().join("config"))
+            .env("XDG_CONFIG_HOME", state.path().join("config"))
             .env("NO_COLOR", "1");
         Snakebridge {
             command,

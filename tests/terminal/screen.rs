@@ -79,7 +79,7 @@ impl Setup {
         self
     }
 
-    /// Keeps history and records there, not in a directory of its own.
+    /// Keeps history, records and configuration there, not in a directory of its own.
     pub(crate) fn state(mut self, directory: &Path) -> Setup {
         self.state = Some(directory.into());
         self
@@ -110,6 +110,7 @@ impl Setup {
         command.env_remove("NO_COLOR");
         command.env("TERM", "xterm-256color");
         command.env("XDG_STATE_HOME", &state);
+        command.env("XDG_CONFIG_HOME", &state);
         for (name, value) in &self.environment {
             command.env(name, value);
         }
