@@ -243,6 +243,7 @@ enum Command {
     Inspect(Language, String, usize, u8, oneshot::Sender<Result<Inspection>>),
     IsComplete(Language, String, oneshot::Sender<Result<Completeness>>),
     Names(oneshot::Sender<Result<Vec<Name>>>),
+    NamesOf(Language, oneshot::Sender<Result<Vec<Name>>>),
     Shutdown(oneshot::Sender<Result<()>>),
 }
 
@@ -375,6 +376,11 @@ impl Session {
     /// All names of the session, of those languages that are up.
     pub fn names(&self) -> Reply<Vec<Name>> {
         self.ask(Command::Names)
+    }
+
+    /// The names of one language; an error where it does not answer.
+    pub fn names_of(&self, language: Language) -> Reply<Vec<Name>> {
+        self.ask(|answer| Command::NamesOf(language, answer))
     }
 
     /// Both children as they are now, and as they change: a [`watch::Receiver`] has `borrow`, `changed` and `wait_for`.

@@ -186,6 +186,7 @@ pub(crate) async fn run(
     });
     let mut ended = follow(kernel, stdin, request, running, silent).await;
     kernel.running().retain(|running| running.number != number);
+    kernel.variables.may_have_changed();
     ended.count = (!silent).then_some(number);
     ended
 }

@@ -1,8 +1,6 @@
 //! Comms: messages between objects of Python and their views in a front end. The kernel only carries them, and knows
 //! which are open.
 
-use std::sync::PoisonError;
-
 use bridge_core::session::{CellRequest, Comm, CommKind};
 use bytes::Bytes;
 use serde::Deserialize;
@@ -78,7 +76,7 @@ pub(crate) async fn publish(kernel: &Kernel, parent: &Parent, comm: Comm) {
 }
 
 fn note(kernel: &Kernel, comm: &Comm) {
-    let mut comms = kernel.comms.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut comms = kernel.comms();
     match comm.kind {
         CommKind::Open => {
             let target = comm.target.clone().unwrap_or_default();
@@ -96,7 +94,7 @@ pub(crate) fn info(kernel: &Kernel, request: &Message) -> Result<Value, String> 
         target_name: Option<String>,
     }
     let Wanted { target_name } = request.content()?;
-    let comms = kernel.comms.lock().unwrap_or_else(PoisonError::into_inner);
+    let comms = kernel.comms();
     let wanted = |target: &String| {
         target_name
             .as_ref()

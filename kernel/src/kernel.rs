@@ -20,7 +20,8 @@ use crate::iopub::{IoPub, State};
 use crate::message::{Parent, Signer};
 use crate::sockets::{self, Sockets};
 use crate::subshells::{self, Subshells};
-use crate::{cell, control, shell};
+use crate::variables::Variables;
+use crate::{cell, control, shell, variables};
 
 /// How many cells' requests are remembered, for output that comes after the cell's end.
 const REMEMBERED_CELLS: usize = 10_000;
@@ -53,7 +54,8 @@ pub(crate) struct Kernel {
     pub(crate) found: Found,
     pub(crate) history: History,
     /// The comms that are open, with the names of their targets.
-    pub(crate) comms: Mutex<BTreeMap<String, String>>,
+    comms: Mutex<BTreeMap<String, String>>,
+    pub(crate) variables: Variables,
     cells: Mutex<VecDeque<(u64, Parent)>>,
     ending: watch::Sender<bool>,
 }
@@ -77,6 +79,11 @@ impl Kernel {
             .find(|(number, _)| Some(*number) == cell)
             .or(cells.back())
             .map_or_else(Parent::default, |(_, parent)| parent.clone())
+    }
+
+    /// The comms that are open, with the names of their targets.
+    pub(crate) fn comms(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.comms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The cells that run.
@@ -134,12 +141,14 @@ async fn serve(info: ConnectionInfo, options: Options) -> Result<()> {
         found,
         history,
         comms: Mutex::default(),
+        variables: Variables::default(),
         cells: Mutex::default(),
         ending,
     });
     kernel.iopub.state(&Parent::default(), State::Starting);
 
     tokio::spawn(cell::answers(Arc::clone(&kernel), answers));
+    tokio::spawn(variables::serve(Arc::clone(&kernel)));
     tokio::spawn(cell::late(Arc::clone(&kernel), late));
     subshells::start(&kernel);
     tokio::spawn(shell::serve(Arc::clone(&kernel), shell, requests));

@@ -25,6 +25,7 @@ mod shell;
 mod sockets;
 mod subshells;
 mod usage;
+mod variables;
 mod zmtp;
 
 pub use kernel::{Options, run};

@@ -13,14 +13,17 @@ use crate::iopub::State;
 use crate::kernel::Kernel;
 use crate::message::Message;
 use crate::sockets::{Incoming, Outgoing};
-use crate::{cell, comm, questions, subshells, tell};
+use crate::{cell, comm, questions, subshells, tell, variables};
 
 /// Takes requests in; those that run code go to the queue.
 pub(crate) async fn serve(kernel: Arc<Kernel>, shell: Outgoing, mut requests: Incoming) {
     loop {
         let request = requests.next().await;
         let refused = match request.header.msg_type.as_str() {
-            "execute_request" | "comm_open" | "comm_msg" | "comm_close" => kernel.subshells.push(request),
+            "execute_request" => kernel.subshells.push(request),
+            "comm_open" | "comm_msg" | "comm_close" => {
+                variables::take(&kernel, request).and_then(|request| kernel.subshells.push(request))
+            }
             _ if kernel.subshells.of(&request).is_none() => Some(request),
             _ => {
                 tokio::spawn(question(Arc::clone(&kernel), shell.clone(), request));

@@ -4,6 +4,9 @@ from snakebridge import completeness, descriptor
 from snakebridge.completion import Completion
 from snakebridge.inspection import Inspection
 
+# A session may have more names than anybody reads.
+_MOST_NAMES = 3000
+
 
 class Assistant:
     """Answers for one session. `engine()` gives what runs the cells, or None while that is being loaded."""
@@ -28,19 +31,10 @@ class Assistant:
         }
 
     def names(self):
-        """The names that Python owns, with what can be told of their values at a glance."""
+        """The names that Python owns, in order, with what can be told of their values at a glance."""
         of_elixir = set(getattr(self._native, "elixir_names", list)())
         own = self._namespace.snapshot()
-        return [
-            {
-                "name": name,
-                "type": "module" if descriptor.kind(value) == "module" else descriptor.type_name(value),
-                "size": descriptor.size(value),
-                "value": descriptor.short_value(value) or f"<{descriptor.type_name(value)}>",
-            }
-            for name, value in sorted(own.items())
-            if name not in of_elixir
-        ]
+        return [_at_a_glance(name, own[name]) for name in sorted(own.keys() - of_elixir)[:_MOST_NAMES]]
 
     def _magics(self):
         engine = self._engine()
@@ -49,3 +43,14 @@ class Assistant:
     def _magic(self, name):
         engine = self._engine()
         return None if engine is None else engine.magic(name)
+
+
+def _at_a_glance(name, value):
+    """What can be told of a name without running the user's code."""
+    type_name = descriptor.type_name(value)
+    return {
+        "name": name,
+        "type": "module" if descriptor.kind(value) == "module" else type_name,
+        "size": descriptor.size(value),
+        "value": descriptor.short_value(value) or f"<{type_name}>",
+    }

@@ -177,6 +177,12 @@ fn serve(shared: &Rc<Shared>, queues: &mut Queues, command: Command) {
                 let _ = answer.send(names(&shared).await);
             });
         }
+        Command::NamesOf(language, answer) => {
+            ask(shared, language, op::NAMES, Term::nil(), answer, move |term| {
+                let names = NameInfo::list_from_term(term)?.into_iter();
+                Ok(names.map(|info| Name::of(language, info)).collect())
+            });
+        }
         // The loop that calls this one takes it.
         Command::Shutdown(done) => drop(done),
     }

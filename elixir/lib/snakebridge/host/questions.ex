@@ -8,6 +8,9 @@ defmodule SnakeBridge.Host.Questions do
   alias SnakeBridge.{CellParser, Completion, Host, Inspector, Keeper, Socket}
   alias SnakeBridge.Completion.Values
 
+  # A session may have more names than anybody reads.
+  @most_names 3000
+
   @doc "Opens the lane and serves it for as long as the VM lives."
   @spec run(Path.t()) :: no_return()
   def run(path) do
@@ -67,7 +70,7 @@ defmodule SnakeBridge.Host.Questions do
 
   defp serve(:names, _) do
     Keeper.view(fn variables, _ ->
-      for {name, value} <- Enum.sort(variables) do
+      for {name, value} <- variables |> Enum.sort() |> Enum.take(@most_names) do
         %{
           name: Atom.to_string(name),
           type: Values.type(value),
