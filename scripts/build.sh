@@ -25,7 +25,10 @@ labextension() {
         return 0
     fi
     if ! [ "$installed" -nt "$folder/package-lock.json" ]; then
-        quietly "$tools/log/npm.log" npm --prefix "$folder" ci --omit=dev || return 1
+        # What lints take besides is fetched by them, and stays.
+        local only=(--omit=dev)
+        if [ -e "$folder/node_modules/typescript" ]; then only=(); fi
+        quietly "$tools/log/npm.log" npm --prefix "$folder" ci "${only[@]}" || return 1
     fi
     quietly "$tools/log/labextension.log" npm --prefix "$folder" run build || return 1
     mkdir -p "$(dirname "$stamp")"

@@ -264,9 +264,12 @@ fn user_data() -> PathBuf {
 mod tests {
     use super::*;
 
+    /// No name of a kernel that somebody may really have: kernels are removed wherever they are.
+    const NAME: &str = "snakebridge-of-a-test";
+
     fn spec() -> Spec {
         Spec {
-            name: "snakebridge".into(),
+            name: NAME.into(),
             display_name: "Elixir + Python".into(),
             language: Language::Elixir,
             program: "/opt/bin/snakebridge".into(),
@@ -310,10 +313,10 @@ mod tests {
                 .into_iter()
                 .any(|k| k.name == name && k.folder == folder)
         };
-        assert!(named("snakebridge"));
+        assert!(named(NAME));
         // A second time is no error.
         spec().install(&Place::Prefix(prefix.path().into())).unwrap();
-        let removed = uninstall("snakebridge", Some(prefix.path())).unwrap();
+        let removed = uninstall(NAME, Some(prefix.path())).unwrap();
         assert!(removed.contains(&folder) && !folder.exists());
     }
 
@@ -322,7 +325,7 @@ mod tests {
         let prefix = tempfile::tempdir().unwrap();
         let place = Place::Prefix(prefix.path().into());
         let other = Spec {
-            name: "snakebridge-python".into(),
+            name: "snakebridge-of-another".into(),
             ..spec()
         };
         spec().install(&place).unwrap();
@@ -345,9 +348,9 @@ mod tests {
         let beside = std::fs::read_dir(folder.parent().unwrap()).unwrap().count();
         assert_eq!(beside, 1, "something was left behind");
 
-        uninstall("snakebridge", Some(prefix.path())).unwrap();
+        uninstall(NAME, Some(prefix.path())).unwrap();
         assert!(folder.exists());
-        let removed = uninstall("snakebridge-python", Some(prefix.path())).unwrap();
+        let removed = uninstall("snakebridge-of-another", Some(prefix.path())).unwrap();
         assert!(removed.contains(&folder) && !folder.exists());
     }
 
@@ -362,7 +365,7 @@ mod tests {
             assert!(matches!(place.install_labextension(), Err(Error::NotOurs { .. })));
         }
         spec().install(&place).unwrap();
-        uninstall("snakebridge", Some(prefix.path())).unwrap();
+        uninstall(NAME, Some(prefix.path())).unwrap();
         assert!(folder.exists());
     }
 
@@ -370,7 +373,7 @@ mod tests {
     fn kernels_of_others_are_left_alone() {
         let prefix = tempfile::tempdir().unwrap();
         let place = Place::Prefix(prefix.path().into());
-        let folder = place.kernels().join("snakebridge");
+        let folder = place.kernels().join(NAME);
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(
             folder.join("kernel.json"),

@@ -26,7 +26,7 @@ pub(crate) const TARGET: &str = "snakebridge.variables";
 const MOST: usize = 2000;
 
 /// How many characters a text has at most.
-const LONGEST: usize = 100;
+const LONGEST: usize = 120;
 
 /// How long it is at least from one telling to the next: cells of a few milliseconds may follow each other.
 const REST: Duration = Duration::from_millis(100);

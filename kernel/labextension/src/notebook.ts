@@ -2,6 +2,7 @@
 
 import { CodeCell, type ICodeCellModel } from '@jupyterlab/cells';
 import type { NotebookPanel } from '@jupyterlab/notebook';
+import { type ISignal, Signal } from '@lumino/signaling';
 import { CellLanguage, read, setLanguage } from './cell';
 import { kernelLanguage, tellLanguage } from './kernel';
 import { type Language, languageOf, other } from './language';
@@ -32,6 +33,11 @@ export class NotebookLanguage {
   /** The language of cells that say nothing else; `undefined` where the kernel is not ours. */
   get language(): Language | undefined {
     return this.ofKernel;
+  }
+
+  /** The language above is another, or the kernel. */
+  get changed(): ISignal<this, void> {
+    return this.kernelOrLanguage;
   }
 
   /** The language of the active cell. */
@@ -90,6 +96,10 @@ export class NotebookLanguage {
     const { content, sessionContext } = this.panel;
     const kernel = sessionContext.session?.kernel;
     if (kernel) tellLanguage(kernel, () => this.active);
+    if (kernel !== this.kernel) {
+      this.kernel = kernel;
+      this.kernelOrLanguage.emit();
+    }
     const turn = ++this.turn;
     const remembered = (content.model?.getMetadata('kernelspec') as { name?: string } | undefined)?.name;
     const language = await kernelLanguage(sessionContext, remembered);
@@ -98,9 +108,12 @@ export class NotebookLanguage {
     this.ofKernel = language;
     content.toggleClass('snakebridge-Notebook', language !== undefined);
     for (const cell of content.widgets) if (cell instanceof CodeCell) this.cells.get(cell)?.update();
+    this.kernelOrLanguage.emit();
   }
 
   private ofKernel: Language | undefined;
+  private kernel: unknown;
+  private readonly kernelOrLanguage = new Signal<this, void>(this);
   private turn = 0;
   private added = new Set<ICodeCellModel>();
   private readonly cells = new WeakMap<CodeCell, CellLanguage>();
