@@ -212,3 +212,22 @@ def test_other_comms_are_pythons(own):
     # What a comm's message does is news too.
     names = panel.wait(lambda names: names["heard"]["size"] == "1")
     assert names["heard"]["value"] == "[{'a': 1}]"
+
+
+@pytest.mark.row(12)
+def test_a_comm_of_a_subshell_is_served_while_all_shells_compute(own):
+    own.run("%%python\nimport time; ready = 1")
+    client = own.client
+    request = client.session.msg("create_subshell_request", {})
+    client.control_channel.send(request)
+    subshell = client.get_control_msg(timeout=30)["content"]["subshell_id"]
+    cells = []
+    for header in ({}, {"subshell_id": subshell}):
+        cell = client.session.msg("execute_request", {"code": "%%python\ntime.sleep(600)", "silent": False})
+        cell["header"].update(header)
+        client.shell_channel.send(cell)
+        cells.append(cell["header"]["msg_id"])
+    # As JupyterLab opens comms: in a subshell for each target.
+    names = Panel(own, subshell_id=subshell).wait(lambda names: "ready" in names, timeout=20)
+    assert names["ready"]["value"] == "1"
+    own.manager.interrupt_kernel()
