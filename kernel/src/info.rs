@@ -79,8 +79,9 @@ pub(crate) fn answer(kernel: &Kernel) -> Value {
         "language_info": language_info,
         "banner": banner,
         "help_links": help_links(python),
-        "debugger": false,
-        "supported_features": ["kernel subshells"],
+        // Whether Python has debugpy is seen when it is asked for: it can be installed while the kernel runs.
+        "debugger": true,
+        "supported_features": ["debugger", "kernel subshells"],
     })
 }
 

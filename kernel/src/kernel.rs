@@ -13,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::connection::ConnectionInfo;
+use crate::debugger::Debugger;
 use crate::error::Result;
 use crate::history::History;
 use crate::info::Found;
@@ -53,6 +54,7 @@ pub(crate) struct Kernel {
     /// The languages' versions, as far as they are known before the languages are up.
     pub(crate) found: Found,
     pub(crate) history: History,
+    pub(crate) debugger: Debugger,
     /// The comms that are open, with the names of their targets.
     comms: Mutex<BTreeMap<String, String>>,
     pub(crate) variables: Variables,
@@ -138,6 +140,7 @@ async fn serve(info: ConnectionInfo, options: Options) -> Result<()> {
         count: AtomicU64::new(0),
         subshells: Subshells::new(shell.clone(), stdin),
         running: Mutex::default(),
+        debugger: Debugger::new(),
         found,
         history,
         comms: Mutex::default(),

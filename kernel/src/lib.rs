@@ -14,6 +14,7 @@ pub mod labextension;
 mod cell;
 mod comm;
 mod control;
+mod debugger;
 mod history;
 mod info;
 mod iopub;

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::kernel::Kernel;
 use crate::message::Message;
-use crate::{codepoints, comm, info, language, usage};
+use crate::{codepoints, comm, debugger, info, language, usage};
 
 /// How long an answer may take: clients wait for a second, and show then what they have.
 const PATIENCE: Duration = Duration::from_millis(800);
@@ -88,6 +88,7 @@ pub(crate) async fn answer(kernel: &Arc<Kernel>, request: &Message) -> Result<Va
         "usage_request" => tokio::task::spawn_blocking(usage::answer)
             .await
             .map_err(|error| error.to_string())?,
+        "debug_request" => debugger::answer(kernel, request).await,
         "connect_request" => Ok(json!({"status": "ok"})),
         other => Err(format!("this kernel answers no {other}")),
     }

@@ -7,6 +7,7 @@ All cells run in one long-lived task, so that context variables set in one are t
 import _thread
 import asyncio
 import signal
+import sys
 import threading
 import time
 
@@ -32,6 +33,9 @@ class Cell:
         # An interrupt was raised in the thread of a subshell.
         self.raised = False
         self.filename = None if self.comm else tracebacks.remember(self.number, self.source)
+        debugger = sys.modules.get("snakebridge.debugger")
+        if debugger is not None and not self.comm:
+            self.filename = debugger.filename(self.source) or self.filename
 
     def meant(self, error):
         """The error as the user should see it: a cell that was interrupted while it waited was cancelled by us."""
