@@ -118,7 +118,7 @@ LANGUAGES = {
 
 def test_subshells_are_created_listed_and_deleted(shells):
     info = shells.control("kernel_info_request")
-    assert info["supported_features"] == ["kernel subshells"]
+    assert info["supported_features"] == ["debugger", "kernel subshells"]
     one, other = shells.create(), shells.create()
     assert one != other
     assert sorted(shells.control("list_subshell_request")["subshell_id"]) == sorted([one, other])
