@@ -1,6 +1,6 @@
 // The notebooks whose kernel is ours: each knows its language, and keeps that of its cells up.
 
-import { CodeCell, type ICodeCellModel } from '@jupyterlab/cells';
+import { type Cell, CodeCell, type ICellModel } from '@jupyterlab/cells';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { type ISignal, Signal } from '@lumino/signaling';
 import { CellLanguage, read, setLanguage } from './cell';
@@ -59,20 +59,32 @@ export class NotebookLanguage {
     }
   }
 
-  /** A command was executed here: if it has added cells, they get the language of the one before them. */
+  /** A command was executed here: the cells that it has added get the language of the one that they came from. */
   executed(command: string): void {
     const added = this.added;
     this.added = new Set();
+    if (!this.ofKernel || !ADDING.has(command)) return;
+    const { widgets, activeCellIndex: active } = this.panel.content;
+    if (command === 'notebook:split-cell-at-cursor') {
+      // The first piece keeps a first line that says the language. The last is at times the cell that there was.
+      for (let at = 1; at < widgets.length; at++) {
+        const [piece, next] = [widgets[at - 1], widgets[at]];
+        if (piece && next && added.has(piece.model) && (added.has(next.model) || at === active)) {
+          this.inherit(piece, next);
+        }
+      }
+    } else {
+      const cell = widgets[active];
+      const from = widgets[command === 'notebook:insert-cell-above' ? active + 1 : active - 1];
+      if (cell && from && added.has(cell.model)) this.inherit(from, cell);
+    }
+  }
+
+  private inherit(from: Cell, cell: Cell): void {
     const notebook = this.ofKernel;
-    if (!notebook || !ADDING.has(command)) return;
-    const { widgets, activeCellIndex } = this.panel.content;
-    // The one that it came from is above, but for `insert-cell-above`.
-    const from = command === 'notebook:insert-cell-above' ? activeCellIndex + 1 : activeCellIndex - 1;
-    const source = widgets[from];
-    const cell = widgets[activeCellIndex];
-    if (!(source instanceof CodeCell) || !(cell instanceof CodeCell) || !added.has(cell.model)) return;
-    const wanted = languageOf(read(source.model), notebook).language;
-    if (languageOf(read(cell.model), notebook).by === 'notebook') setLanguage(cell.model, wanted, notebook);
+    if (!notebook || !(from instanceof CodeCell) || !(cell instanceof CodeCell)) return;
+    if (languageOf(read(cell.model), notebook).by !== 'notebook') return;
+    setLanguage(cell.model, languageOf(read(from.model), notebook).language, notebook);
   }
 
   private followModel(): void {
@@ -115,6 +127,6 @@ export class NotebookLanguage {
   private kernel: unknown;
   private readonly kernelOrLanguage = new Signal<this, void>(this);
   private turn = 0;
-  private added = new Set<ICodeCellModel>();
+  private added = new Set<ICellModel>();
   private readonly cells = new WeakMap<CodeCell, CellLanguage>();
 }
