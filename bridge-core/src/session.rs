@@ -30,6 +30,7 @@ pub use crate::wire::{
 };
 pub use event::{ChildState, Event, Inspection, LateEvent, Name, error_lines};
 pub use mime::{Bundle, Data};
+pub use names::Loss;
 pub use reply::{Events, LateEvents, NotYet, Reply, Stream};
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -238,7 +239,7 @@ enum Command {
     OpenSubshell(u64),
     CloseSubshell(u64),
     Answer(u64, Option<String>),
-    Restart(Vec<Language>, oneshot::Sender<Result<()>>),
+    Restart(Vec<Language>, oneshot::Sender<Result<Vec<Loss>>>),
     Complete(Language, String, usize, oneshot::Sender<Result<Completion>>),
     Inspect(Language, String, usize, u8, oneshot::Sender<Result<Inspection>>),
     IsComplete(Language, String, oneshot::Sender<Result<Completeness>>),
@@ -353,8 +354,8 @@ impl Session {
         let _ = self.commands.send(Command::Answer(cell, text));
     }
 
-    /// Ends the children of these languages and starts new ones: their names are gone.
-    pub fn restart(&self, languages: &[Language]) -> Reply<()> {
+    /// Ends the children of these languages and starts new ones, whatever they are doing. Tells what is lost with each.
+    pub fn restart(&self, languages: &[Language]) -> Reply<Vec<Loss>> {
         self.ask(|answer| Command::Restart(languages.to_vec(), answer))
     }
 

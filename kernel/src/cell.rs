@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use bridge_core::session::{Cell, CellRequest, Event, LateEvents, Status, error_lines};
+use bridge_core::language::Language;
+use bridge_core::session::{Cell, CellRequest, Event, LateEvents, Status, StreamName, error_lines};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 
 use crate::kernel::Kernel;
 use crate::message::{Message, Parent};
+use crate::restart::{self, Refused};
 use crate::shell::around;
 use crate::sockets::{Incoming, Outgoing};
 use crate::{comm, language};
@@ -130,9 +132,11 @@ async fn cell(
         .into_iter()
         .collect();
     // Clients ask for expressions alone.
-    let ended = match execute.code.trim().is_empty() && cell.expressions.is_empty() {
-        true => Ended::default(),
-        false => run(kernel, stdin, request, cell, &execute.code).await,
+    let nothing = execute.code.trim().is_empty() && cell.expressions.is_empty();
+    let ended = match restart::wanted(&execute.code) {
+        Some(wanted) => again(kernel, request, wanted, execute).await,
+        None if nothing => Ended::default(),
+        None => run(kernel, stdin, request, cell, &execute.code).await,
     };
     let count = ended
         .count
@@ -148,6 +152,49 @@ async fn cell(
         content["traceback"] = failure.traceback.as_slice().into();
     }
     (content, ended.failure.is_some())
+}
+
+/// Starts languages again, as a cell that is the kernel's own: it has no number.
+async fn again(
+    kernel: &Kernel,
+    request: &Message,
+    wanted: Result<&[Language], Refused>,
+    execute: &Execute,
+) -> Ended {
+    let count = kernel.count.load(Ordering::Relaxed);
+    let (iopub, parent) = (&kernel.iopub, &request.parent);
+    if !execute.silent {
+        let content = json!({"code": execute.code, "execution_count": count});
+        iopub.publish(parent, "execute_input", content).await;
+    }
+    let restarted = match wanted {
+        Ok(languages) => restart::restart(kernel, languages).await,
+        Err(refused) => Err(refused),
+    };
+    match restarted {
+        Ok(text) => {
+            let name = StreamName::Stdout;
+            show(kernel, parent, Event::Stream { name, text }, count).await;
+            Ended::default()
+        }
+        Err(Refused { class, message, hint }) => {
+            let mut ended = Ended::failed(class, message);
+            if let Some(failure) = &mut ended.failure {
+                let first = format!("{class}: {}", failure.evalue);
+                failure.traceback = error_lines(vec![first], hint);
+                if !execute.silent {
+                    let Failure {
+                        ename,
+                        evalue,
+                        traceback,
+                    } = failure;
+                    let content = json!({"ename": ename, "evalue": evalue, "traceback": traceback});
+                    iopub.publish(parent, "error", content).await;
+                }
+            }
+            ended
+        }
+    }
 }
 
 /// Runs a cell, or delivers a comm's message, and publishes what it does. `code` is the cell as its client wrote it.

@@ -198,6 +198,8 @@ fn watch_parent(kernel: &Arc<Kernel>) {
         .filter(|pid| *pid > 1)
         .and_then(rustix::process::Pid::from_raw);
     let Some(parent) = parent else { return };
+    // One that nobody waits for is still there, but no longer anybody's parent.
+    let is_child = rustix::process::getppid() == Some(parent);
     let kernel = Arc::clone(kernel);
     tokio::spawn(async move {
         let mut seconds = tokio::time::interval(Duration::from_secs(1));
@@ -205,7 +207,7 @@ fn watch_parent(kernel: &Arc<Kernel>) {
             seconds.tick().await;
             let gone = rustix::process::test_kill_process(parent)
                 .is_err_and(|error| error == rustix::io::Errno::SRCH);
-            if gone {
+            if gone || is_child && rustix::process::getppid() != Some(parent) {
                 return kernel.end();
             }
         }

@@ -22,6 +22,7 @@ mod kernel;
 mod language;
 mod outbox;
 mod questions;
+mod restart;
 mod shell;
 mod sockets;
 mod subshells;

@@ -198,9 +198,10 @@ fn restart(console: &mut Console, which: &str) -> std::io::Result<Next> {
     };
     let restarted = console.session().restart(languages);
     match console.stage().wait(restarted) {
-        Some(Ok(())) => {
-            let names: Vec<&str> = languages.iter().map(|language| language.name()).collect();
-            console.note(&format!("restarted {}", names.join(" and ")))?;
+        Some(Ok(lost)) => {
+            for lost in lost {
+                console.note(&lost.to_string())?;
+            }
         }
         Some(Err(error)) => console.fail(&error)?,
         None => console.note("the restart goes on; the next cell waits for it")?,

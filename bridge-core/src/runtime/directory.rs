@@ -61,6 +61,10 @@ impl Directory {
         ))
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(crate) fn host_socket(&self) -> PathBuf {
         self.path.join("host.sock")
     }

@@ -1,14 +1,15 @@
 //! What outlives this program by a moment, to end what it leaves behind.
 //!
 //! When a front end is killed, the system ends its children, but not what those have started. So a small process
-//! holds the other end of a pipe, knows the children's groups, and kills them when the pipe ends. What has left its
-//! child's group (a daemon, what the BEAM has started in a group of its own) it does not see; the end of its standard
-//! input is all that such a process is told.
+//! holds the other end of a pipe and knows the children's groups. When the pipe ends, it kills them and removes the
+//! session's directory. What has left its child's group (a daemon, what the BEAM has started in a group of its own) it
+//! does not see; the end of its standard input is all that such a process is told.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -17,11 +18,13 @@ use rustix::process::Pid;
 /// How long the process may take to end.
 const END_TIME: Duration = Duration::from_secs(1);
 
-/// Each whole line names all groups that there are. Signals of the terminal are not for this process. `kill` is the
+/// Each whole line names all groups that there are; the argument is the session's directory, which goes last. Signals of the terminal are not for this process. `kill` is the
 /// shell's own, and in this form every shell reads the negative number as a group.
 const SCRIPT: &str = "trap '' HUP INT QUIT TERM
 while read -r line; do groups=$line; done
-for group in $groups; do kill -s KILL -- \"-$group\"; done";
+test \"$groups\" = end && exit
+for group in $groups; do kill -s KILL -- \"-$group\"; done
+rm -rf -- \"$1\"";
 
 /// The process, and the groups that it knows. Without a shell there is none, and killed front ends leave more behind.
 #[derive(Debug, Default)]
@@ -34,9 +37,10 @@ struct State {
 }
 
 impl Guard {
-    pub(crate) fn start() -> Guard {
+    pub(crate) fn start(directory: &Path) -> Guard {
         let shell = Command::new("/bin/sh")
-            .args(["-c", SCRIPT])
+            .args(["-c", SCRIPT, "guard"])
+            .arg(directory)
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -77,7 +81,10 @@ impl State {
 impl Drop for State {
     fn drop(&mut self) {
         if let Some(shell) = &mut self.shell {
-            drop(shell.stdin.take());
+            if let Some(mut pipe) = shell.stdin.take() {
+                // In order: nothing is left behind, and another session may have a directory of the same name by now.
+                let _ = writeln!(pipe, "end");
+            }
             // It ends as soon as the pipe does, unless somebody has stopped it.
             let deadline = Instant::now() + END_TIME;
             while matches!(shell.try_wait(), Ok(None)) {

@@ -14,7 +14,7 @@ use super::event::Heard;
 use super::lanes::Lane;
 use super::shared::{Current, Inbox, Shared};
 use super::sink::Sink;
-use super::{CellRequest, Event, LateEvent, MAIN};
+use super::{CellRequest, Event, LateEvent, Loss, MAIN};
 use crate::error::{Error, Hint};
 use crate::language::Language;
 use crate::runtime::{MessageReader, MessageWriter};
@@ -23,8 +23,6 @@ use crate::wire::{CellEvent, Execute, Failure, InputRequest, Message, Status, Su
 
 /// A child may not have begun the cell when the interrupt comes; it is asked again after so long.
 const INTERRUPT_AGAIN: Duration = Duration::from_millis(50);
-/// How long a child that is about to be killed is asked what it holds.
-const USAGE_TIME: Duration = Duration::from_millis(100);
 
 /// A cell that was handed in.
 pub(super) struct Job {
@@ -131,7 +129,7 @@ pub(super) fn fail(
     number: u64,
     language: Language,
     events: mpsc::Sender<Event>,
-) -> (Sink, oneshot::Receiver<Result<(), Error>>) {
+) -> (Sink, oneshot::Receiver<Result<Loss, Error>>) {
     shared.end(number);
     let mut sink = Sink::new(number, events);
     let error = Error::Unavailable {
@@ -552,15 +550,7 @@ impl Running<'_> {
     }
 
     async fn kill(&mut self, live: &Rc<Live>, why: &str) {
-        // Its control connection answers even while a cell hangs, so the user hears what is lost.
-        let usage = match live.language {
-            Language::Python => live.control.ask(op::USAGE, Term::nil(), USAGE_TIME).await.ok(),
-            Language::Elixir => None,
-        };
-        let refs = usage
-            .as_ref()
-            .and_then(|usage| usage.get("refs"))
-            .and_then(Term::as_u64);
+        let refs = live.refs().await;
         let because = format!("{why}, and was killed");
         self.stop = Stop::Killed(because.clone());
         self.shared.slot(live.language).order(Order::Kill {

@@ -12,7 +12,7 @@ use super::caller::{Caller, Questions};
 use super::lanes::Lanes;
 use super::shared::Shared;
 use super::start::{Started, start};
-use super::{ChildState, Event};
+use super::{ChildState, Event, Loss};
 use crate::error::{Error, Result};
 use crate::language::Language;
 use crate::runtime::{Connection, Death, Output, Process};
@@ -24,6 +24,8 @@ use crate::wire::{Attach, Hello, StreamName, op};
 const SETTLED: Duration = Duration::from_secs(5);
 /// How long an orderly end may take.
 const SHUTDOWN_TIME: Duration = Duration::from_secs(1);
+/// How long a child that is about to be ended is asked what it holds.
+const USAGE_TIME: Duration = Duration::from_millis(100);
 /// After its connection broke, a dying process gets so long to be seen dead.
 pub(super) const DYING_TIME: Duration = Duration::from_millis(300);
 /// What a dead child had still sent or printed is waited for so long: it is there already.
@@ -49,7 +51,7 @@ pub(super) enum Order {
     /// Its connection has ended.
     Broken { generation: u64, because: String },
     /// End it, and start a new one.
-    Restart(oneshot::Sender<Result<()>>),
+    Restart(oneshot::Sender<Result<Loss>>),
     /// End it for good.
     Stop(oneshot::Sender<()>),
 }
@@ -181,6 +183,15 @@ impl Slot {
 }
 
 impl Live {
+    /// How many objects its refs stand for, where it can tell: its control connection answers even while a cell hangs.
+    pub(super) async fn refs(&self) -> Option<u64> {
+        if self.language == Language::Elixir {
+            return None;
+        }
+        let usage = self.control.ask(op::USAGE, Term::nil(), USAGE_TIME).await.ok()?;
+        usage.get("refs").and_then(Term::as_u64)
+    }
+
     /// Where the BEAM finds this worker.
     pub(super) fn attach(&self) -> Option<Attach> {
         let socket = self.hello.socket.clone()?;
@@ -202,12 +213,13 @@ pub(super) async fn supervise(
     let mut generation = 0;
     // The first one starts with the session.
     let mut go = true;
-    let mut restarts: Vec<oneshot::Sender<Result<()>>> = Vec::new();
+    // Those who wait for a new one, and what they have lost with the old one.
+    let mut restarts: Vec<(oneshot::Sender<Result<Loss>>, Loss)> = Vec::new();
     loop {
         if !go {
             match orders.recv().await {
                 Some(Order::Start) => {}
-                Some(Order::Restart(done)) => restarts.push(done),
+                Some(Order::Restart(done)) => restarts.push((done, Loss::none(language))),
                 Some(Order::Kill { .. } | Order::Broken { .. }) => continue,
                 Some(Order::Stop(done)) => return done.send(()).unwrap_or(()),
                 None => return,
@@ -220,15 +232,15 @@ pub(super) async fn supervise(
                 let Some(live) = parts.join(language, generation) else {
                     continue;
                 };
-                for done in restarts.drain(..) {
-                    let _ = done.send(Ok(()));
+                for (done, loss) in restarts.drain(..) {
+                    let _ = done.send(Ok(loss));
                 }
                 slot.set(&shared, SlotState::Up(live.clone()));
                 shared.went_up(&live);
                 watch_child(&shared, &live, *process, output, &mut orders, &mut connections).await
             }
             Started::Failed(error) => {
-                for done in restarts.drain(..) {
+                for (done, _) in restarts.drain(..) {
                     let _ = done.send(Err(error.clone()));
                 }
                 slot.set(&shared, SlotState::Failed(error.clone()));
@@ -236,7 +248,7 @@ pub(super) async fn supervise(
                 Next::Rest
             }
             Started::Stopped(done) => Next::Stop(done),
-            Started::Again(done) => Next::Again(done),
+            Started::Again(done) => Next::Again(Some((done, Loss::none(language)))),
         };
         go = match end {
             Next::Rest => false,
@@ -252,7 +264,7 @@ pub(super) async fn supervise(
 /// What follows the end of a generation.
 enum Next {
     Rest,
-    Again(Option<oneshot::Sender<Result<()>>>),
+    Again(Option<(oneshot::Sender<Result<Loss>>, Loss)>),
     Stop(oneshot::Sender<()>),
 }
 
@@ -268,6 +280,7 @@ async fn watch_child(
     let since = Instant::now();
     let printing = spawn_local(print(shared.clone(), live.language, output));
     let (mut broken, mut because, mut lost_refs, mut next) = (None, None, None, None);
+    let mut restart = None;
     let death = loop {
         let patience = async {
             match &broken {
@@ -299,7 +312,8 @@ async fn watch_child(
                 Some(Order::Start | Order::Kill { .. } | Order::Broken { .. }) => {}
                 Some(Order::Restart(done)) => {
                     because = Some("it was restarted".to_owned());
-                    next = Some(Next::Again(Some(done)));
+                    restart = Some(done);
+                    lost_refs = live.refs().await;
                     break end_orderly(live, &mut process).await;
                 }
                 Some(Order::Stop(done)) => {
@@ -318,15 +332,26 @@ async fn watch_child(
     let reason = because.unwrap_or_else(|| death.to_string());
     let settled = live.served.get() || since.elapsed() > SETTLED;
     let next = next.unwrap_or(if settled { Next::Again(None) } else { Next::Rest });
-    let state = if matches!(next, Next::Again(_)) {
+    let state = if restart.is_some() || matches!(next, Next::Again(_)) {
         SlotState::Starting
     } else {
         SlotState::Down(reason.clone())
     };
     shared.slot(live.language).set(shared, state);
-    if !matches!(next, Next::Stop(_)) {
-        shared.went_down(live, &reason, lost_refs);
-    }
+    let next = match (next, restart) {
+        (Next::Stop(done), _) => Next::Stop(done),
+        (next, restart) => {
+            let lost = shared.went_down(live, &reason, lost_refs);
+            match restart {
+                // Who wanted this hears of it.
+                Some(done) => Next::Again(Some((done, lost))),
+                None => {
+                    shared.mourn(&reason, &lost);
+                    next
+                }
+            }
+        }
+    };
     live.ended.send_replace(Some(Ending { death, reason }));
     next
 }

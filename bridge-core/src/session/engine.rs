@@ -10,7 +10,7 @@ use super::cell::{self, Job};
 use super::child::{Order, Slot, supervise};
 use super::queue::Queues;
 use super::shared::{Inbox, Shared};
-use super::{Children, Command, Completion, Config, Inspection, LateEvent, Name};
+use super::{Children, Command, Completion, Config, Inspection, LateEvent, Loss, Name};
 use crate::error::{Error, Result};
 use crate::language::Language;
 use crate::record::Recorder;
@@ -240,7 +240,7 @@ async fn names(shared: &Shared) -> Result<Vec<Name>> {
     }
 }
 
-fn restart(shared: &Rc<Shared>, languages: &[Language], done: oneshot::Sender<Result<()>>) {
+fn restart(shared: &Rc<Shared>, languages: &[Language], done: oneshot::Sender<Result<Vec<Loss>>>) {
     let restarts: Vec<_> = languages
         .iter()
         .map(|language| {
@@ -250,11 +250,15 @@ fn restart(shared: &Rc<Shared>, languages: &[Language], done: oneshot::Sender<Re
         })
         .collect();
     spawn_local(async move {
-        let mut result = Ok(());
+        let mut losses = Ok(Vec::new());
         for restarted in restarts {
-            result = result.and(restarted.await.unwrap_or(Err(Error::Ended)));
+            let loss = restarted.await.unwrap_or(Err(Error::Ended));
+            losses = losses.and_then(|mut losses: Vec<_>| {
+                losses.push(loss?);
+                Ok(losses)
+            });
         }
-        let _ = done.send(result);
+        let _ = done.send(losses);
     });
 }
 

@@ -98,6 +98,18 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// How large it is, about: what can be large in it.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Event::Stream { text, .. } => text.len(),
+            Event::Display { data, .. } | Event::Result { data, .. } => data.bytes(),
+            Event::Comm { comm } => comm.data.len() + comm.buffers.iter().map(Vec::len).sum::<usize>(),
+            _ => 0,
+        }
+    }
+}
+
 /// An error's lines as notebooks keep them: the traceback, then the hint.
 pub fn error_lines(mut traceback: Vec<String>, hint: Option<String>) -> Vec<String> {
     traceback.extend(hint.map(|hint| format!("hint: {hint}")));

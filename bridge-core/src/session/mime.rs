@@ -75,6 +75,27 @@ impl Bundle {
     pub fn text(&self, mime: &str) -> Option<&str> {
         self.get(mime).and_then(Data::text)
     }
+
+    /// How large all forms are, about.
+    pub(super) fn bytes(&self) -> usize {
+        let forms = self.0.values().map(|data| match data {
+            Data::Text(text) => text.len(),
+            Data::Json(value) => json_bytes(value),
+            Data::Bytes(bytes) => bytes.len(),
+        });
+        forms.sum()
+    }
+}
+
+/// Of a tree that a parser has bounded in depth.
+fn json_bytes(value: &Value) -> usize {
+    size_of::<Value>()
+        + match value {
+            Value::String(text) => text.len(),
+            Value::Array(items) => items.iter().map(json_bytes).sum(),
+            Value::Object(map) => map.iter().map(|(key, value)| key.len() + json_bytes(value)).sum(),
+            _ => 0,
+        }
 }
 
 /// How a mime type travels.

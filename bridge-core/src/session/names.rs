@@ -1,9 +1,40 @@
 //! Which language owns which name, as the cells' answers tell it. Kept to say what is lost when a process dies.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use super::control::title;
 use crate::language::Language;
 use crate::wire::Summary;
+
+/// What the end of a language's process has taken along.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Loss {
+    /// Whose process it was.
+    pub language: Language,
+    /// The names that it owned.
+    pub names: Vec<String>,
+    /// How many objects of Python Elixir's refs stood for; `None` where that is not known.
+    pub refs: Option<u64>,
+}
+
+impl Loss {
+    /// Of a process that was not up.
+    pub(super) fn none(language: Language) -> Loss {
+        Loss {
+            language,
+            names: Vec::new(),
+            refs: None,
+        }
+    }
+}
+
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lost = lost_text(&self.names, self.refs);
+        write!(f, "{} was restarted.{lost}", title(self.language))
+    }
+}
 
 /// How many names a notice lists.
 const LISTED: usize = 20;

@@ -160,8 +160,10 @@ async fn work(shared: Rc<Shared>, state: Rc<QueueState>, mut jobs: mpsc::Unbound
         let of = shared.clone();
         flushes.spawn_local(async move { sink.flush(&of).await });
         while flushes.try_join_next().is_some() {}
-        if let Some(restarted) = restarted {
-            let _ = restarted.await;
+        if let Some(restarted) = restarted
+            && let Ok(Ok(lost)) = restarted.await
+        {
+            shared.notice(lost.to_string());
         }
     }
     let all = async { while flushes.join_next().await.is_some() {} };

@@ -8,7 +8,8 @@ use tokio::task::spawn_local;
 
 use super::child::{Live, Order, Slot};
 use super::control::process;
-use super::names::{Names, lost_text};
+use super::names::{Loss, Names, lost_text};
+use super::sink::room;
 use super::{ChildState, Children, Config, Event, LateEvent, MAIN};
 use crate::error::Error;
 use crate::language::Language;
@@ -75,8 +76,8 @@ impl Shared {
         let [python, elixir] = slots;
         Shared {
             config,
+            guard: Rc::new(Guard::start(directory.path())),
             directory,
-            guard: Rc::new(Guard::start()),
             python,
             elixir,
             recorder: RefCell::new(recorder),
@@ -133,11 +134,15 @@ impl Shared {
         match current {
             Some(current) => {
                 self.recorder.borrow_mut().event(current.cell, &event);
-                let _ = current.events.send(event).await;
+                if let Some(permit) = room(&current.events, &event).await {
+                    permit.send(event);
+                }
             }
             None => {
                 self.recorder.borrow_mut().late(cell, &event);
-                let _ = self.late.send(LateEvent { cell, event }).await;
+                if let Some(permit) = room(&self.late, &event).await {
+                    permit.send(LateEvent { cell, event });
+                }
             }
         }
     }
@@ -187,8 +192,8 @@ impl Shared {
         }
     }
 
-    /// A child that was up has ended: the other one hears of it, and the user of what is lost.
-    pub(super) fn went_down(self: &Rc<Self>, live: &Live, reason: &str, refs: Option<u64>) {
+    /// A child that was up has ended: the other one hears of it. Gives what is lost, of which the user is to hear.
+    pub(super) fn went_down(&self, live: &Live, reason: &str, refs: Option<u64>) -> Loss {
         let language = live.language;
         self.link.send_replace(Link::Apart);
         let cell = self
@@ -212,9 +217,21 @@ impl Shared {
                 }
             }
         }
-        let lost = self.names.borrow_mut().lose(language);
-        let who = process(language);
-        self.notice(format!("{who} ended: {reason}.{}", lost_text(&lost, refs)));
+        let names = self.names.borrow_mut().lose(language);
+        Loss {
+            language,
+            names,
+            refs,
+        }
+    }
+
+    /// Tells the user of a child that has ended, and of what is lost with it.
+    pub(super) fn mourn(self: &Rc<Self>, reason: &str, lost: &Loss) {
+        let who = process(lost.language);
+        self.notice(format!(
+            "{who} ended: {reason}.{}",
+            lost_text(&lost.names, lost.refs)
+        ));
     }
 
     /// Connects the BEAM to the worker, once both are up.

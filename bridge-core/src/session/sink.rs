@@ -7,6 +7,9 @@ use tokio::sync::mpsc;
 use super::shared::Shared;
 use super::{Event, LateEvent};
 
+/// How much text and data may wait for who reads it, in events of the same size.
+const HELD_BYTES: usize = 16 << 20;
+
 /// Events on their way to who reads them. While any wait, nothing is read from the child.
 pub(super) struct Sink {
     cell: u64,
@@ -47,20 +50,27 @@ impl Sink {
     pub(super) async fn flush(&mut self, shared: &Shared) {
         while let Some(next) = self.waiting.front() {
             match next {
-                Waiting::Own(_) => {
-                    let permit = self.events.reserve().await;
-                    // An error: nobody wants them.
-                    if let (Some(Waiting::Own(event)), Ok(permit)) = (self.waiting.pop_front(), permit) {
+                Waiting::Own(event) => {
+                    let permit = room(&self.events, event).await;
+                    if let (Some(Waiting::Own(event)), Some(permit)) = (self.waiting.pop_front(), permit) {
                         permit.send(event);
                     }
                 }
-                Waiting::Late(_) => {
-                    let permit = shared.late().reserve().await;
-                    if let (Some(Waiting::Late(event)), Ok(permit)) = (self.waiting.pop_front(), permit) {
+                Waiting::Late(late) => {
+                    let permit = room(shared.late(), &late.event).await;
+                    if let (Some(Waiting::Late(event)), Some(permit)) = (self.waiting.pop_front(), permit) {
                         permit.send(event);
                     }
                 }
             }
         }
     }
+}
+
+/// Waits until that event may be sent: a large one only when few others wait, so that what is held is bounded in bytes
+/// as well as in number. `None`: nobody wants it.
+pub(super) async fn room<'a, T>(sender: &'a mpsc::Sender<T>, event: &Event) -> Option<mpsc::Permit<'a, T>> {
+    let most = sender.max_capacity();
+    let others = (HELD_BYTES / event.bytes().max(1)).min(most - 1);
+    sender.reserve_many(most - others).await.ok()?.next()
 }

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::Loss;
 use super::caller::{Caller, Questions};
 use super::child::{DYING_TIME, LAST_WORDS, Live, Order};
 use super::control::{Kind, Serving, serve};
@@ -27,7 +28,7 @@ pub(super) enum Started {
     Failed(Error),
     /// It was called off, for good or to begin again.
     Stopped(oneshot::Sender<()>),
-    Again(Option<oneshot::Sender<Result<()>>>),
+    Again(oneshot::Sender<Result<Loss>>),
 }
 
 /// The connections of a child, as they come.
@@ -136,7 +137,7 @@ pub(super) async fn start(
                         let death = timeout(DYING_TIME, process.wait()).await.map(|death| death.to_string());
                         Started::Failed(log.error(language, compiling, &death.unwrap_or(because)))
                     }
-                    Some(Order::Restart(done)) => Started::Again(Some(done)),
+                    Some(Order::Restart(done)) => Started::Again(done),
                     Some(Order::Stop(done)) => Started::Stopped(done),
                     None => Started::Failed(Error::Ended),
                 };

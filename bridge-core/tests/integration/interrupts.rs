@@ -203,10 +203,12 @@ fn a_restart_gives_a_fresh_process_and_says_what_is_gone() {
     rig.python("set x");
     rig.elixir("set y");
     let (python, elixir) = (rig.up(Python), rig.up(Elixir));
-    rig.session.restart(&[Python]).wait().unwrap();
-    assert_eq!(
-        rig.late_text(),
-        "Python's worker ended: it was restarted. Names lost: x."
+    let lost = rig.session.restart(&[Python]).wait().unwrap();
+    assert_eq!(lost[0].names, ["x"]);
+    assert!(
+        lost[0]
+            .to_string()
+            .starts_with("Python was restarted. Names lost: x.")
     );
     assert_ne!(rig.up(Python), python);
     assert_eq!(rig.up(Elixir), elixir);

@@ -25,6 +25,8 @@ defmodule SnakeBridge.IOServer do
     bytes: 0,
     flushed_at: nil,
     timer: nil,
+    # The beginning of a character of which the rest has not been printed, and on which stream.
+    cut: nil,
     # The text that was typed and not read yet, and the requests that wait for more.
     typed: [],
     waiting: :queue.new(),
@@ -172,7 +174,7 @@ defmodule SnakeBridge.IOServer do
   end
 
   defp handle({:finish, from}, state) do
-    state = state |> fail_waiting(:eof) |> flush()
+    state = state |> fail_waiting(:eof) |> put_cut() |> flush()
     send(from, {:flushed, self()})
     %{state | sink: :control}
   end
@@ -257,7 +259,48 @@ defmodule SnakeBridge.IOServer do
 
   # --- output ---
 
-  defp put_chars(encoding, chars, stream, state) do
+  # What a port sends may end inside of a character: `into: IO.stream()` prints it as it comes.
+  defp put_chars(encoding, chars, stream, %{cut: {stream, cut}} = state) when is_binary(chars) do
+    state = %{state | cut: nil}
+
+    case chars do
+      <<byte, _::binary>> when byte in 0x80..0xBF -> put_chars(encoding, cut <> chars, stream, state)
+      _ -> put_chars(encoding, chars, stream, put_cut(state, stream, cut))
+    end
+  end
+
+  defp put_chars(encoding, chars, stream, %{cut: nil} = state) when is_binary(chars) do
+    case cut_bytes(chars) do
+      0 ->
+        put_text(encoding, chars, stream, state)
+
+      count ->
+        {whole, cut} = :erlang.split_binary(chars, byte_size(chars) - count)
+        put_text(encoding, whole, stream, %{state | cut: {stream, cut}})
+    end
+  end
+
+  defp put_chars(encoding, chars, stream, %{cut: nil} = state), do: put_text(encoding, chars, stream, state)
+  defp put_chars(encoding, chars, stream, state), do: put_chars(encoding, chars, stream, put_cut(state))
+
+  # Nothing came that would make it a character.
+  defp put_cut(%{cut: nil} = state), do: state
+  defp put_cut(%{cut: {stream, cut}} = state), do: put_cut(%{state | cut: nil}, stream, cut)
+  defp put_cut(state, stream, cut), do: put(state, stream, Render.valid(cut))
+
+  # How many bytes at the end begin a character.
+  defp cut_bytes(binary) do
+    size = byte_size(binary)
+    Enum.find(1..min(3, size)//1, 0, &begins_character?(binary_part(binary, size, -&1)))
+  end
+
+  defp begins_character?(<<byte>>), do: byte in 0xC2..0xF4
+  defp begins_character?(<<byte, next>>), do: byte in 0xE0..0xF4 and next in 0x80..0xBF
+
+  defp begins_character?(<<byte, next, last>>),
+    do: byte in 0xF0..0xF4 and next in 0x80..0xBF and last in 0x80..0xBF
+
+  defp put_text(encoding, chars, stream, state) do
     case to_text(encoding, chars) do
       {:ok, text} when stream == :stderr ->
         {:reply, :ok, put(state, stream, Render.without_own_frames(text, state.cell))}

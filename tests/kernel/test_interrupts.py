@@ -1,0 +1,149 @@
+"""Interrupts: of code, of calls that wait, of questions; by request, by signal, to all processes; and none when idle."""
+
+import os
+import signal
+import time
+
+import pytest
+from test_restart import below
+
+pytestmark = pytest.mark.row(8)
+
+WAITING = {
+    "python loops": "%%python\nwhile True: pass",
+    "python sleeps": "%%python\nimport time; time.sleep(60)",
+    "python reads a socket": "%%python\nimport socket\na, b = socket.socketpair()\na.recv(1)",
+    "python runs a program": "%%python\nimport subprocess; subprocess.run(['sleep', '60'])",
+    "python waits for a lock": "%%python\nimport threading\nlock = threading.Lock(); lock.acquire(); lock.acquire()",
+    "python awaits": "%%python\nimport asyncio\nawait asyncio.sleep(60)",
+    "elixir loops": "Stream.iterate(0, & &1 + 1) |> Stream.run()",
+    "elixir sleeps": "Process.sleep(60_000)",
+    "elixir calls a server": "{:ok, agent} = Agent.start(fn -> 0 end)\n"
+    "Agent.get(agent, fn _ -> Process.sleep(60_000) end, :infinity)",
+    "elixir waits for python": 'SnakeBridge.call!("time", "sleep", [60])',
+    "python waits for elixir": "%%python\nnap(60_000)",
+}
+
+QUESTIONS = {
+    "input": "%%python\ninput('?')",
+    "getpass": "%%python\nimport getpass; getpass.getpass('?')",
+    "IO.gets": 'IO.gets("?")',
+}
+
+
+def stopped(client, request, seconds=10):
+    """The error with which an interrupted cell ends."""
+    reply = client.shell(timeout=seconds)
+    assert reply["parent_header"]["msg_id"] == request
+    assert reply["content"]["status"] == "error"
+    errors = [content for kind, content in client.iopub(request) if kind == "error"]
+    assert len(errors) == 1
+    assert errors[0]["ename"] == reply["content"]["ename"]
+    return errors[0]
+
+
+def start(client, code):
+    """Starts a cell that will wait."""
+    client.run("kept = 1\nnap = &Process.sleep/1")
+    request = client.client.execute(code)
+    client.iopub(request, until="busy")
+    time.sleep(0.3)
+    return request
+
+
+@pytest.mark.parametrize("code", WAITING.values(), ids=WAITING)
+def test_what_runs_or_waits_is_stopped_soon(elixir, code):
+    request = start(elixir, code)
+    begun = time.monotonic()
+    elixir.manager.interrupt_kernel()
+    error = stopped(elixir, request)
+    assert time.monotonic() - begun < 2.5
+    assert error["ename"] in ("KeyboardInterrupt", "Interrupted")
+    assert elixir.text("kept + 1")[1] == "2"
+    assert elixir.text("%%python\nprint(kept)")[0] == "1\n"
+
+
+@pytest.mark.parametrize("code", QUESTIONS.values(), ids=QUESTIONS)
+def test_a_question_is_interrupted(elixir, code):
+    request = start(elixir, code)
+    elixir.client.get_stdin_msg(timeout=10)
+    elixir.manager.interrupt_kernel()
+    stopped(elixir, request)
+    # What is answered late is for nobody.
+    elixir.client.input("late")
+    assert elixir.text("kept + 1")[1] == "2"
+    assert elixir.text("%%python\nprint(input())", answers=["mine"])[0] == "mine\n"
+
+
+@pytest.mark.parametrize("whom", ["kernel", pytest.param("all", marks=pytest.mark.row(9))])
+@pytest.mark.parametrize(
+    "kind", ["python loops", "python sleeps", "elixir sleeps", "elixir waits for python"]
+)
+def test_a_signal_does_what_a_request_does(own, kind, whom):
+    request = start(own, WAITING[kind])
+    pid = own.manager.provisioner.process.pid
+    # As VS Code does it: those below first.
+    for process in [*(below(pid)[::-1] if whom == "all" else []), pid]:
+        os.kill(process, signal.SIGINT)
+    stopped(own, request)
+    assert own.text("kept + 1")[1] == "2"
+    assert own.text("%%python\nprint(kept)")[0] == "1\n"
+
+
+def test_an_interrupt_when_nothing_runs_hits_nothing(elixir):
+    elixir.run("kept = 1")
+    for _ in range(3):
+        elixir.manager.interrupt_kernel()
+        assert elixir.text("%%python\nprint(kept)")[0] == "1\n"
+        elixir.manager.interrupt_kernel()
+        assert elixir.text("kept + 1")[1] == "2"
+    pid = elixir.manager.provisioner.process.pid
+    for process in [*below(pid), pid]:
+        os.kill(process, signal.SIGINT)
+    time.sleep(0.3)
+    assert elixir.text("kept + 1")[1] == "2"
+    assert elixir.text("%%python\nprint(kept)")[0] == "1\n"
+
+
+@pytest.mark.parametrize("kind", ["python sleeps", "elixir sleeps"])
+def test_two_interrupts_in_a_row_stop_two_cells(elixir, kind):
+    for _ in range(2):
+        request = start(elixir, WAITING[kind])
+        elixir.manager.interrupt_kernel()
+        stopped(elixir, request)
+    assert elixir.text("kept + 1")[1] == "2"
+
+
+def test_a_burst_of_interrupts_ends_the_cell_and_not_the_kernel(own):
+    for kind in ("python sleeps", "elixir sleeps"):
+        request = start(own, WAITING[kind])
+        for _ in range(10):
+            own.client.control_channel.send(own.client.session.msg("interrupt_request", {}))
+        stopped(own, request, seconds=20)
+        assert own.text("1 + 1")[1] == "2"
+        assert own.text("%%python\nprint(2)")[0] == "2\n"
+
+
+def test_native_code_that_does_not_listen_costs_its_process_alone(own):
+    own.run("kept = 1")
+    own.run("%%python\ngone = 1")
+    # Signals are taken by the interpreter, which this never gets back to.
+    request = own.client.execute(
+        "%%python\nimport ctypes; ctypes.PyDLL(None).sleep(60) if False else 0\n"
+        "import re; re.match(r'(a*)*(a*)*(a*)*(a*)*b', 'a' * 40)\n"
+        "int('7' * 10) ** 10\nsum(range(10)); ctypes.PyDLL(None).pause"
+    )
+    own.iopub(request, until="busy")
+    time.sleep(0.5)
+    own.manager.interrupt_kernel()
+    stopped(own, request, seconds=20)
+    assert own.text("kept + 1")[1] == "2"
+    assert own.text("%%python\nprint(3)")[0] == "3\n"
+
+
+def test_front_ends_are_shown_a_keyboard_interrupt(elixir):
+    request = start(elixir, WAITING["python sleeps"])
+    elixir.manager.interrupt_kernel()
+    error = stopped(elixir, request)
+    assert error["ename"] == "KeyboardInterrupt"
+    assert any("KeyboardInterrupt" in line for line in error["traceback"])
