@@ -15,6 +15,7 @@ import types
 import warnings
 
 from snakebridge.descriptor import class_dict, is_instance, mro
+from snakebridge.namespace import is_name
 
 _JUMPS = {*dis.hasjrel, *dis.hasjabs}
 # After these the next instruction is not reached. Names that a version does not have never occur.
@@ -43,8 +44,7 @@ class Observation:
 
     def __init__(self, namespace, transform, source):
         self._namespace = namespace
-        before = namespace.snapshot()
-        self._before = {name: id(value) for name, value in before.items()}
+        self._before = namespace.bindings()
         uses = Uses()
         # What is no Python, or too deep for Python's compiler, tells nothing; what is seen afterwards still holds.
         with contextlib.suppress(Exception), warnings.catch_warnings():
@@ -52,26 +52,25 @@ class Observation:
             warnings.simplefilter("ignore")
             _analyse(transform(source), uses)
         self._binds = uses.binds
-        self._reads = set()
+        reads = set()
         for name, bound in uses.reads.items():
-            if name in before:
-                behind = _names_behind(before[name], namespace.globals)
-                self._reads |= {name} | {other for other in behind if not bound & uses.bit(other)}
+            if namespace.holds(name):
+                behind = _names_behind(namespace.globals.get(name), namespace.globals)
+                reads |= {name} | {other for other in behind if not bound & uses.bit(other)}
+        self._reads = sorted(filter(namespace.holds, reads))
 
     def effects(self, status, is_of_elixir):
         """The names as the protocol's answer has them, now that the cell has run. Others may have run meanwhile, and
         Elixir's names been taken in for them: `is_of_elixir(name)` tells those."""
-        before, after = self._before, self._namespace.snapshot()
-        changed = {
-            name for name, value in after.items() if before.get(name) != id(value) and not is_of_elixir(name)
-        }
-        if status == "ok":
-            # After a failure nobody knows how far the cell came.
-            changed |= self._binds & after.keys()
+        changed, gone = (
+            [name for name in names if not is_of_elixir(name)] for names in self._before.changes()
+        )
+        # After a failure nobody knows how far the cell came.
+        bound = {*changed, *self._binds} if status == "ok" else changed
         return {
-            "reads": sorted(self._reads & before.keys()),
-            "writes": sorted(changed),
-            "deletes": sorted(name for name in before.keys() - after.keys() if not is_of_elixir(name)),
+            "reads": self._reads,
+            "writes": sorted(filter(self._namespace.holds, bound)),
+            "deletes": sorted(filter(is_name, gone)),
         }
 
 
@@ -99,9 +98,9 @@ class Uses:
 
 def _analyse(source, uses):
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-    tree = compile(source, "<cell>", "exec", flags | ast.PyCF_ONLY_AST, dont_inherit=True)
-    _module(compile(tree, "<cell>", "exec", flags, dont_inherit=True), uses)
+    _module(compile(source, "<cell>", "exec", flags, dont_inherit=True), uses)
     if any(name in source for name in _MAGIC_CALLS):
+        tree = compile(source, "<cell>", "exec", flags | ast.PyCF_ONLY_AST, dont_inherit=True)
         for text in _magic_texts(tree):
             with contextlib.suppress(SyntaxError, ValueError):
                 _analyse(text, uses)
@@ -126,6 +125,8 @@ def _module(code, uses, is_module=True):
 def _body(code, bound, uses, later, is_module=False):
     """Notes what a code object reads and binds, given the names that are certainly bound at its start; code that runs
     when it is called goes to `later`. Returns what is certainly bound at its end."""
+    if not code.co_names and not any(isinstance(value, types.CodeType) for value in code.co_consts):
+        return bound
     instructions = list(dis.get_instructions(code))
     entries = _certainly_bound(code, instructions, bound, uses)
     at_end = None

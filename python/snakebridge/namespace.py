@@ -3,8 +3,11 @@
 Which of them Elixir owns is known to the extension module; what a cell did to them is found in `analysis`.
 """
 
+from snakebridge import _native
+
 # What an interactive Python keeps for itself: `_`, `__`, `_3`, `_i`, `_ih`, `In`, ... are hidden by value, in `own`.
 _HIDDEN = {"_exit_code"}
+_ABSENT = object()
 
 
 class Namespace:
@@ -18,17 +21,33 @@ class Namespace:
 
     def snapshot(self):
         """The names of the session and their values, at this moment."""
-        own = self.own
         return {
             name: value
             for name, value in list(self.globals.items())
-            if type(name) is str
-            and name not in _HIDDEN
-            and not (name.startswith("__") and name.endswith("__") and len(name) > 4)
-            and (name not in own or own[name] is not value)
+            if is_name(name) and self._is_users(name, value)
         }
+
+    def bindings(self):
+        """The names of the session at this moment, to see later which have changed; holds no values."""
+        return _native.Bindings(self.globals, self.own)
+
+    def holds(self, name):
+        """Whether this name of the session is bound."""
+        # Not two looks at the globals: a thread may take the name away between them.
+        value = self.globals.get(name, _ABSENT)
+        return value is not _ABSENT and is_name(name) and self._is_users(name, value)
+
+    def _is_users(self, name, value):
+        return self.own.get(name, _ABSENT) is not value
 
     def put(self, **names):
         """Binds names that are not the user's."""
         self.own.update(names)
         self.globals.update(names)
+
+
+def is_name(name):
+    """Whether a key of the globals is a name of the session."""
+    if type(name) is not str or name in _HIDDEN:
+        return False
+    return not (name.startswith("__") and name.endswith("__") and len(name) > 4)

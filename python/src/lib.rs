@@ -20,6 +20,7 @@ mod main_thread;
 mod newcomers;
 
 mod awaiting;
+mod bindings;
 mod callback;
 mod calls;
 mod interrupt;
@@ -50,6 +51,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<modules::ElixirModule>()?;
     module.add("ex", modules::ElixirModule::root())?;
     module.add_class::<output::TextStream>()?;
+    module.add_class::<bindings::Bindings>()?;
     module.add_function(wrap_pyfunction!(worker::start, module)?)?;
     module.add_function(wrap_pyfunction!(main_thread::poll, module)?)?;
     module.add_function(wrap_pyfunction!(interrupt::take_interrupt, module)?)?;
