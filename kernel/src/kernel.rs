@@ -105,8 +105,8 @@ impl Kernel {
 /// When the connection file, the sockets or the session cannot be had. Nothing that a client sends is an error.
 pub fn run(options: Options) -> Result<()> {
     let info = ConnectionInfo::read(&options.connection_file)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+    // One thread: what a message sets off is little, and waking another thread for it would take longer.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(serve(info, options))

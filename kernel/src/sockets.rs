@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Map;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, split};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, split};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{sleep, timeout};
@@ -214,7 +214,8 @@ impl Router {
 
     async fn attend(&self, stream: Box<dyn Stream>, identity: Bytes, requests: &mpsc::Sender<Vec<Bytes>>) {
         let client = self.join(identity);
-        let (mut reader, mut writer) = split(stream);
+        let (reader, mut writer) = split(stream);
+        let mut reader = BufReader::new(reader);
         let read = async {
             while let Some(mut message) = zmtp::read(&mut reader).await? {
                 message.insert(0, client.identity.clone());

@@ -103,8 +103,10 @@ fn worker_program(python: Option<&Path>, place: &Path) -> Result<Program> {
 fn beam_program(elixir: Option<&Path>, mix: bool, place: &Path) -> Result<Program> {
     let elixir = find_elixir(elixir, place)?;
     let ebin = Support::find()?.ebin()?;
-    // +Bi: SIGINT opens no break menu. -noinput: no shell, and nothing reads standard input.
-    let mut args: Vec<OsString> = ["--erl", "+Bi -noinput", "-pa"].map(Into::into).into();
+    // +Bi: SIGINT opens no break menu. +sbwt..: schedulers that have nothing to do sleep at once, for Python and the front
+    // end want the cores that they would wait on. -noinput: no shell, and nothing reads standard input.
+    let flags = "+Bi +sbwt none +sbwtdcpu none +sbwtdio none -noinput";
+    let mut args: Vec<OsString> = ["--erl", flags, "-pa"].map(Into::into).into();
     args.push(ebin.into());
     let run: &[&str] = if mix {
         // The connection is there before Mix compiles the project, so that its output is seen.
