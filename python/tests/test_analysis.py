@@ -10,6 +10,11 @@ from snakebridge import analysis
 from snakebridge.namespace import Namespace
 
 
+def of_nobody(_name):
+    """Elixir has no names here."""
+    return False
+
+
 def effects(source, before="", status="ok"):
     """Runs `before`, then the cell; returns (reads, writes, deletes)."""
     namespace = Namespace(types.ModuleType("__main__"))
@@ -19,7 +24,7 @@ def effects(source, before="", status="ok"):
         exec(compile(source, "cell 1", "exec"), namespace.globals)
     except Exception:
         status = "error"
-    found = observed.effects(status)
+    found = observed.effects(status, of_nobody)
     return found["reads"], found["writes"], found["deletes"]
 
 
@@ -139,7 +144,7 @@ def test_a_source_that_is_no_python_still_tells_what_was_seen():
     namespace = Namespace(types.ModuleType("__main__"))
     observed = analysis.Observation(namespace, str, "x = (")
     namespace.globals["x"] = 1
-    assert observed.effects("error") == {"reads": [], "writes": ["x"], "deletes": []}
+    assert observed.effects("error", of_nobody) == {"reads": [], "writes": ["x"], "deletes": []}
 
 
 def test_properties_and_classes_of_values_are_not_asked():
@@ -157,7 +162,7 @@ def test_properties_and_classes_of_values_are_not_asked():
         namespace.globals,
     )
     observed = analysis.Observation(namespace, str, "evil")
-    assert observed.effects("ok")["reads"] == ["evil", "touched"]
+    assert observed.effects("ok", of_nobody)["reads"] == ["evil", "touched"]
     assert touched == []
 
 
@@ -168,7 +173,7 @@ def test_a_value_that_is_replaced_is_not_kept():
     observed = analysis.Observation(namespace, str, "big = None")
     namespace.globals["big"] = None
     assert gone() is None
-    assert observed.effects("ok")["writes"] == ["big"]
+    assert observed.effects("ok", of_nobody)["writes"] == ["big"]
 
 
 def test_warnings_of_the_compiler_are_the_engines_business(recwarn):
