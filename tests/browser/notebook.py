@@ -114,6 +114,15 @@ class Notebook:
         """What the menu of completions holds."""
         return self.page.locator(".jp-Completer:visible .jp-Completer-item")
 
+    def show_variables(self):
+        """Opens the panel of variables."""
+        self.page.get_by_role("tab", name="Variables").click()
+        expect(self.page.locator("#snakebridge-variables")).to_be_visible()
+
+    def variable(self, name):
+        """What the panel says of a name."""
+        return self.page.locator(f'#snakebridge-variables tr[data-name="{name}"]')
+
     def restart(self, title="restart"):
         """Presses the button, says yes to what the page asks then, and waits until the kernel has started anew."""
         self.button(title).click()

@@ -1,6 +1,8 @@
-"""The JupyterLab extension: each cell's language, shown, switched and kept; the highlighting of both."""
+"""The JupyterLab extension: each cell's language, shown, switched and kept; the highlighting of both; the variables."""
 
 from playwright.sync_api import expect
+
+FOR_EVER = "%%python\nprint('begun')\nwhile True: pass"
 
 
 def test_a_cells_language_is_switched_and_kept(notebook):
@@ -67,3 +69,32 @@ def test_a_new_cell_has_the_language_of_the_one_before(notebook):
     page.select(0)
     page.press("b")
     expect(page.language(1)).to_have_value("python")
+
+
+def test_variables(notebook):
+    page = notebook(
+        'region = "north"\ntotals = [1, 2, 3]',
+        "%%python\nimport pandas as pd\ndf = pd.DataFrame({'a': [1, 2], 'b': [3, 4]})",
+        "%%python\ntotals = totals + [4]\ndel df",
+        FOR_EVER,
+    )
+    page.show_variables()
+    expect(page.variable("region")).to_have_count(0)
+    page.run(0)
+    expect(page.variable("region")).to_contain_text("north")
+    expect(page.variable("totals")).to_have_attribute("data-language", "elixir")
+    page.run(1)
+    expect(page.variable("df")).to_have_attribute("data-language", "python")
+    expect(page.variable("df")).to_contain_text("DataFrame")
+    page.run(2)
+    expect(page.variable("df")).to_have_count(0)
+    expect(page.variable("totals")).to_have_attribute("data-language", "python")
+    expect(page.variable("totals")).to_contain_text("4")
+    # A cell that runs holds nothing up, and a new kernel has none of them.
+    page.start(3)
+    expect(page.output(3)).to_contain_text("begun")
+    expect(page.variable("region")).to_be_visible()
+    page.restart()
+    expect(page.variable("region")).to_have_count(0)
+    page.run(0)
+    expect(page.variable("totals")).to_have_attribute("data-language", "elixir")

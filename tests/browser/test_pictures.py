@@ -67,3 +67,36 @@ def test_a_frame_and_a_figure_of_both_languages(notebook, picture):
     expect(page.output(1).locator("table.dataframe")).to_contain_text("Spain")
     expect(page.run(2).locator("img")).to_be_visible()
     picture(page, "jupyter-cells.png")
+
+
+def test_variables_and_a_widget(notebook, picture):
+    page = open_for_a_picture(
+        notebook,
+        "tides.ipynb",
+        cell(
+            "elixir",
+            "# A function of Elixir, which the slider of Python calls\n"
+            'describe = fn level ->\n  if level > 6, do: "flood at #{level} m", else: "calm at #{level} m"\nend',
+        ),
+        cell(
+            "python",
+            "import numpy as np\nimport matplotlib.pyplot as plt\nfrom ipywidgets import interact\n\n"
+            "hours = np.linspace(0, 24, 200)\n"
+            "harbours = ['Brest', 'Cadiz', 'Ostend']\n\n"
+            "@interact(level=(1, 10))\n"
+            "def tide(level=4):\n"
+            "    plt.figure(figsize=(5.4, 1.9))\n"
+            "    plt.plot(hours, level * np.sin(hours / 2))\n"
+            "    plt.title(describe(level))\n"
+            "    plt.show()",
+        ),
+    )
+    page.show_variables()
+    page.run(0, 1)
+    page.move_slider(1, "ArrowRight", "ArrowRight", "ArrowRight")
+    expect(page.output(1).locator(".widget-readout")).to_have_text("7")
+    expect(page.output(1).locator("img")).to_have_count(1)
+    for name in ("describe", "harbours", "hours"):
+        expect(page.variable(name)).to_be_visible()
+    page.idle()
+    picture(page, "jupyter-variables.png")
