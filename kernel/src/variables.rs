@@ -191,11 +191,11 @@ pub(crate) async fn serve(kernel: Arc<Kernel>) {
 
 /// What is told: the names in the order of the alphabet, and whether there are more. A language gives more than that by
 /// itself, if it has them.
-fn content(names: &[Vec<Name>; 2]) -> Value {
-    let mut all: Vec<&Name> = names.iter().flatten().collect();
+fn content([elixir, python]: &[Vec<Name>; 2]) -> Value {
+    let mut all = Name::of_both(python.clone(), elixir.clone());
     all.sort_by(|a, b| a.name.cmp(&b.name));
     let more = all.len() > MOST;
-    let told: Vec<Variable> = all.into_iter().take(MOST).cloned().map(Variable::from).collect();
+    let told: Vec<Variable> = all.into_iter().take(MOST).map(Variable::from).collect();
     json!({"variables": told, "more": more})
 }
 

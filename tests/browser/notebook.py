@@ -116,7 +116,7 @@ class Notebook:
 
     def show_variables(self):
         """Opens the panel of variables."""
-        self.page.get_by_role("tab", name="Variables").click()
+        self.page.get_by_role("tab", name="Variables", exact=True).click()
         expect(self.page.locator("#snakebridge-variables")).to_be_visible()
 
     def variable(self, name):

@@ -75,20 +75,21 @@ def test_variables_and_a_widget(notebook, picture):
         "tides.ipynb",
         cell(
             "elixir",
-            "# A function of Elixir, which the slider of Python calls\n"
-            'describe = fn level ->\n  if level > 6, do: "flood at #{level} m", else: "calm at #{level} m"\nend',
+            'harbour = "Ostend"\n'
+            "describe = fn\n"
+            '  level when level > 6 -> "#{harbour}: flood at #{level} m"\n'
+            '  level -> "#{harbour}: calm at #{level} m"\n'
+            "end",
         ),
         cell(
             "python",
-            "import numpy as np\nimport matplotlib.pyplot as plt\nfrom ipywidgets import interact\n\n"
-            "hours = np.linspace(0, 24, 200)\n"
-            "harbours = ['Brest', 'Cadiz', 'Ostend']\n\n"
-            "@interact(level=(1, 10))\n"
+            "import numpy as np, matplotlib.pyplot as plt, ipywidgets as widgets\n"
+            "hours = np.linspace(0, 24, 200)\n\n"
+            "@widgets.interact(level=(1, 10))\n"
             "def tide(level=4):\n"
-            "    plt.figure(figsize=(5.4, 1.9))\n"
+            "    plt.figure(figsize=(5, 1.8))\n"
             "    plt.plot(hours, level * np.sin(hours / 2))\n"
-            "    plt.title(describe(level))\n"
-            "    plt.show()",
+            "    plt.title(describe(level))",
         ),
     )
     page.show_variables()
@@ -96,7 +97,7 @@ def test_variables_and_a_widget(notebook, picture):
     page.move_slider(1, "ArrowRight", "ArrowRight", "ArrowRight")
     expect(page.output(1).locator(".widget-readout")).to_have_text("7")
     expect(page.output(1).locator("img")).to_have_count(1)
-    for name in ("describe", "harbours", "hours"):
+    for name in ("describe", "harbour", "hours"):
         expect(page.variable(name)).to_be_visible()
     page.idle()
     picture(page, "jupyter-variables.png")

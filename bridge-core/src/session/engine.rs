@@ -228,14 +228,16 @@ async fn question<T>(
 async fn names(shared: &Shared) -> Result<Vec<Name>> {
     let of = |language| question(shared, language, op::NAMES, Term::nil(), NameInfo::list_from_term);
     let (python, elixir) = tokio::join!(of(Language::Python), of(Language::Elixir));
-    let tagged = |language, names: Vec<NameInfo>| names.into_iter().map(move |info| Name::of(language, info));
+    let tagged = |language, names: Vec<NameInfo>| {
+        let names = names.into_iter().map(|info| Name::of(language, info));
+        names.collect()
+    };
     match (python, elixir) {
         (Err(error), Err(_)) => Err(error),
         (python, elixir) => {
             let python = tagged(Language::Python, python.unwrap_or_default());
-            Ok(python
-                .chain(tagged(Language::Elixir, elixir.unwrap_or_default()))
-                .collect())
+            let elixir = tagged(Language::Elixir, elixir.unwrap_or_default());
+            Ok(Name::of_both(python, elixir))
         }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! The same types reach every front end; their JSON is the shape of `--json` and of the record.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -244,6 +246,14 @@ impl From<wire::Inspection> for Inspection {
 }
 
 impl Name {
+    /// The names of both languages, each once: Python lists what is its own and nothing of Elixir's, and Elixir still has
+    /// what it had under a name that Python has written since.
+    pub fn of_both(python: Vec<Name>, mut elixir: Vec<Name>) -> Vec<Name> {
+        let written: HashSet<&str> = python.iter().map(|name| name.name.as_str()).collect();
+        elixir.retain(|name| !written.contains(name.name.as_str()));
+        python.into_iter().chain(elixir).collect()
+    }
+
     pub(super) fn of(language: Language, info: NameInfo) -> Name {
         let NameInfo {
             name,

@@ -16,7 +16,8 @@ fn an_interrupted_cell_stops_and_keeps_the_process() {
     let rig = Rig::new();
     for language in [Python, Elixir] {
         let pid = rig.up(language);
-        let mut cell = rig.submit(language, "set x\nout go\nsleep 60\nout never");
+        let source = format!("set {}\nout go\nsleep 60\nout never", language.name());
+        let mut cell = rig.submit(language, &source);
         next(&mut cell, streams);
         let began = Instant::now();
         rig.session.interrupt();

@@ -70,6 +70,21 @@ fn names_cross_in_both_directions() {
 }
 
 #[test]
+fn a_name_is_its_last_writer_s_alone() {
+    let rig = real();
+    let owners = || -> Vec<_> {
+        let names = rig.session.names().wait().unwrap().into_iter();
+        names.map(|name| (name.name, name.language)).collect()
+    };
+    rig.elixir("x = 1");
+    assert_eq!(owners(), [("x".to_owned(), Elixir)]);
+    rig.python("x = [2]");
+    assert_eq!(owners(), [("x".to_owned(), Python)]);
+    rig.elixir("x = 3");
+    assert_eq!(owners(), [("x".to_owned(), Elixir)]);
+}
+
+#[test]
 fn elixir_s_names_are_known_to_a_worker_that_was_restarted() {
     let rig = real();
     rig.elixir("price = 42");
