@@ -67,6 +67,14 @@ def test_a_language_is_restarted_alone_and_tells_what_is_lost(elixir, marker):
     assert elixir.text("%%elixir\n1 + 1")[1] == "2"
 
 
+@pytest.mark.row(20)
+@pytest.mark.parametrize("code", ["%%bash\nls", "%matplotlib inline", "%%timeit\n1 + 1"])
+def test_a_magic_in_an_elixir_cell_says_where_it_works(elixir, code):
+    reply, _ = elixir.run("%%elixir\n" + code)
+    assert reply["status"] == "error"
+    assert "is a magic of IPython" in reply["traceback"][-1]
+
+
 @pytest.mark.row(22)
 def test_refs_that_are_lost_are_counted(elixir):
     elixir.run("%%python\nclass Thing: pass\nthing = Thing()")

@@ -233,7 +233,7 @@ fn a_restart_forgets_the_names_of_one_language() {
     terminal.enter(":ex kept = 2").line("2").prompt("python> ");
     terminal
         .enter(":restart python")
-        .line("note: restarted python")
+        .line("note: Python was restarted. Names lost: gone.")
         .prompt("python> ");
     terminal.enter("gone").text("NameError").prompt("python> ");
     terminal.enter(":ex kept").line("2").prompt("python> ");
@@ -393,7 +393,7 @@ fn a_cell_that_waits_for_its_language_says_so() {
         .prompt("elixir> ");
     terminal
         .enter(":restart python")
-        .text("note: restarted python")
+        .text("note: Python was restarted.")
         .prompt("elixir> ");
 }
 

@@ -157,11 +157,24 @@ defmodule SnakeBridge.Natural do
 
       iex> SnakeBridge.Natural.syntax_hint("xs[1:3]")
       "a slice is an inclusive range: xs[1..2]; any other is SnakeBridge.slice(xs, 1, 3)"
+
+      iex> SnakeBridge.Natural.syntax_hint("%%bash\\nls")
+      "%%bash is a magic of IPython, for Python cells: a first line `%%python` makes this one"
   """
   @spec syntax_hint(String.t(), term()) :: String.t() | nil
   def syntax_hint(source, error \\ nil) do
-    source = line_of(source, error) || source
+    magic_hint(source) || operator_hint(line_of(source, error) || source)
+  end
 
+  # The compiler stumbles over it later than where it stands, which is first.
+  defp magic_hint(source) do
+    case Regex.run(~r/\A(?:\s*#.*\n)*\s*(%%?[a-z]\w*)(?![\w{])/u, source) do
+      [_, magic] -> "#{magic} is a magic of IPython, for Python cells: a first line `%%python` makes this one"
+      nil -> nil
+    end
+  end
+
+  defp operator_hint(source) do
     Enum.find_value(hints(), fn {pattern, hint} ->
       with [_ | _] = found <- Regex.run(pattern, source), do: hint.(found)
     end)
