@@ -83,7 +83,7 @@ def test_variables_and_a_widget(notebook, picture):
         ),
         cell(
             "python",
-            "import numpy as np, matplotlib.pyplot as plt, ipywidgets as widgets\n"
+            "import ipywidgets as widgets\nimport numpy as np, matplotlib.pyplot as plt\n"
             "hours = np.linspace(0, 24, 200)\n\n"
             "@widgets.interact(level=(1, 10))\n"
             "def tide(level=4):\n"
