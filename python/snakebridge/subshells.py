@@ -84,6 +84,8 @@ class Subshell(Cells):
         current = asyncio.current_task(self._loop)
         if current is self._task or (cell.cancelled and current is not None):
             cell.raised = True
+            # If it begins to wait just now, it does not wait long: see `_is_over`.
+            self._loop.call_soon_threadsafe(bool)
             return True
         if not cell.cancelled:
             cell.cancelled = True

@@ -185,6 +185,7 @@ pub(crate) fn call<'py>(
     body: impl FnOnce(&Worker, &mut Writer) -> marshal::Result<()>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let worker = started()?;
+    let _inside = shells::Inside::enter(py, true);
     if crate::descriptors::forked() {
         return Err(unavailable(
             py,
@@ -319,6 +320,7 @@ fn take<'py>(
                 return Some(Err(raised(py, worker, lane, &mut reader)));
             }
             Ok((Head::Request { id, op }, mut reader)) => {
+                let _outside = shells::Inside::enter(py, false);
                 let mut answer = match op.as_ref() {
                     op::INPUT => console::ask(py, id, &mut reader),
                     op => {

@@ -45,7 +45,9 @@ pub(crate) struct Shell {
     starting: AtomicBool,
     /// Of a subshell: wakes its thread where that waits for an answer.
     wake: Option<Wake>,
-    /// Of a subshell: its cell was interrupted, which who waits for an answer is to raise.
+    /// Of a subshell: whether its thread is in the extension, where it may wait.
+    inside: AtomicBool,
+    /// Its cell was interrupted meanwhile, which is to be raised there.
     interrupted: AtomicBool,
 }
 
@@ -86,11 +88,37 @@ pub(crate) fn of_lane(lane: u64) -> Option<Arc<Shell>> {
 pub(crate) fn check_signals(py: Python<'_>) -> PyResult<()> {
     py.check_signals()?;
     match here() {
-        Some(shell) if shell.interrupted.load(Ordering::SeqCst) => {
-            shell.settle(py);
+        Some(shell) if shell.interrupted.swap(false, Ordering::SeqCst) => {
             Err(PyKeyboardInterrupt::new_err(()))
         }
         _ => Ok(()),
+    }
+}
+
+/// Says, while it lives, that code of the extension runs which may wait (or, with false, that code of Python runs again).
+///
+/// An exception that is set from outside reaches a thread in code of Python only. In a subshell's thread that waits here,
+/// an interrupt ends the wait, by [`Shell::wake`] and [`check_signals`]; what comes too late for that is raised behind it.
+/// Made and dropped with the interpreter: who interrupts has it too, and so sees which way reaches the thread.
+#[derive(Debug)]
+pub(crate) struct Inside(Option<(Arc<Shell>, bool)>);
+
+impl Inside {
+    pub(crate) fn enter(_py: Python<'_>, inside: bool) -> Self {
+        Inside(here().map(|shell| {
+            let before = shell.inside.swap(inside, Ordering::SeqCst);
+            (shell, before)
+        }))
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        let Some((shell, before)) = &self.0 else { return };
+        shell.inside.store(*before, Ordering::SeqCst);
+        if !before && shell.interrupted.swap(false, Ordering::SeqCst) {
+            Python::attach(|py| interrupt::interrupt_thread(py, &shell.lane));
+        }
     }
 }
 
@@ -115,6 +143,7 @@ fn sleep(py: Python<'_>, seconds: &Bound<'_, PyAny>) -> PyResult<()> {
         };
     };
     let until = Instant::now() + time;
+    let _inside = Inside::enter(py, true);
     loop {
         py.detach(|| shell.wake.iter().for_each(|wake| wake.wait_until(until)));
         // It may have been woken for something that is over.
@@ -167,6 +196,7 @@ impl Shell {
             running: AtomicU64::new(0),
             starting: AtomicBool::new(false),
             wake,
+            inside: AtomicBool::new(false),
             interrupted: AtomicBool::new(false),
         }
     }
@@ -195,11 +225,10 @@ impl Shell {
         if cell.is_some_and(|cell| cell != running) {
             return true;
         }
+        // What it does first is over soon, or waits for Elixir.
         if self.is_starting() {
-            // Elixir may be asked for a name.
-            self.interrupted.store(true, Ordering::SeqCst);
-            self.wake.iter().for_each(Wake::wake);
-            return true;
+            self.wake_interrupted();
+            return false;
         }
         let asked = worker
             .hooks
@@ -208,18 +237,22 @@ impl Shell {
         match asked.and_then(|how| how.extract::<Option<bool>>()) {
             Ok(None) => false,
             Ok(Some(false)) => true,
-            Ok(Some(true)) => {
-                let is_set = interrupt::interrupt_thread(py, &self.lane);
-                // Behind it: who is woken takes both back.
-                self.interrupted.store(is_set, Ordering::SeqCst);
-                self.wake.iter().for_each(Wake::wake);
-                is_set
-            }
+            Ok(Some(true)) => self.wake_interrupted() || interrupt::interrupt_thread(py, &self.lane),
             Err(error) => {
                 error.write_unraisable(py, None);
                 true
             }
         }
+    }
+
+    /// Ends the wait of this subshell's thread, if it may wait.
+    fn wake_interrupted(&self) -> bool {
+        let inside = self.inside.load(Ordering::SeqCst);
+        if inside {
+            self.interrupted.store(true, Ordering::SeqCst);
+            self.wake.iter().for_each(Wake::wake);
+        }
+        inside
     }
 
     /// From here on an interrupt of this thread's cell hits nothing.

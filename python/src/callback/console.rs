@@ -75,6 +75,7 @@ pub(super) fn ask(py: Python<'_>, id: i64, reader: &mut Reader<'_>) -> Vec<u8> {
 #[pyo3(signature = (prompt = "", password = false))]
 pub(crate) fn input(py: Python<'_>, prompt: &str, password: bool) -> PyResult<String> {
     let worker = started()?;
+    let _inside = shells::Inside::enter(py, true);
     let (lane, cell) = match threads::served_lane(py) {
         Some((lane, cell)) => (lane, cell),
         None => match shells::of_this_thread().map(|shell| (shell.running_cell(), shell)) {

@@ -41,7 +41,11 @@ class Subshell:
     def begin(self, source):
         """Starts a cell and waits until it has printed something; gives its number and its request."""
         cell, request = self.start("print('begun')\n" + source)
-        assert self.lane.recv()[1:] == ("stream", (cell, "stdout", b"begun\n"))
+        text = b""
+        while text != b"begun\n":
+            _, op, (of, _, more) = self.lane.recv()
+            assert (op, of) == ("stream", cell)
+            text += more
         return cell, request
 
 
@@ -56,7 +60,8 @@ def interrupt(session, cell):
 
 
 def test_a_cell_runs_while_the_main_thread_computes(session, subshell):
-    main = session.start_cell("stop = False\nwhile not stop: pass")
+    session.run("stop = False")
+    main = session.start_cell("while not stop: pass")
     answer, text = subshell.run("import threading\nprint(threading.current_thread().name)\nstop = True")
     assert answer["status"] == "ok"
     assert text.startswith("snakebridge-subshell-")
@@ -86,10 +91,12 @@ def test_tasks_go_on_between_cells(session, subshell):
 
 def test_what_the_other_wrote_is_not_the_cell_s(session, subshell):
     beam = session.beam()
-    main = session.start_cell("stop = False\nimport time\nwhile not stop: time.sleep(0.001)")
+    session.run("stop = False")
+    main = session.start_cell("import time\nwhile not stop: time.sleep(0.001)")
     beam.request("bind", [("of_elixir", (Atom("value"), 7))])
     answer, text = subshell.run("print(of_elixir)\nmine = 1\nstop = True")
-    assert (text, set(answer["writes"])) == ("7\n", {b"mine", b"stop"})
+    assert (text, {b"mine", b"stop"} - set(answer["writes"])) == ("7\n", set())
+    assert b"of_elixir" not in answer["writes"]
     assert b"of_elixir" not in session.main.answer(main)["writes"]
 
 
@@ -128,12 +135,27 @@ def test_an_interrupt_stops_a_question(session, subshell):
     assert text_of(events) == "got Ada\n"
 
 
+def test_who_takes_an_interrupt_is_not_interrupted_again(session, subshell):
+    for wait in ("while True: len([])", "input()", "time.sleep(60)"):
+        # A statement first: in some versions of Python the jump to the very beginning of `try` is not in it.
+        cell, request = subshell.begin(
+            f"import time\ntry:\n    n = 0\n    {wait}\nexcept KeyboardInterrupt:\n    time.sleep(0.3)\n    print('tidied')"
+        )
+        if wait == "input()":
+            subshell.lane.recv()
+        interrupt(session, cell)
+        events = []
+        answer = subshell.lane.answer(request, events)
+        assert (answer["status"], text_of(events)) == ("ok", "tidied\n"), (wait, events)
+
+
 def test_interrupts_at_any_moment_hit_their_cell_or_nothing(session, subshell):
     for delay in range(40):
         cell, request = subshell.start("x = sum(range(30_000))")
         time.sleep(delay / 10_000)
         session.control.request("interrupt", cell)
-        assert subshell.lane.answer(request, [])["status"] in ("ok", "interrupted")
+        events = []
+        assert subshell.lane.answer(request, events)["status"] in ("ok", "interrupted"), events
     assert subshell.run("print('on')")[1] == "on\n"
 
 
