@@ -38,6 +38,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::error::{Error, Result};
 use crate::record::Recorder;
 use crate::runtime::{self, Directory, Program};
+use crate::wire;
 use engine::Prepared;
 
 /// How a session is run.
@@ -215,6 +216,7 @@ pub struct Session {
     commands: mpsc::UnboundedSender<Command>,
     children: watch::Receiver<Children>,
     last_cell: Arc<Mutex<Last>>,
+    harmless: Arc<Mutex<Vec<String>>>,
     name: Option<String>,
 }
 
@@ -240,8 +242,8 @@ enum Command {
     CloseSubshell(u64),
     Answer(u64, Option<String>),
     Restart(Vec<Language>, oneshot::Sender<Result<Vec<Loss>>>),
-    Complete(Language, String, usize, oneshot::Sender<Result<Completion>>),
-    Inspect(Language, String, usize, u8, oneshot::Sender<Result<Inspection>>),
+    Complete(Language, wire::Question, oneshot::Sender<Result<Completion>>),
+    Inspect(Language, wire::Question, u8, oneshot::Sender<Result<Inspection>>),
     IsComplete(Language, String, oneshot::Sender<Result<Completeness>>),
     Names(oneshot::Sender<Result<Vec<Name>>>),
     NamesOf(Language, oneshot::Sender<Result<Vec<Name>>>),
@@ -288,6 +290,7 @@ impl Session {
                 commands,
                 children: watched,
                 last_cell,
+                harmless: Arc::default(),
                 name,
             },
             Stream(late_events),
@@ -361,12 +364,31 @@ impl Session {
 
     /// Ways to finish the name at that byte.
     pub fn complete(&self, language: Language, source: &str, cursor: usize) -> Reply<Completion> {
-        self.ask(|answer| Command::Complete(language, source.to_owned(), cursor, answer))
+        let question = self.question(source, cursor);
+        self.ask(|answer| Command::Complete(language, question, answer))
     }
 
     /// What is known of the name at that byte. `detail` 0 is documentation, 1 is source too.
     pub fn inspect(&self, language: Language, source: &str, cursor: usize, detail: u8) -> Reply<Inspection> {
-        self.ask(|answer| Command::Inspect(language, source.to_owned(), cursor, detail, answer))
+        let question = self.question(source, cursor);
+        self.ask(|answer| Command::Inspect(language, question, detail, answer))
+    }
+
+    /// Sets the types of Python, as `module.Class`, whose attributes and items completion and inspection may evaluate.
+    pub fn set_harmless(&self, types: &[String]) {
+        *self.harmless.lock().unwrap_or_else(PoisonError::into_inner) = types.to_vec();
+    }
+
+    fn question(&self, source: &str, cursor: usize) -> wire::Question {
+        wire::Question {
+            source: source.to_owned(),
+            cursor,
+            harmless: self
+                .harmless
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+        }
     }
 
     /// Whether a source can be run as it stands.

@@ -42,7 +42,7 @@ pub use fields::Fields;
 pub use frame::{Frame, FrameReader, MAX_FRAME_BYTES, frame_header};
 pub use hello::{Hello, Peer, Role, ThreadKind};
 pub use message::{Malformed, Message};
-pub use question::{Completeness, Completion, CompletionItem, Inspection, NameInfo};
+pub use question::{Completeness, Completion, CompletionItem, Inspection, NameInfo, Question};
 
 /// The version of the protocol that this crate speaks.
 pub const PROTOCOL_VERSION: u64 = 1;

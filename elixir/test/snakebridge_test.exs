@@ -10,6 +10,8 @@ defmodule SnakeBridgeTest do
   doctest SnakeBridge.Py.Text
   doctest SnakeBridge.Complex
   doctest SnakeBridge.Dynamic
+  doctest SnakeBridge.Completion
+  doctest SnakeBridge.Completion.Source
   doctest SnakeBridge.Options
   doctest SnakeBridge.Steps
 end

@@ -13,11 +13,11 @@ from snakebridge.descriptor import (
     CLASS_MODULE,
     CLASS_QUALNAME,
     class_dict,
-    function_of,
     instance_dict,
     is_instance,
     unwrapped,
 )
+from snakebridge.signatures import function_of
 
 
 def source(value):

@@ -4,6 +4,7 @@
 `__repr__` and no metaclass of the user runs. What cannot be known that way is not said.
 """
 
+import dis
 import inspect
 import itertools
 import sys
@@ -28,7 +29,9 @@ _TRUSTED_MODULES = {
     "re",
 }
 
-_FUNCTIONS = (
+_DESCRIPTORS = (types.MemberDescriptorType, types.GetSetDescriptorType)
+
+FUNCTIONS = (
     types.FunctionType,
     types.BuiltinFunctionType,
     types.MethodDescriptorType,
@@ -38,6 +41,7 @@ _FUNCTIONS = (
 )
 
 LONGEST_VALUE = 200
+LONGEST_PARAGRAPH = 300
 
 
 class _Nothing:
@@ -48,6 +52,23 @@ class _Nothing:
 
 
 NOTHING = _Nothing()
+
+
+class Instance:
+    """Some object of a class: which one is not known. `parts`: what is inside it, as far as that is known (`list[int]`);
+    `pairs`: what a dict as it is written in a source has under its keys."""
+
+    __slots__ = ("cls", "pairs", "parts")
+
+    def __init__(self, cls, parts=(), pairs=None):
+        self.cls = cls
+        self.parts = parts
+        self.pairs = pairs
+
+
+def class_of(value):
+    """The class of an object, and of what is known by its class alone."""
+    return value.cls if type(value) is Instance else type(value)
 
 
 # --- looking without touching ---
@@ -70,6 +91,8 @@ def class_dict(cls):
 
 def instance_dict(value):
     """An object's own attributes; empty where it has none, or hides them."""
+    if type(value) is Instance:
+        return {}
     if is_instance(value, types.ModuleType):
         return _MODULE_DICT.__get__(value)
     if is_instance(value, type):
@@ -87,7 +110,7 @@ def instance_dict(value):
 
 def type_name(value):
     """`module.qualname` of an object's type; builtin types by their name alone."""
-    return class_name(type(value))
+    return class_name(class_of(value))
 
 
 def class_name(cls):
@@ -122,7 +145,7 @@ def attribute(value, name):
             return unwrapped(found)
         found, _ = class_attribute(type(value), name)
         return unwrapped(found)
-    found, owner = class_attribute(type(value), name)
+    found, owner = class_attribute(class_of(value), name)
     own = instance_dict(value)
     if name in own and not _is_data_descriptor(found):
         return own[name]
@@ -132,6 +155,8 @@ def attribute(value, name):
 def _got(found, owner, value):
     """What reading a class's attribute through an instance gives."""
     kind = type(found)
+    if type(value) is Instance and kind in _DESCRIPTORS:
+        return NOTHING
     if kind is types.MemberDescriptorType or (
         kind is types.GetSetDescriptorType and CLASS_MODULE.__get__(owner) in _TRUSTED_MODULES
     ):
@@ -140,9 +165,16 @@ def _got(found, owner, value):
         except Exception:
             # An empty slot.
             return NOTHING
-    if kind in (types.GetSetDescriptorType, property) or _is_data_descriptor(found):
+    if kind in (types.GetSetDescriptorType, property) or _is_data_descriptor(found) or _computes(found):
         return NOTHING
     return unwrapped(found)
+
+
+def _computes(found):
+    """Whether a class's attribute is no function and gives what its code makes of the object."""
+    if type(found) in FUNCTIONS or type(found) in (staticmethod, classmethod) or found is NOTHING:
+        return False
+    return class_attribute(type(found), "__get__")[0] is not NOTHING and not _is_like_function(found)
 
 
 def unwrapped(found):
@@ -157,12 +189,26 @@ def item(value, key):
     """The object that `value[key]` gives, for containers of Python's own; NOTHING elsewhere."""
     try:
         if is_instance(value, dict) and class_attribute(type(value), "__getitem__")[1] is dict:
-            return dict.get(value, key, NOTHING)
-        if type(value) in (list, tuple, str, bytes) and type(key) is int:
+            return _under(value, key)
+        if type(value) in (list, tuple, str, bytes) and type(key) in (int, slice):
             return value[key]
     except Exception:
         return NOTHING
     return NOTHING
+
+
+def _under(mapping, key):
+    """What a dict has under a key of a plain type. Looking it up could ask another key whether it is equal."""
+    if len(mapping) > _MOST_KEYS or type(key) not in _KEYS:
+        return NOTHING
+    for other, value in list(dict.items(mapping)):
+        if type(other) is type(key) and other == key:
+            return value
+    return NOTHING
+
+
+_MOST_KEYS = 100_000
+_KEYS = (str, int, float, bytes, bool)
 
 
 # --- members ---
@@ -177,13 +223,48 @@ def member_names(value):
         if type(announced) in (list, tuple):
             names.update(name for name in list(announced) if type(name) is str)
         return names
-    classes = mro(value) if is_instance(value, type) else mro(type(value))
+    classes = mro(value) if is_instance(value, type) else mro(class_of(value))
     for cls in classes:
         names.update(_names(class_dict(cls)))
+    if type(value) is Instance:
+        names.update(fields(value.cls))
     if is_instance(value, type):
         names.update(name for name in _names(class_dict(type)) if name.startswith("__") or name == "mro")
     names.update(name for name in columns(value) if name.isidentifier())
     return names
+
+
+def fields(cls):
+    """What the objects of a class have for themselves, by what the class says: name to annotation, which is NOTHING for
+    what only its `__init__` tells."""
+    found = {}
+    for owner in reversed(mro(cls)):
+        own = class_dict(owner)
+        init = own.get("__init__")
+        if type(init) is types.FunctionType and init.__code__.co_argcount:
+            found.update(dict.fromkeys(_assigned(init.__code__), NOTHING))
+        found.update(annotations(owner))
+    return found
+
+
+def _assigned(code):
+    """The attributes that a method sets, of whatever: mostly of the object."""
+    instructions = dis.get_instructions(code)
+    return [i.argval for i in instructions if i.opname == "STORE_ATTR" and type(i.argval) is str]
+
+
+def annotations(value):
+    """The annotations of a class or function; as texts where only running code would give more."""
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        try:
+            return annotationlib.get_annotations(value, format=annotationlib.Format.STRING)
+        except Exception:
+            return {}
+    own = class_dict(value) if is_instance(value, type) else {"__annotations__": value.__annotations__}
+    found = own.get("__annotations__")
+    return found if type(found) is dict else {}
 
 
 def _names(attributes):
@@ -192,6 +273,8 @@ def _names(attributes):
 
 def columns(value):
     """The names of a data frame's columns; empty for all other objects."""
+    if type(value) is Instance:
+        return []
     for module, name in (("pandas", "DataFrame"), ("polars", "DataFrame")):
         cls = _class_of_module(module, name)
         if cls is not None and is_instance(value, cls):
@@ -216,9 +299,11 @@ def _class_of_module(module, name):
 
 def keys(value):
     """The keys that `value[...]` takes, for dicts and data frames: texts, numbers and the like only."""
+    if type(value) is Instance:
+        return [key for key in value.pairs or () if type(key) in _KEYS]
     if is_instance(value, dict):
         found = list(dict.keys(value))[:_MOST_COLUMNS]
-        return [key for key in found if type(key) in (str, int, float, bytes, bool)]
+        return [key for key in found if type(key) in _KEYS]
     return columns(value)
 
 
@@ -230,7 +315,7 @@ def kind(value):
     cls = type(value)
     if cls is types.FunctionType or cls is types.BuiltinFunctionType:
         return "function"
-    if cls in _FUNCTIONS or cls is types.MethodType:
+    if cls in FUNCTIONS or cls is types.MethodType:
         return "method"
     if is_instance(value, type):
         return "class"
@@ -253,7 +338,7 @@ def member_kind(owner, name):
     if value is NOTHING:
         found = NOTHING
         if not is_instance(owner, types.ModuleType):
-            found, _ = class_attribute(owner if is_instance(owner, type) else type(owner), name)
+            found, _ = class_attribute(owner if is_instance(owner, type) else class_of(owner), name)
         return ("property" if found is not NOTHING else "variable"), NOTHING
     if type(value) in (property, types.GetSetDescriptorType, types.MemberDescriptorType):
         return "property", value
@@ -263,12 +348,37 @@ def member_kind(owner, name):
     return word, value
 
 
+def member_kinds(owner, names):
+    """The kinds of many attributes, by a shorter look than `member_kind`'s."""
+    found = {}
+    for cls in reversed(mro(owner) if is_instance(owner, type) else mro(class_of(owner))):
+        found.update(class_dict(cls))
+    own = instance_only(owner)
+    is_module = is_instance(owner, types.ModuleType)
+    known, kinds = {}, {}
+    for name in names:
+        is_own = name in own
+        value = own[name] if is_own else found.get(name, NOTHING)
+        cls = type(value)
+        word = known.get(cls)
+        if word is None:
+            if cls in (property, *_DESCRIPTORS) or _computes(value):
+                word = "property"
+            else:
+                word = "variable" if value is NOTHING else kind(unwrapped(value))
+            # Of a class of classes, each object says what it is.
+            if cls not in (staticmethod, classmethod):
+                known[cls] = word
+        kinds[name] = "method" if word == "function" and not is_own and not is_module else word
+    return kinds
+
+
 def takes_itself(owner, name):
     """Whether `owner.name` is a method whose first parameter is given by that: of an object, or a class's own."""
     if is_instance(owner, types.ModuleType) or name in instance_only(owner):
         return False
     is_class = is_instance(owner, type)
-    found, _ = class_attribute(owner if is_class else type(owner), name)
+    found, _ = class_attribute(owner if is_class else class_of(owner), name)
     if type(found) in (classmethod, types.ClassMethodDescriptorType):
         return True
     return not is_class and type(found) in (
@@ -283,161 +393,12 @@ def instance_only(value):
     return {} if is_instance(value, type) else instance_dict(value)
 
 
-# --- signatures ---
-
-
-def signature(value, bound=False):
-    """The signature as `inspect.Signature`, or None. `bound`: the first parameter is taken already."""
-    function, skip = function_of(value)
-    if function is None:
-        return inspect.Signature() if is_instance(value, type) and _takes_nothing(value) else None
-    try:
-        if sys.version_info >= (3, 14):
-            import annotationlib
-
-            found = inspect.signature(function, annotation_format=annotationlib.Format.STRING)
-        else:
-            found = inspect.signature(function)
-    except Exception:
-        return None
-    parameters = list(found.parameters.values())
-    if (skip or bound) and parameters and parameters[0].kind in _POSITIONAL:
-        parameters = parameters[1:]
-    try:
-        return found.replace(parameters=parameters)
-    except ValueError:
-        return found
-
-
-_POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-
-
-def function_of(value):
-    """The function that runs when an object is called, and whether its first parameter is the object itself."""
-    cls = type(value)
-    if cls is types.MethodType:
-        return value.__func__, True
-    if cls in _FUNCTIONS:
-        return _innermost(value), False
-    if cls in (staticmethod, classmethod):
-        return value.__func__, cls is classmethod
-    if is_instance(value, type):
-        for name in ("__init__", "__new__"):
-            found, owner = class_attribute(value, name)
-            if type(unwrapped(found)) is types.FunctionType and owner is not object:
-                return _innermost(unwrapped(found)), True
-        return (
-            (value, False)
-            if "__text_signature__" in class_dict(value) or _is_builtin(value)
-            else (None, False)
-        )
-    wrapped = instance_dict(value).get("__wrapped__")
-    if type(wrapped) is types.FunctionType:
-        return _innermost(wrapped), False
-    found, _ = class_attribute(cls, "__call__")
-    if type(found) is types.FunctionType:
-        return found, True
-    return None, False
-
-
-def _takes_nothing(cls):
-    """Whether a class leaves its making to `object`."""
-    return all(class_attribute(cls, name)[1] is object for name in ("__init__", "__new__"))
-
-
-def _innermost(function):
-    """What decorators wrap, so long as it is functions all the way."""
-    for _ in range(32):
-        if type(function) is not types.FunctionType:
-            return function
-        if "__signature__" in function.__dict__:
-            # A text or a computed object of the user's.
-            if type(function.__dict__["__signature__"]) is inspect.Signature:
-                return function
-            return None
-        wrapped = function.__dict__.get("__wrapped__")
-        if type(wrapped) is not types.FunctionType:
-            return function if wrapped is None else None
-        function = wrapped
-    return function
-
-
-def _is_builtin(cls):
-    return CLASS_MODULE.__get__(cls) == "builtins"
-
-
-def signature_text(value, bound=False):
-    """`(a, b=1, *args)`; empty where it is not known."""
-    found = signature(value, bound)
-    return "" if found is None else _parameters_text(found)
-
-
-def _parameters_text(found):
-    texts, slash, star = [], False, False
-    for parameter in found.parameters.values():
-        if slash and parameter.kind is not inspect.Parameter.POSITIONAL_ONLY:
-            texts.append("/")
-            slash = False
-        if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
-            slash = True
-        elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
-            star = True
-        elif parameter.kind is inspect.Parameter.KEYWORD_ONLY and not star:
-            texts.append("*")
-            star = True
-        texts.append(_parameter_text(parameter))
-    if slash:
-        texts.append("/")
-    result = _annotation_text(found.return_annotation)
-    return f"({', '.join(texts)})" + (f" -> {result}" if result else "")
-
-
-_STARS = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
-
-
-def _parameter_text(parameter):
-    text = _STARS.get(parameter.kind, "") + parameter.name
-    annotation = _annotation_text(parameter.annotation)
-    if annotation:
-        text += f": {annotation}"
-    if parameter.default is not inspect.Parameter.empty:
-        equals = " = " if annotation else "="
-        text += equals + _default_text(parameter.default)
-    return text
-
-
-def _default_text(value):
-    if is_instance(value, type):
-        return class_name(value)
-    if kind(value) == "function":
-        return value.__name__
-    return short_value(value, longest=40) or "..."
-
-
-def _annotation_text(annotation):
-    """An annotation's text; empty where only the user's code could write it."""
-    if annotation is inspect.Parameter.empty:
-        return ""
-    if annotation is None:
-        return "None"
-    if type(annotation) is str:
-        return annotation
-    if is_instance(annotation, type) and type(annotation) is not types.GenericAlias:
-        return class_name(annotation)
-    if CLASS_MODULE.__get__(type(annotation)) in ("typing", "types"):
-        try:
-            return repr(annotation).replace("typing.", "")
-        except Exception:
-            return ""
-    return ""
-
-
 # --- documentation ---
 
 
 def documentation(value):
     """An object's docstring, indentation removed; that of its type where it has none of its own; else empty."""
-    if type(value) in _FUNCTIONS or type(value) in (types.MethodType, property):
+    if type(value) in FUNCTIONS or type(value) in (types.MethodType, property):
         text = value.__doc__
     elif is_instance(value, types.ModuleType):
         text = instance_dict(value).get("__doc__")
@@ -450,24 +411,25 @@ def documentation(value):
     return inspect.cleandoc(text) if type(text) is str else ""
 
 
+def is_builtin(cls):
+    return CLASS_MODULE.__get__(cls) == "builtins"
+
+
 def _class_documentation(cls):
     for owner in mro(cls):
         text = class_dict(owner).get("__doc__")
         if type(text) is types.GetSetDescriptorType:
             text = None
-        if text is None and _is_builtin(owner):
+        if text is None and is_builtin(owner):
             text = type.__dict__["__doc__"].__get__(owner)
         if type(text) is str and (owner is cls or owner is not object):
             return text
     return None
 
 
-def first_line(text):
-    """The first line that says something."""
-    for line in text.split("\n"):
-        if line.strip():
-            return line.strip()[:LONGEST_VALUE]
-    return ""
+def first_paragraph(text):
+    """The first paragraph, in one line."""
+    return " ".join(text.strip().partition("\n\n")[0].split())[:LONGEST_PARAGRAPH]
 
 
 # --- values, for people ---
@@ -521,7 +483,7 @@ def _short(value, longest, depth):
         return f"<class {class_name(value)}>"
     if is_instance(value, types.ModuleType):
         return f"<module {instance_dict(value).get('__name__')}>"
-    if cls in _FUNCTIONS or cls is types.MethodType:
+    if cls in FUNCTIONS or cls is types.MethodType:
         return f"<{kind(value)} {value.__name__}>"
     return None
 

@@ -103,11 +103,12 @@ class Hooks:
 
     def complete(self, body):
         """Ways to finish the name at the cursor."""
-        return self._help.complete(body["source"], body["cursor"])
+        return self._help.complete(body["source"], body["cursor"], body.get("harmless") or ())
 
     def inspect(self, body):
         """What is known of the name at the cursor."""
-        return self._help.inspect(body["source"], body["cursor"], body.get("detail") or 0)
+        harmless = body.get("harmless") or ()
+        return self._help.inspect(body["source"], body["cursor"], body.get("detail") or 0, harmless)
 
     def is_complete(self, body):
         """Whether a source can be run as it stands."""
@@ -137,9 +138,9 @@ class Hooks:
 
     # --- called on any thread ---
 
-    def members(self, value, prefix):
-        """The members of an object whose names start with the prefix."""
-        return self._help.members(value, prefix)
+    def members(self, value, steps, asked):
+        """What may follow after what steps from an object lead to: its members, keys, keyword arguments."""
+        return self._help.members(value, steps, asked)
 
     def traceback(self, error):
         """The traceback as text, its frames, and what to do about the error."""

@@ -3,8 +3,11 @@
 Like completion it may be asked while a cell runs, and runs nothing of the user's.
 """
 
-from snakebridge import definitions, descriptor, sources
+import ast
+
+from snakebridge import definitions, descriptor, signatures, sources
 from snakebridge.descriptor import NOTHING
+from snakebridge.inference import Unloaded
 
 _LONGEST_SOURCE = 100_000
 
@@ -16,14 +19,14 @@ class Inspection:
         self._completion = completion
         self._magic = magic
 
-    def inspect(self, source, cursor, detail):
-        """The protocol's answer."""
-        name, value, bound = self._at(source, sources.to_characters(source, cursor))
+    def inspect(self, source, cursor, detail, harmless=()):
+        """The protocol's answer. `harmless`: see `Completion.complete`."""
+        name, value, bound = self._at(source, sources.to_characters(source, cursor), harmless)
         if value is NOTHING:
             return {"found": False, "data": {}}
         return {"found": True, "data": {"text/plain": describe(name, value, bound, detail)}}
 
-    def _at(self, source, at):
+    def _at(self, source, at, harmless):
         """(name, object, whether its first parameter is taken) at a place: the name there, else the call around it."""
         while at < len(source) and (source[at].isalnum() or source[at] == "_"):
             at += 1
@@ -32,23 +35,17 @@ class Inspection:
             return magic
         scan = sources.scan(source[:at])
         tokens = sources.statement(scan.tokens)
+        lookup = self._completion.lookup(source[:at], scan.tokens, harmless)
         if scan.string is None and tokens and tokens[-1].kind == "name":
-            found = self._resolved(tokens, len(tokens))
+            found = _resolved(lookup, tokens, len(tokens))
             if found[1] is not NOTHING:
                 return found
         while (call := sources.open_call(tokens)) is not None:
-            found = self._resolved(tokens, call[0])
+            found = _resolved(lookup, tokens, call[0])
             if found[1] is not NOTHING:
                 return found
             tokens = tokens[: call[0]]
         return "", NOTHING, False
-
-    def _resolved(self, tokens, end):
-        chain = sources.chain_before(tokens, end)
-        if chain is None:
-            return "", NOTHING, False
-        name = "".join(f"[{key!r}]" if what == "item" else f".{key}" for what, key in chain).lstrip(".")
-        return name, self._completion.resolve(chain), self._completion.is_bound(chain)
 
     def _magic_at(self, text):
         word = text[text.rfind("\n") + 1 :].strip()
@@ -58,12 +55,20 @@ class Inspection:
         return None if function is None else (word, function, True)
 
 
+def _resolved(lookup, tokens, end):
+    tree = lookup.before(tokens, end)
+    value = lookup.value(tree)
+    if value is NOTHING or type(value) is Unloaded:
+        return "", NOTHING, False
+    return ast.unparse(tree), value, lookup.is_bound(tree)
+
+
 def describe(name, value, bound=False, detail=0):
     """A text about an object: a heading, the documentation, and with `detail` the source."""
     kind = descriptor.kind(value)
     parts = []
     if kind in ("function", "method", "class"):
-        signature = descriptor.signature_text(value, bound) or "(...)"
+        signature = signatures.signature_text(value, bound) or "(...)"
         parts.append(f"{'class ' if kind == 'class' else ''}{name}{signature}")
     else:
         text = descriptor.short_value(value)
@@ -71,7 +76,7 @@ def describe(name, value, bound=False, detail=0):
         heading = f"{name}: {descriptor.type_name(value)}"
         heading += f" ({size})" if size is not None else ""
         parts.append(f"{heading} = {text}" if text and kind != "module" else heading)
-        signature = descriptor.signature_text(value)
+        signature = signatures.signature_text(value)
         if signature and kind != "module":
             parts.append(f"called as {name}{signature}")
     # What a dict is in general is not what is asked of a dict.

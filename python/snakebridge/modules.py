@@ -30,7 +30,7 @@ def candidates(tokens):
         return _modules(part) if not part or part[-1] == "." else {"import": "keyword"}
     split = texts.index("import")
     part = [text for text in _after_last(texts[split + 1 :], ",") if text != "("]
-    return {} if part else _contents("".join(texts[1:split]))
+    return {} if part else contents("".join(texts[1:split]))
 
 
 def _after_last(texts, separator):
@@ -46,7 +46,7 @@ def _modules(part):
     return dict.fromkeys(names, "module")
 
 
-def _contents(name):
+def contents(name):
     """What `from name import` can take."""
     if name.startswith("."):
         return {}

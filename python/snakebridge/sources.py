@@ -4,6 +4,8 @@ The source is rarely complete, so this is a scanner that never fails, not a pars
 It knows nothing of values; `completion` and `inspection` look those up.
 """
 
+import ast
+import keyword
 import re
 from dataclasses import dataclass, field
 
@@ -22,7 +24,7 @@ _TOKEN = re.compile(
 _OPEN, _CLOSE = "([{", ")]}"
 
 
-@dataclass
+@dataclass(slots=True)
 class Token:
     """A token: its kind, text, and where it starts and ends."""
 
@@ -107,64 +109,99 @@ def _open_brace(text, position, prefix):
 
 
 def statement(tokens):
-    """The tokens of the statement that the last one belongs to: since the last line end or semicolon outside brackets."""
-    depth, start = 0, 0
+    """The tokens of the statement that the last one belongs to, without line ends."""
+    return [token for token in tokens[statement_starts(tokens)[-1] :] if token.kind != "newline"]
+
+
+def statement_starts(tokens):
+    """Where statements start: after line ends and semicolons outside brackets. Indices of tokens, the first is 0."""
+    depth, starts = 0, [0]
     for i, token in enumerate(tokens):
-        if token.kind == "op" and token.text in _OPEN:
-            depth += 1
-        elif token.kind == "op" and token.text in _CLOSE:
-            depth = max(0, depth - 1)
-        elif depth == 0 and (token.kind == "newline" or token.text == ";"):
-            start = i + 1
-    return tokens[start:]
+        if token.kind == "op":
+            if token.text in _OPEN:
+                depth += 1
+            elif token.text in _CLOSE:
+                depth = max(0, depth - 1)
+            elif depth == 0 and token.text == ";":
+                starts.append(i + 1)
+        elif depth == 0 and token.kind == "newline":
+            starts.append(i + 1)
+    return starts
 
 
-def chain_before(tokens, end):
-    """The chain of names, attributes and simple subscripts that ends just before token `end`.
-
-    A list of ("name", text), ("attribute", text), ("item", key) and ("literal", text), or None where something else
-    stands there: a call, a computed subscript. `a.b[0].` gives name a, attribute b, item 0.
+def expression_before(tokens, end):
+    """Where the expression starts that ends just before token `end` and could be followed by a dot: a name, a literal
+    or a display with its attributes, calls and subscripts. An index, or None where there is none.
     """
-    links = []
     i = end - 1
     while i >= 0:
         token = tokens[i]
-        if token.text == "]" and token.kind == "op":
-            if i < 2 or tokens[i - 2].text != "[" or tokens[i - 2].kind != "op":
+        if token.kind == "op" and token.text in _CLOSE:
+            i = _opening(tokens, i)
+            if i is None:
                 return None
-            key = _literal(tokens[i - 1])
-            if key is None:
-                return None
-            links.append(("item", key[0]))
-            i -= 3
-            continue
+            if token.text != "}" and i > 0 and _ends_operand(tokens[i - 1]):
+                # A call or a subscript.
+                i -= 1
+                continue
+            return i
         if token.kind == "string":
-            links.append(("literal", ""))
-            break
-        if token.kind != "name":
+            # "a" "b" is one.
+            while i > 0 and tokens[i - 1].kind == "string":
+                i -= 1
+            return i
+        if token.kind == "number":
+            return i
+        if token.kind != "name" or token.text in _KEYWORDS:
             return None
-        if i >= 1 and tokens[i - 1].text == "." and tokens[i - 1].kind == "op":
-            links.append(("attribute", token.text))
+        if i >= 2 and tokens[i - 1].text == "." and tokens[i - 1].kind == "op":
             i -= 2
             continue
-        links.append(("name", token.text))
-        break
-    else:
-        return None
-    return links[::-1]
+        return i
+    return None
 
 
-def _literal(token):
-    """A literal's value in a tuple, or None."""
-    import ast
+_KEYWORDS = frozenset(keyword.kwlist) - {"True", "False", "None"}
 
-    if token.kind not in ("string", "number"):
+
+def ends_operand(tokens, end):
+    """Whether an operand ends just before token `end`, so that a bracket there is a call or a subscript."""
+    return end > 0 and _ends_operand(tokens[end - 1])
+
+
+def _ends_operand(token):
+    if token.kind == "name":
+        return token.text not in _KEYWORDS
+    return token.kind == "string" or (token.kind == "op" and token.text in _CLOSE)
+
+
+def _opening(tokens, i):
+    """The index of the bracket that the one at `i` closes, or None."""
+    depth = 0
+    for j in range(i, -1, -1):
+        if tokens[j].kind != "op":
+            continue
+        if tokens[j].text in _CLOSE:
+            depth += 1
+        elif tokens[j].text in _OPEN:
+            depth -= 1
+            if depth == 0:
+                return j
+    return None
+
+
+def parsed(text):
+    """A text as an expression's tree, or None."""
+    if len(text) > _LONGEST_EXPRESSION:
         return None
     try:
-        value = ast.literal_eval(token.text)
-    except (SyntaxError, ValueError):
+        # In brackets it may go over several lines.
+        return ast.parse(f"({text}\n)", mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    return (value,) if type(value) in (str, int, bytes) else None
+
+
+_LONGEST_EXPRESSION = 10_000
 
 
 def open_bracket(tokens):

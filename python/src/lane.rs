@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bridge_core::exception::{is_interrupt, write_failure};
-use bridge_core::marshal::{Failure, encode_plain, pin};
+use bridge_core::marshal::{Failure, decode_value, encode_plain, pin};
 use bridge_core::refs::Recording;
 use bridge_core::steps;
 use bridge_core::term::{Reader, Writer};
@@ -510,10 +510,14 @@ fn perform(
     match (op, lane.kind) {
         (op::READ, BeamMain | BeamOwn | Callback) => names::read(py, worker, reader, out),
         (op::MEMBERS, BeamMain | BeamOwn | Callback) => {
-            reader.expect_tuple(2)?;
+            reader.expect_tuple(3)?;
             let value = steps::target(py, &worker.refs, &names::Globals(worker), reader)?;
-            let prefix = reader.expect_str()?;
-            let members = worker.hooks.bind(py).call_method1(op::MEMBERS, (value, prefix))?;
+            let steps = decode_value(py, &worker.refs, reader)?;
+            let asked = decode_value(py, &worker.refs, reader)?;
+            let members = worker
+                .hooks
+                .bind(py)
+                .call_method1(op::MEMBERS, (value, steps, asked))?;
             encode_plain(&members, &protocol_key, out)
         }
         (op::CALLS, BeamMain | BeamOwn | Callback) => {

@@ -71,7 +71,9 @@ def test_nothing_of_the_user_runs(session, capsys):
         session.complete(source)
         session.assistant.inspect(source, len(source), 1)
     for value in (session.namespace.globals["evil"], session.namespace.globals["Evil"]):
-        session.assistant.members(value, "")
+        for what in ("attributes", "keys", "arguments"):
+            session.assistant.members(value, [], {"what": what})
+            session.assistant.members(value, [("item", 0), ("attr", "boom"), ("call",)], {"what": what})
     session.assistant.names()
     assert session.namespace.globals["touched"] == []
     assert capsys.readouterr().out == ""
@@ -96,11 +98,16 @@ def test_members_by_a_path(session):
     # Elixir cells ask for `os.path.jo` so.
     session.run(EVIL + "\nimport os")
     module = session.namespace.globals["os"]
-    assert [item["text"] for item in session.assistant.members(module, "path.jo")] == ["join"]
-    assert session.assistant.members(module, "nowhere.jo") == []
+    path = [("attr", "path")]
+    assert [i["text"] for i in session.assistant.members(module, path, {"prefix": "jo"})] == ["join"]
+    assert session.assistant.members(module, [("attr", "nowhere")], {}) == []
     evil = session.namespace.globals["evil"]
-    assert session.assistant.members(evil, "boom.anything") == []
+    assert session.assistant.members(evil, [("attr", "boom")], {}) == []
     assert session.namespace.globals["touched"] == []
+    function = session.assistant.members(module, [("attr", "walk")], {"what": "arguments", "prefix": "top"})
+    assert [(i["text"], i["detail"]) for i in function] == [("top=", ""), ("topdown=", "= True")]
+    missing = session.assistant.members(module, [("import", "no_such_module_here")], {})
+    assert missing == []
 
 
 def test_one_bad_attribute_does_not_empty_the_list(session):
@@ -132,7 +139,7 @@ def test_one_bad_attribute_does_not_empty_the_list(session):
         ("[1,\n math.sq", "sqrt"),
         ("'text'.uppe", "upper"),
         ("words[0].uppe", "upper"),
-        ("words[-1].uppe", "words[-1].uppe"),
+        ("words[-1].uppe", "upper"),
         ("table['a'].uppe", "upper"),
         ("point.rea", "real"),
         ("pri", "print"),
@@ -151,7 +158,7 @@ def test_one_bad_attribute_does_not_empty_the_list(session):
         ("from os.path import joi", "join"),
         ("open('/', mo", "mode="),
         ("open(file=1, mo", "mode="),
-        ("open('/', (1), mo", "mode="),
+        ("open('/', (1), buf", "buffering="),
         ("greet(nam", "name="),
         ("greet.__wrapp", "greet.__wrapp"),
         ("Greeter(nam", "name="),
@@ -338,3 +345,350 @@ def test_strange_sources_do_no_harm(session, source):
     session.complete(source)
     session.assistant.inspect(source, len(source), 1)
     session.assistant.is_complete(source)
+
+
+FRAMES = """
+import collections, contextlib, dataclasses, datetime, functools, sys, typing
+import numpy as np, pandas as pd
+df = pd.DataFrame({"a": ["x", "y"], "b": [1, 2], "two words": [1.0, 2.0]})
+arr = np.array([1, 2])
+"""
+
+LIBRARY = """
+import contextlib, dataclasses, datetime, functools, math, typing
+xs, d = ["s"], {"k": {"j": 1j}}
+@dataclasses.dataclass
+class Point:
+    x: int = 1
+    name: str = "p"
+    def moved(self, by: float = 1.0, *, twice=False) -> "Point": return self
+    def same(self) -> "typing.Self": return self
+    @property
+    def when(self) -> datetime.datetime: ...
+    @property
+    def raising(self): raise SystemExit
+    def __getitem__(self, key) -> str: ...
+p = Point()
+class Made:
+    def __init__(self, size): self.size = size
+def found(x, *, name: str = "n", other=2) -> typing.Optional[datetime.date]: pass
+def either() -> "None | int | str": pass
+def many() -> typing.List["Point"]: pass
+def kinds() -> type[Point]: pass
+def documented():
+    '''Makes.
+
+    Returns
+    -------
+    out : str, of some length
+        The text.
+    '''
+part = functools.partial(found, 1, name="z")
+@contextlib.contextmanager
+def opened() -> typing.Iterator[Point]: yield Point()
+async def later() -> Point: ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("d['k']['j'].re", "real"),
+        ("'abc'.upp", "upper"),
+        ("'abc'.upper().low", "lower"),
+        ("'a' 'b'.upp", "upper"),
+        ("'a b'.split()[0].upp", "upper"),
+        ("[1].app", "append"),
+        ("[1][0].bit_l", "bit_length"),
+        ("(1, 'a')[1].upp", "upper"),
+        ("{'a': 1}.ite", "items"),
+        ("f'{1}'.upp", "upper"),
+        ("(1 + 2).bit_l", "bit_length"),
+        ("('a' if xs else 'b').upp", "upper"),
+        ("found(1).isof", "isoformat"),
+        ("either().bit_l", "bit_length"),
+        ("many()[0].mov", "moved"),
+        ("kinds().mov", "moved"),
+        ("documented().upp", "upper"),
+        ("part().isof", "isoformat"),
+        ("Point().na", "name"),
+        ("Point().moved(1).na", "name"),
+        ("Point().same().na", "name"),
+        ("Point(\n 1)\\\n .moved(1).na", "name"),
+        ("(p\n  .moved(1)\n  .moved(2)\n  .na", "name"),
+        ("Made(1).si", "size"),
+        ("p.when.isof", "isoformat"),
+        ("p['k'].upp", "upper"),
+        ("(await later()).na", "name"),
+        ("open('f').readl", "readlines"),
+        # What the same cell binds, above.
+        ("x = Point()\nx.na", "name"),
+        ("x = y = Point(); y.na", "name"),
+        ("a, b = 1, Point()\nb.na", "name"),
+        ("x: list[str] = []\nx[0].upp", "upper"),
+        ("x = Point()\nx = x.name\nx.upp", "upper"),
+        ("(n := Point())\nn.na", "name"),
+        ("with open('f') as f:\n    f.readl", "readlines"),
+        ("with open('f') as f: f.readl", "readlines"),
+        ("with opened() as o:\n    o.na", "name"),
+        ("for w in xs:\n    w.upp", "upper"),
+        ("for i, w in enumerate(many()):\n    w.na", "name"),
+        ("for a, b in zip(xs, many()): b.na", "name"),
+        ("try:\n    1\nexcept (ValueError) as e:\n    e.ar", "args"),
+        ("def own(a: Point, b=1):\n    return a.na", "name"),
+        ("def own() -> Point: pass\nown().na", "name"),
+        ("import json as j\nj.du", "dumps"),
+        ("from datetime import date as day\nday(1, 1, 1).isof", "isoformat"),
+        # Arguments.
+        ("p.moved(tw", "twice="),
+        ("Point(na", "name="),
+        ("part(ot", "other="),
+        ("print(found(1, ot", "other="),
+        ("found(*xs, na", "name="),
+        ("many()[0].moved(tw", "twice="),
+        # Keys and names.
+        ("d['k']['", "j'"),
+        ("d.get('", "k'"),
+        ("d['k'].pop('", "j'"),
+        ("made = {'one': 1}\nmade['", "one'"),
+        ("getattr(p, 'mov", "moved'"),
+        ("f'{d[\"", 'k"'),
+        ("@prop", "property"),
+        ("except Val", "ValueError"),
+        # Letters in between.
+        ("math.sqt", "sqrt"),
+        ("p.mvd", "moved"),
+    ],
+)
+def test_offers_what_an_expression_will_be(session, source, expected):
+    session.run(LIBRARY)
+    assert expected in session.texts(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("df['a'].str.upp", "upper"),
+        ("df.a.str.upp", "upper"),
+        ("df.index.is_uni", "is_unique"),
+        ("df.head().groupb", "groupby"),
+        ("df.groupby('a').agg", "aggregate"),
+        ("df.groupby('a')['b'].mea", "mean"),
+        ("(df\n  .head()\n  .tail()\n  .groupb", "groupby"),
+        ("df[df['b'] > 1].groupb", "groupby"),
+        ("df.loc[0].to_fr", "to_frame"),
+        ("df.iloc[0:1].groupb", "groupby"),
+        ("df.T.groupb", "groupby"),
+        ("(df['b'] + 1).to_fr", "to_frame"),
+        ("pd.read_csv('f').groupb", "groupby"),
+        ("pd.DataFrame().groupb", "groupby"),
+        ("np.array([1]).resh", "reshape"),
+        ("np.zeros(3).resh", "reshape"),
+        ("x = np.array([1])\nx.resh", "reshape"),
+        ("arr[0].bit_c", "bit_count"),
+        ("df.loc[:, 'tw", "two words'"),
+        ("df[['a', 'tw", "two words'"),
+        ("df.groupby('tw", "two words'"),
+        ("df.groupby(['a', 'tw", "two words'"),
+        ("df.sort_values(by='tw", "two words'"),
+        ("df.head()['a'].str.upp", "upper"),
+        ("df.sort_values(asc", "ascending="),
+    ],
+)
+def test_frames_and_arrays(session, source, expected):
+    pytest.importorskip("pandas")
+    session.run(FRAMES)
+    texts = session.texts(source)
+    if source == "df.head()['a'].str.upp":
+        # Whether that column is of text, only the call would tell.
+        assert texts in ([], [expected])
+    else:
+        assert expected in texts
+
+
+def test_what_others_have_put_into_frames_is_not_run(session):
+    pytest.importorskip("pandas")
+    session.run(EVIL + FRAMES)
+    session.run(
+        "@pd.api.extensions.register_dataframe_accessor('mine')\n"
+        "class Mine:\n"
+        "    def __init__(self, frame): touched.append('accessor')\n"
+        "pd.DataFrame.patched = property(lambda self: touched.append('property'))\n"
+        "class Own(pd.DataFrame):\n"
+        "    @property\n"
+        "    def loud(self): touched.append('own property')\n"
+        "    def __getitem__(self, key): touched.append('own item')\n"
+        "    def __getattr__(self, name): touched.append('own getattr')\n"
+        "own = Own({'a': [1]})\n"
+        "class Label:\n"
+        "    def __hash__(self): touched.append('hash'); return hash('a')\n"
+        "    def __eq__(self, other): touched.append('eq'); return True\n"
+        "odd = pd.DataFrame([[1, 2]], columns=pd.Index([Label(), 'b'], dtype=object))\n"
+        "rows = pd.Series([1, 2], index=pd.Index([Label(), 'b'], dtype=object))\n"
+        "held = np.empty(1, dtype=object); held[0] = evil\n"
+        "keyed = {Label(): 1, evil: 2}\n"
+        "class Fake: pass\n"
+        "Fake.__module__, Fake.__qualname__ = 'pandas', 'DataFrame'\n"
+        "Fake.loud = property(lambda self: touched.append('fake'))\n"
+        "fake = Fake()\n"
+        "touched.clear()"
+    )
+    for source in [
+        "df.mine.",
+        "df.patched.",
+        "own.loud.",
+        "own['a'].",
+        "own.a.",
+        "odd['a'].",
+        "odd.a.",
+        "odd['",
+        "rows['a'].",
+        "rows.loc['a'].",
+        "held[0].",
+        "held[0].boom.",
+        "keyed['a'].",
+        "keyed[1].",
+        "keyed['",
+        "fake.loud.",
+    ]:
+        session.complete(source)
+        session.assistant.inspect(source, len(source), 1)
+    assert session.namespace.globals["touched"] == []
+    del sys.modules["pandas"].DataFrame.patched
+    del sys.modules["pandas"].DataFrame.mine
+
+
+def test_types_that_the_user_calls_harmless(session):
+    session.run(
+        "import time\n"
+        "class Lazy:\n"
+        "    @property\n"
+        "    def text(self): return 'text'\n"
+        "    @property\n"
+        "    def slow(self): started.append(1); time.sleep(600)\n"
+        "    @property\n"
+        "    def loops(self):\n"
+        "        while not done: pass\n"
+        "    @property\n"
+        "    def raises(self): raise SystemExit\n"
+        "    def __getitem__(self, key): return {'key': key}\n"
+        "class Heir(Lazy): pass\n"
+        "Lazy.__module__ = Heir.__module__ = 'shop'\n"
+        "started, done = [], []\n"
+        "lazy, heir = Lazy(), Heir()"
+    )
+
+    def texts(source, *harmless):
+        return [i["text"] for i in session.assistant.complete(source, len(source), harmless)["items"]]
+
+    assert texts("lazy.text.upp") == []
+    assert texts("lazy.text.upp", "shop.Lazy") == ["upper"]
+    assert texts("lazy[1].ite", "shop.Lazy") == ["items"]
+    # A subclass may do anything.
+    assert texts("heir.text.upp", "shop.Lazy") == []
+    assert texts("lazy.raises.", "shop.Lazy") == []
+    assert texts("lazy.slow.", "shop.Lazy") == []
+    assert session.namespace.globals["started"] == [1]
+    # While that goes on nothing else is evaluated, and all else is there.
+    assert texts("lazy.text.upp", "shop.Lazy") == []
+    assert "text" in texts("lazy.", "shop.Lazy")
+
+
+def test_a_look_that_never_ends(session):
+    session.run(
+        "class Loop:\n"
+        "    @property\n"
+        "    def loops(self):\n"
+        "        while not done: pass\n"
+        "done, loop = [], Loop()"
+    )
+    try:
+        assert session.assistant.complete("loop.loops.", 11, ["Loop"])["items"] == []
+    finally:
+        session.namespace.globals["done"].append(1)
+
+
+def test_keyword_arguments_say_what_they_take(session):
+    session.run(LIBRARY)
+    items = {item["text"]: item for item in session.complete("found(1, ")["items"][:2]}
+    assert items == {
+        "name=": {"text": "name=", "kind": "argument", "detail": "str = 'n'", "doc": ""},
+        "other=": {"text": "other=", "kind": "argument", "detail": "= 2", "doc": ""},
+    }
+
+
+def test_keywords_where_they_can_stand(session):
+    assert "return" in session.texts("ret")
+    assert "return" in session.texts("if x: ret")
+    assert "return" not in session.texts("x = ret")
+    assert "lambda" in session.texts("x = lam")
+    assert session.texts("raise ")[:2] == ["ArithmeticError", "AssertionError"]
+
+
+def test_files(session, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "data.csv").write_text("")
+    (tmp_path / "Data").mkdir()
+    (tmp_path / "Data" / "deep.txt").write_text("")
+    (tmp_path / ".hidden").write_text("")
+    assert session.texts("open('da") == ["data.csv"]
+    assert session.texts("open('DA") == ["Data/", "data.csv"]
+    assert session.texts("open('") == ["Data/", "data.csv"]
+    assert session.texts("open('.h") == [".hidden"]
+    assert session.texts("x = ['Data/de") == ["deep.txt"]
+    assert session.texts("open('~/da") == ["data.csv"]
+    assert session.texts(f"open('{tmp_path}/da") == ["data.csv"]
+    assert session.texts("x = '") == []
+    assert session.texts("open('nowhere/da") == []
+    assert session.texts("open('da\\0") == []
+    answer = session.complete("open('Data/de")
+    assert (answer["from"], answer["to"]) == (11, 13)
+    session.assistant._completion._magics = lambda: (["run", "cd"], [])
+    (tmp_path / "script.py").write_text("")
+    assert session.texts("%run ") == ["Data/", "script.py"]
+    assert session.texts("%cd ") == ["Data/"]
+    assert session.texts("!cat da") == ["data.csv"]
+
+
+def test_magics_and_what_follows_them(session):
+    def timeit(line):
+        """Times.
+
+        Options:
+          -n<N>: how often
+          -r<R>: how many times
+        """
+
+    completion = session.assistant._completion
+    completion._magics = lambda: (["timeit", "load_ext"], [])
+    completion._magic = {"%timeit": timeit}.get
+    session.run("import math")
+    assert session.texts("%timeit -") == ["-n", "-r"] or "-n" in " ".join(session.texts("%timeit -"))
+    assert session.texts("%timeit math.sq") == ["sqrt"]
+    assert "json" in session.texts("%load_ext js")
+
+
+def test_modules_that_are_not_imported_yet(session, tmp_path, monkeypatch):
+    (tmp_path / "quiet_one.py").write_text("raise SystemExit('imported')\ndef visible(): pass")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert session.texts("import quiet_one as q\nq.vis") == ["visible"]
+    assert session.texts("import quiet_one\nquiet_one.vis") == ["visible"]
+    assert session.texts("from quiet_one import visible\nvisible().x") == []
+    assert "quiet_one" not in sys.modules
+
+
+def test_ten_thousand_attributes_say_what_they_are(session):
+    session.run(
+        "class Many:\n"
+        "    def method(self): pass\n"
+        "    @property\n"
+        "    def boom(self): raise SystemExit\n"
+        "many = Many()\n"
+        "vars(many).update({f'name{i}': i for i in range(10_000)})\n"
+        "many.function = len"
+    )
+    items = {item["text"]: item for item in session.complete("many.")["items"]}
+    assert len(items) == 10_003
+    kinds = {name: items[name]["kind"] for name in ("method", "boom", "name1", "function")}
+    assert kinds == {"method": "method", "boom": "property", "name1": "variable", "function": "function"}

@@ -5,7 +5,7 @@ import types
 
 import pytest
 
-from snakebridge import descriptor
+from snakebridge import descriptor, signatures
 
 TOUCHED = []
 
@@ -118,7 +118,7 @@ lying.__signature__ = LOUD
     ],
 )
 def test_signatures(value, text):
-    assert descriptor.signature_text(value) == text
+    assert signatures.signature_text(value) == text
 
 
 @pytest.mark.parametrize(

@@ -39,9 +39,31 @@ def test_names_of_elixir_are_read_and_not_listed(fresh):
 
 
 def test_elixir_completes_members_of_python_objects(fresh):
-    fresh.execute("class Thing:\n    def method(self, a): 'Says.'\n    value = 1\nthing = Thing()")
+    fresh.execute(
+        "class Thing:\n    def method(self, a) -> str: 'Says.'\n    value = 1\nthings = {'one': [Thing()]}"
+    )
     lane = fresh.lane()
-    found = lane.request("members", ((Atom("name"), "thing"), "m"))
-    assert found == [
-        {Atom("text"): b"method", Atom("kind"): b"method", Atom("detail"): b"(a)", Atom("doc"): b"Says."}
+
+    def members(*steps, **asked):
+        asked = {Atom(key): value for key, value in asked.items()}
+        steps = [(Atom(step), *key) for step, *key in steps]
+        return lane.request("members", ((Atom("name"), "things"), steps, asked))
+
+    def texts(*steps, **asked):
+        return [item[Atom("text")] for item in members(*steps, **asked)]
+
+    path = [("item", "one"), ("item", 0)]
+    assert members(*path, prefix="m") == [
+        {
+            Atom("text"): b"method",
+            Atom("kind"): b"method",
+            Atom("detail"): b"(a) -> str",
+            Atom("doc"): b"Says.",
+        }
     ]
+    assert texts(*path, ("attr", "method"), ("call",), prefix="upp") == [b"upper"]
+    assert texts(*path, ("attr", "method"), what=Atom("arguments")) == [b"a="]
+    assert texts(what=Atom("keys")) == [b"one"]
+    assert b"dumps" in texts(("import", "json"))
+    assert texts(("import", "wave"), prefix="op") == [b"open"]
+    assert texts(("attr", "nothing")) == []

@@ -55,6 +55,7 @@ pub(crate) fn run(
     problems: &[String],
     replay: &[RecordedCell],
 ) -> anyhow::Result<()> {
+    session.set_harmless(&config.harmless);
     let mut console = Console::new(session, config)?;
     console.greet()?;
     for problem in problems {

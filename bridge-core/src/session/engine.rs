@@ -148,14 +148,14 @@ fn serve(shared: &Rc<Shared>, queues: &mut Queues, command: Command) {
             }
         }
         Command::Restart(languages, done) => restart(shared, &languages, done),
-        Command::Complete(language, source, cursor, answer) => {
-            let body = Completion::question(&source, cursor);
+        Command::Complete(language, question, answer) => {
+            let body = Completion::question(&question);
             ask(shared, language, op::COMPLETE, body, answer, move |term| {
-                Completion::from_term(&source, term)
+                Completion::from_term(&question.source, term)
             });
         }
-        Command::Inspect(language, source, cursor, detail, answer) => {
-            let body = wire::Inspection::question(&source, cursor, detail);
+        Command::Inspect(language, question, detail, answer) => {
+            let body = wire::Inspection::question(&question, detail);
             ask(shared, language, op::INSPECT, body, answer, |term| {
                 wire::Inspection::from_term(term).map(Inspection::from)
             });

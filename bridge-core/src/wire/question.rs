@@ -4,6 +4,17 @@ use super::fields::{Fields, body, wrong};
 use super::{Error, op};
 use crate::term::Term;
 
+/// A place in a source, of which something is asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Question {
+    /// The source.
+    pub source: String,
+    /// The byte of it where the cursor is.
+    pub cursor: usize,
+    /// Types of Python, as `module.Class`, whose attributes and items may be evaluated for the answer.
+    pub harmless: Vec<String>,
+}
+
 /// Ways to finish the name at the cursor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "host", derive(serde::Serialize, serde::Deserialize))]
@@ -68,10 +79,20 @@ pub struct NameInfo {
     pub value: String,
 }
 
+impl Question {
+    fn fields(&self) -> [(&'static str, Term); 3] {
+        [
+            ("source", (&self.source).into()),
+            ("cursor", self.cursor.into()),
+            ("harmless", Term::list(self.harmless.iter().map(Term::from))),
+        ]
+    }
+}
+
 impl Completion {
     /// The question's body.
-    pub fn question(source: &str, cursor: usize) -> Term {
-        body([("source", source.into()), ("cursor", cursor.into())])
+    pub fn question(question: &Question) -> Term {
+        body(question.fields())
     }
 
     /// Reads the answer to a question about `source`: `from` and `to` are bounds of characters in it.
@@ -142,12 +163,9 @@ impl CompletionItem {
 
 impl Inspection {
     /// The question's body.
-    pub fn question(source: &str, cursor: usize, detail: u8) -> Term {
-        body([
-            ("source", source.into()),
-            ("cursor", cursor.into()),
-            ("detail", detail.into()),
-        ])
+    pub fn question(question: &Question, detail: u8) -> Term {
+        let [source, cursor, harmless] = question.fields();
+        body([source, cursor, harmless, ("detail", detail.into())])
     }
 
     /// Reads the answer.

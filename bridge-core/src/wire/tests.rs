@@ -279,9 +279,17 @@ fn bodies_of_questions_and_control_round_trip() {
     let write = |names: &Vec<NameInfo>| Term::list(names.iter().map(NameInfo::to_term));
     assert_eq!(check_body("names_ok", NameInfo::list_from_term, write).len(), 2);
 
+    let question = |source: &str, cursor, harmless: &[&str]| Question {
+        source: source.to_owned(),
+        cursor,
+        harmless: harmless.iter().map(|&name| name.to_owned()).collect(),
+    };
     let bodies = [
-        ("complete", Completion::question("np.li", 5)),
-        ("inspect", Inspection::question("np.dot", 4, 0)),
+        (
+            "complete",
+            Completion::question(&question("np.li", 5, &["torch.Tensor"])),
+        ),
+        ("inspect", Inspection::question(&question("np.dot", 4, &[]), 0)),
         ("is_complete", Completeness::question("for x in y:")),
     ];
     for (name, written) in bodies {

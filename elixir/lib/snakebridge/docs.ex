@@ -144,6 +144,24 @@ defmodule SnakeBridge.Docs do
     _ -> []
   end
 
+  @doc "Whether a function is specified to give its module's own type, `t()`."
+  @spec returns_own_type?(module(), atom(), arity()) :: boolean()
+  def returns_own_type?(module, name, arity) do
+    # The same private function as in `specs/2`.
+    with true <- Code.ensure_loaded?(Code.Typespec), {:ok, specs} <- Code.Typespec.fetch_specs(module) do
+      for({{^name, ^arity}, clauses} <- specs, clause <- clauses, do: clause)
+      |> Enum.any?(&own_type?(Code.Typespec.spec_to_quoted(name, &1)))
+    else
+      _ -> false
+    end
+  rescue
+    _ -> false
+  end
+
+  defp own_type?({:when, _, [spec, _]}), do: own_type?(spec)
+  defp own_type?({:"::", _, [_, {:t, _, []}]}), do: true
+  defp own_type?(_), do: false
+
   @doc """
   The beginning of a documentation, for a list.
 

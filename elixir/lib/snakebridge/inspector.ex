@@ -5,18 +5,22 @@ defmodule SnakeBridge.Inspector do
   Answers in Markdown and as plain text. It never runs code of the user's.
   """
 
-  alias SnakeBridge.{Docs, Keeper, Ref}
-  alias SnakeBridge.Completion.{Modules, Values}
+  alias SnakeBridge.{Completion, Docs, Keeper, Ref}
+  alias SnakeBridge.Completion.{Modules, Python, Source, Values}
 
   @type answer :: %{found: boolean(), data: %{String.t() => String.t()}}
 
   @doc "Documentation for the name at `cursor` (a byte); with `detail` 1 its source too."
-  @spec inspect(String.t(), non_neg_integer(), 0 | 1) :: answer()
-  def inspect(source, cursor, detail) do
-    env = Keeper.view(fn _, env -> env end) || Code.env_for_eval([])
-    before = binary_part(source, 0, cursor)
+  @spec inspect(String.t(), non_neg_integer(), 0 | 1, [String.t()]) :: answer()
+  def inspect(source, cursor, detail, harmless \\ []) do
+    <<before::binary-size(cursor), rest::binary>> = source
+    question = Completion.question(before, harmless)
+    # To the end of the word.
+    [word] = Regex.run(~r/^[\p{L}\p{N}_]*[?!]?/u, rest)
 
-    sections = source |> context(before) |> Enum.find_value([], &(&1 |> sections(env, detail) |> present()))
+    sections =
+      receiver(before <> word, question) ||
+        source |> context(before) |> Enum.find_value([], &(&1 |> sections(question, detail) |> present()))
 
     case sections do
       [] ->
@@ -24,6 +28,17 @@ defmodule SnakeBridge.Inspector do
 
       sections ->
         %{found: true, data: %{"text/markdown" => markdown(sections), "text/plain" => plain(sections)}}
+    end
+  end
+
+  # A member of what no module is: a variable, a call, an item.
+  defp receiver(before, question) do
+    with {tree, typed} when typed != "" <- Source.receiver(before),
+         found when found != nil <- Values.resolve(tree, question),
+         false <- match?({:module, _}, found) do
+      found |> member(typed, Macro.to_string(tree), question) |> present()
+    else
+      _ -> nil
     end
   end
 
@@ -70,37 +85,49 @@ defmodule SnakeBridge.Inspector do
 
   # --- what it is ---
 
-  defp sections({:alias, name}, env, detail), do: name |> to_string() |> Modules.expand(env) |> module(detail)
-  defp sections({:struct, name}, env, detail) when is_list(name), do: sections({:alias, name}, env, detail)
+  defp sections({:alias, name}, %{env: env}, detail) when is_list(name),
+    do: name |> to_string() |> Modules.expand(env) |> module(detail)
+
+  defp sections({:struct, name}, question, detail) when is_list(name),
+    do: sections({:alias, name}, question, detail)
 
   defp sections({:unquoted_atom, name}, _, detail),
     do: name |> to_string() |> Modules.existing() |> module(detail)
 
-  defp sections({kind, path, name}, env, detail) when kind in [:dot, :dot_call, :dot_arity] do
+  defp sections({kind, path, name}, %{env: env} = question, detail)
+       when kind in [:dot, :dot_call, :dot_arity] do
     name = to_string(name)
 
     case path do
-      {:alias, module} -> module |> to_string() |> Modules.expand(env) |> function(name, detail)
-      {:unquoted_atom, module} -> module |> to_string() |> Modules.existing() |> function(name, detail)
-      path -> path |> Values.path() |> member(name, detail)
+      {:alias, module} when is_list(module) ->
+        module |> to_string() |> Modules.expand(env) |> function(name, detail)
+
+      {:unquoted_atom, module} ->
+        module |> to_string() |> Modules.existing() |> function(name, detail)
+
+      # The call around the cursor: `object.name(`.
+      {:var, variable} ->
+        variable = to_string(variable)
+        found = Values.resolve({Modules.existing(variable) || :unknown, [], nil}, question)
+        member(found, name, variable, question)
+
+      _ ->
+        []
     end
   end
 
-  defp sections({:alias, {:local_or_var, variable}, name}, _, detail),
-    do: member([to_string(variable)], to_string(name), detail)
-
-  defp sections({kind, name}, env, detail)
+  defp sections({kind, name}, %{env: env} = question, detail)
        when kind in [:local_or_var, :local_call, :local_arity, :operator] do
     name = to_string(name)
 
     with [] <- if(kind == :local_or_var, do: variable(name), else: []),
          [] <- imported(name, env, detail),
          [] <- function(Kernel.SpecialForms, name, detail) do
-      python({:name, name}, name)
+      python({{:name, name}, []}, name, name, question)
     end
   end
 
-  defp sections({:sigil, letters}, env, detail), do: imported("sigil_#{letters}", env, detail)
+  defp sections({:sigil, letters}, %{env: env}, detail), do: imported("sigil_#{letters}", env, detail)
 
   defp sections({:module_attribute, name}, _, _) do
     case Modules.existing(to_string(name)) && Module.reserved_attributes()[Modules.existing(to_string(name))] do
@@ -172,30 +199,26 @@ defmodule SnakeBridge.Inspector do
     end)
   end
 
-  defp member(nil, _, _), do: []
+  defp member(nil, _, _, _), do: []
 
-  defp member(path, name, detail) do
-    case path do
-      ["py" | rest] ->
-        python_member(rest, name)
+  defp member(found, name, owner, question) do
+    shown = if owner == "py", do: name, else: "#{owner}.#{name}"
 
-      path ->
-        path |> Values.members(name) |> Enum.find(&(strip(&1.text) == name)) |> found(path, name, detail)
+    case found |> Values.attribute(name) |> Values.python() do
+      nil ->
+        item = found |> Values.members(name, question) |> Enum.find(&(&1.text == name))
+        if item, do: described(item, shown), else: []
+
+      place ->
+        python(place, name, shown, question)
     end
   end
 
-  defp python_member([], name), do: python({:name, name}, name)
-
-  defp python_member(path, name),
-    do: path |> Values.members(name) |> Enum.find(&(strip(&1.text) == name)) |> found(path, name, 0)
-
-  defp found(nil, _, _, _), do: []
-  defp found(item, path, name, _), do: described(item, Enum.join(path ++ [name], "."))
-
-  defp python({:name, name}, shown) do
-    (Values.ask({:module, "__main__"}, name) ++ Values.ask({:module, "builtins"}, name))
-    |> Enum.find(&(&1.text == name))
-    |> then(&if &1, do: described(&1, shown), else: [])
+  defp python(place, name, shown, question) do
+    case Python.ask(place, :documentation, name, question) do
+      [item] -> described(item, shown)
+      _ -> []
+    end
   end
 
   defp described(%{kind: kind, detail: detail, doc: doc}, name) do
@@ -206,8 +229,6 @@ defmodule SnakeBridge.Inspector do
 
     [{:heading, heading}, {:text, doc}]
   end
-
-  defp strip(text), do: String.replace_suffix(text, ".(", "")
 
   @doc "A value as short text. Implementations of `Inspect` that are not Elixir's own are not called."
   @spec short(term(), pos_integer()) :: String.t()

@@ -76,7 +76,7 @@ defmodule SnakeBridge.FuzzTest do
       do: {{:value, %SnakeBridge.Make{path: "fractions.Fraction", args: [1, 2], kwargs: []}}, [], %{}},
       batch: [sqrt, {{:module, "math"}, [{:attr, "pi"}], %{}}],
       read: ["x", "len"],
-      members: {{:module, "math"}, "s"},
+      members: {{:module, "math"}, [], %{what: :attributes, prefix: "s"}},
       calls: 1,
       ping: [1, {:two, "three"}]
     ]

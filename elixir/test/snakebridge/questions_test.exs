@@ -9,6 +9,7 @@ defmodule SnakeBridge.QuestionsTest do
   uri = URI.parse("http://example.org")
   module = String
   größe = 1
+  strings = %{"first" => %{"inner" => 1}, second: 2}
 
   defmodule Mine do
     @moduledoc "About mine."
@@ -35,6 +36,13 @@ defmodule SnakeBridge.QuestionsTest do
       def explosive(self): raise SystemExit('ran user code')
       def __getattr__(self, name): raise SystemExit('ran user code')
   careful = Careful()
+  class Shop:
+      'A shop.'
+      def items(self, kind="a", *, most: int = 3) -> "list[Shop]": return [self]
+      @property
+      def lazy(self): return "text"
+  shop = Shop()
+  table = {"one": {"two": shop}, "list": [shop]}
   """
 
   setup_all do
@@ -127,6 +135,81 @@ defmodule SnakeBridge.QuestionsTest do
       assert %{kind: "class"} = item(host, "fractions.Fr‸", "Fraction.(")
       assert item(host, "foo.(1, k‸", "key: ")
       assert item(host, "os.path.realpath(\"a\", str‸", "strict: ")
+    end
+
+    test "members through items, calls and attributes", %{host: host} do
+      assert item(host, ~s|py.table["one"]["two"].ite‸|, "items")
+      assert item(host, ~s|table["list"][0].ite‸|, "items")
+      assert item(host, ~s|IO.inspect(table["list"][0].ite‸|, "items")
+      assert item(host, "shop.items(1).app‸", "append")
+      assert item(host, "shop.items().app‸", "append")
+      assert item(host, "shop.items()[0].ite‸", "items")
+      assert item(host, "fractions.Fraction.(1, 2).num‸", "numerator")
+      assert item(host, "held\n|> IO.inspect()\nheld.num‸", "numerator")
+      assert item(host, "bound = py.table\nbound[\"one\"][\"two\"].ite‸", "items")
+      assert item(host, "bound = SnakeBridge.import!(\"os\")\nbound.path.jo‸", "join")
+      assert item(host, ~s|SnakeBridge.call!("os", "getcwd").spl‸|, "split") == nil
+      assert item(host, "shop.items(k‸", "kind: ")
+      assert %{detail: "int = 3"} = item(host, "shop.items(kind: 1, m‸", "most: ")
+      assert item(host, "shop.items(1, ‸", "kind: ") == nil
+      assert %{detail: "default 'a'"} = item(host, "shop.items(‸", "kind: ")
+      assert item(host, "map.beta.gamma.‸", "x") == nil
+    end
+
+    test "types of Python that the user calls harmless", %{host: host} do
+      body = %{source: "shop.lazy.upp", cursor: 13}
+      assert {:ok, %{items: []}} = request(host, :own, :complete, body)
+      body = Map.put(body, :harmless, ["Shop"])
+      assert {:ok, %{items: [%{text: "upper"}]}} = request(host, :own, :complete, body)
+    end
+
+    test "keys, modules and names in strings", %{host: host} do
+      assert %{texts: ["one\""], replaced: "on"} = complete(host, ~s|py.table["on‸|)
+      assert %{texts: ["one"], replaced: "on"} = complete(host, ~s|py.table["on‸"]|)
+      assert complete(host, ~s|py.table["one"]["‸|).texts == ["two\""]
+      assert complete(host, ~s|py.table.get("o‸|).texts == ["one\""]
+      assert complete(host, ~s|keyed = %{"alpha" => 1, "beta" => 2}\nkeyed["al‸|).texts == ["alpha\""]
+      assert complete(host, ~s|strings["fi‸|).texts == ["first\""]
+      assert complete(host, ~s|Map.get(strings, "fi‸|).texts == ["first\""]
+      assert complete(host, ~s|strings["first"]["in‸|).texts == ["inner\""]
+      assert item(host, ~s|SnakeBridge.call("jso‸|, "json")
+      assert %{texts: ["etree"], replaced: "et"} = complete(host, ~s|SnakeBridge.import!("xml.et‸|)
+      assert item(host, ~s|SnakeBridge.call("json", "du‸|, "dumps")
+      assert %{replaced: "jo", texts: ["join"]} = complete(host, ~s|SnakeBridge.call("os", "path.jo‸|)
+      assert item(host, ~s|SnakeBridge.method(held, "lim‸|, "limit_denominator")
+    end
+
+    test "files in strings", %{host: host} do
+      File.mkdir_p!(Path.join(host.directory, "files/Inner"))
+      File.write!(Path.join(host.directory, "files/input.txt"), "")
+      File.write!(Path.join(host.directory, "files/.hidden"), "")
+      files = Path.join(host.directory, "files/")
+      assert %{texts: ["input.txt"], replaced: "in"} = complete(host, ~s|File.read!("#{files}/in‸|)
+      assert complete(host, ~s|File.read!("#{files}/‸|).texts == ["Inner/", "input.txt"]
+      assert complete(host, ~s|File.read!("#{files}/.‸|).texts == [".hidden"]
+      assert complete(host, ~s|File.read!("#{files}/nowhere/‸|).texts == []
+      assert complete(host, ~s|x = "‸|).texts == []
+      assert item(host, ~S|"#{Enum.ma‸|, "map")
+    end
+
+    test "structs, aliases in braces, imports, own attributes, variables of the same cell", %{host: host} do
+      assert complete(host, "%URI{}.ho‸").texts == ["host"]
+      assert complete(host, ~s|u = URI.parse("x")\nu.ho‸|).texts == ["host"]
+      assert complete(host, "u = %{first: 1}\nu.fi‸").texts == ["first"]
+      assert item(host, "alias String.{Ch‸", "Chars")
+      assert item(host, "alias String.{Break, Ch‸", "Chars")
+      assert item(host, "import ‸", "Enum")
+      assert item(host, "@mine 1\n@mi‸", "mine")
+      assert item(host, "{:ok, found_it} = x\nfound_‸", "found_it")
+      assert item(host, "fn given_one -> given_‸", "given_one")
+      assert item(host, "%Dat‸", "Date")
+    end
+
+    test "letters in between, where nothing starts so", %{host: host} do
+      assert item(host, "Enum.grpby‸", "group_by")
+      assert item(host, "Enum.MAP‸", "map")
+      refute "map_every" in complete(host, "Enum.reduc‸").texts
+      assert item(host, "held.nmrtr‸", "numerator")
     end
 
     test "never runs code of Python's objects", %{host: host} do
@@ -248,6 +331,16 @@ defmodule SnakeBridge.QuestionsTest do
       assert text(host, "fo‸o") =~ "Docs of foo."
       assert text(host, "py.le‸n") =~ "Return the number of items"
       assert text(host, "os.path.jo‸in") =~ "Join two or more pathname"
+      # All of the documentation, of whatever stands before the dot.
+      assert text(host, "py.len‸") =~ "Return the number of items"
+
+      assert text(host, "fractions.Fract‸ion") =~
+               "Fractions can also be constructed from:\n\n  - numeric strings"
+
+      assert text(host, ~s|py.table["one"]["two"].ite‸ms|) =~
+               "items(kind='a', *, most: int = 3) -> list[Shop]"
+
+      assert text(host, "careful.explo‸sive") =~ "careful.explosive :: property"
     end
 
     test "with detail 1 gives the source", %{host: host} do

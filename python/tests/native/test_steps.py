@@ -193,7 +193,8 @@ def test_unknown_operations(shared, lane):
 
 def test_members(shared, lane):
     shared.run("class Point:\n    def __init__(self): self.x = 1\np = Point()")
-    members = lane.request("members", (name("p"), "x"))
+    asked = {Atom("what"): Atom("attributes"), Atom("prefix"): "x"}
+    members = lane.request("members", (name("p"), [], asked))
     assert [member[Atom("text")] for member in members] == [b"x"]
 
 

@@ -239,7 +239,7 @@ messages = [
   {"input_eof", :host_main, :host, {:error, 10, {:bridge, :eof, "nobody can answer", nil}}},
 
   # The host's own lane
-  {"complete", :host_own, :host, request.(3, :complete, %{source: "np.li", cursor: 5})},
+  {"complete", :host_own, :host, request.(3, :complete, %{source: "np.li", cursor: 5, harmless: ["torch.Tensor"]})},
   {"complete_ok", :host_own, :worker,
    {:ok, 3,
     %{
@@ -250,7 +250,7 @@ messages = [
         %{text: "linalg", kind: "module", detail: nil, doc: nil}
       ]
     }}},
-  {"inspect", :host_own, :host, request.(4, :inspect, %{source: "np.dot", cursor: 4, detail: 0})},
+  {"inspect", :host_own, :host, request.(4, :inspect, %{source: "np.dot", cursor: 4, detail: 0, harmless: []})},
   {"inspect_ok", :host_own, :worker, {:ok, 4, %{found: true, data: %{"text/plain" => "Dot product."}}}},
   {"inspect_nothing", :host_own, :beam, {:ok, 4, %{found: false, data: %{}}}},
   {"is_complete", :host_own, :host, request.(5, :is_complete, %{source: "for x in y:"})},
@@ -397,7 +397,7 @@ messages = [
   {"unknown_op", :worker_lane, :worker, {:error, 5, {:bridge, :unknown_op, "no operation is named `frobnicate`", nil}}},
   {"read", :worker_lane, :beam, request.(6, :read, ["x", "total", "gone"])},
   {"read_ok", :worker_lane, :worker, {:ok, 6, %{"x" => {:value, 3}, "total" => :elixir, "gone" => :unbound}}},
-  {"members", :worker_lane, :beam, request.(8, :members, {{:name, "df"}, "col"})},
+  {"members", :worker_lane, :beam, request.(8, :members, {{:name, "df"}, [{:item, "a"}, {:attr, "str"}, {:attr, "upper"}, {:call}], %{what: :attributes, prefix: "col", harmless: []}})},
   {"members_ok", :worker_lane, :worker,
    {:ok, 8, [%{text: "columns", kind: "attribute", detail: "Index", doc: nil}]}},
   {"calls", :worker_lane, :beam, request.(7, :calls, 3)},

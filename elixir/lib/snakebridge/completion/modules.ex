@@ -104,16 +104,29 @@ defmodule SnakeBridge.Completion.Modules do
     if module, do: %{item | doc: Docs.summary(Docs.module_doc(module))}, else: item
   end
 
-  @doc "Whether a module is a struct, or one below it may be."
-  @spec leads_to_struct?(SnakeBridge.Completion.item(), String.t() | nil, Macro.Env.t()) :: boolean()
-  def leads_to_struct?(%{text: text, detail: detail}, _, env) do
+  @doc "Whether a module is a struct, or one below it may be. With `load` a module that is there is loaded to tell."
+  @spec leads_to_struct?(SnakeBridge.Completion.item(), boolean(), Macro.Env.t()) :: boolean()
+  def leads_to_struct?(%{text: text, detail: detail}, load, env) do
     module = expand(text, env) || existing("Elixir." <> detail) || existing("Elixir." <> text)
+    # The names are those of files on the code path: there are only so many.
+    module = if load and module == nil, do: String.to_atom("Elixir." <> detail), else: module
+    if load, do: Code.ensure_loaded(module)
     prefix = "Elixir." <> detail <> "."
     struct?(module) or Enum.any?(names(), &(String.starts_with?(&1, prefix) and struct?(existing(&1))))
   end
 
-  defp struct?(nil), do: false
-  defp struct?(module), do: :erlang.module_loaded(module) and function_exported?(module, :__struct__, 0)
+  @doc "Whether a module that is loaded defines a struct."
+  @spec struct?(module() | nil) :: boolean()
+  def struct?(nil), do: false
+  def struct?(module), do: :erlang.module_loaded(module) and function_exported?(module, :__struct__, 0)
+
+  @doc "The fields of a module's struct; none where it has none."
+  @spec fields(module()) :: [atom()]
+  def fields(module) do
+    if Code.ensure_loaded?(module) and function_exported?(module, :__info__, 1),
+      do: for(%{field: field} <- module.__info__(:struct) || [], do: field),
+      else: []
+  end
 
   # --- all of them ---
 

@@ -1,29 +1,31 @@
 defmodule SnakeBridge.Completion.Values do
   @moduledoc """
-  Variables and what is in them: keys of maps, fields of structs, functions of modules, members of objects of Python.
+  What expressions stand for, and what is in it: keys of maps, fields of structs, functions of modules, members of objects
+  of Python. Nothing is run for it.
 
   Values of Elixir are looked at where they are kept, in the keeper; objects of Python by their worker, if there is one.
   """
 
   import SnakeBridge.Completion, only: [item: 3, matches?: 2]
 
-  alias SnakeBridge.{BridgeError, Completion, Keeper, Lane, Py, Ref, Session}
+  alias SnakeBridge.{Completion, Docs, Keeper, Py, Ref}
+  alias SnakeBridge.Completion.{Modules, Python, Source}
 
-  # A worker that is busy in C answers nothing, and nobody waits for a menu longer.
-  @python_ms 250
-  # A worker that did not answer is not asked again for so long.
-  @busy_ms 1_000
+  @deepest 20
+  @most_fields 500
 
-  @doc "The names of a path like `a.b.c`, or nil where something in it must be run to be known."
-  @spec path(term()) :: [String.t()] | nil
-  def path({:var, name}), do: [to_string(name)]
-  def path({:dot, inner, name}), do: with([_ | _] = names <- path(inner), do: names ++ [to_string(name)])
-  def path({:alias, {:local_or_var, name}, member}), do: [to_string(name), to_string(member)]
-  def path(_), do: nil
+  @typedoc "What an expression stands for, as far as it can be told."
+  @type found ::
+          {:variable, String.t(), [tuple()]}
+          | {:python, Python.place()}
+          | :py
+          | {:module, module()}
+          | {:struct, module()}
+          | {:map, [term()]}
 
   @doc "The variables of the session, of either language, and of the code before the cursor."
-  @spec variables(String.t(), String.t()) :: [Completion.item()]
-  def variables(typed, before) do
+  @spec variables(String.t(), Completion.question()) :: [Completion.item()]
+  def variables(typed, question) do
     own =
       Keeper.view(fn variables, _ ->
         for {name, value} <- variables,
@@ -32,81 +34,268 @@ defmodule SnakeBridge.Completion.Values do
             do: {text, type(value)}
       end)
 
-    spoken = for name <- names_in(before, typed), not List.keymember?(own, name, 0), do: {name, ""}
+    spoken =
+      for name <- Source.variables(question.before),
+          name != typed,
+          matches?(name, typed),
+          not List.keymember?(own, name, 0),
+          do: {name, ""}
+
     py = if matches?("py", typed), do: [{"py", "names of Python"}], else: []
 
     for({name, type} <- Enum.sort(own) ++ spoken ++ py, do: item(name, "variable", type)) ++
-      python_names(typed)
+      Python.names(typed, question)
   end
 
-  @doc "The names that Python owns."
-  @spec python_names(String.t()) :: [Completion.item()]
-  def python_names(typed) do
-    for item <- ask({:module, "__main__"}, typed), matches?(item.text, typed), do: item
+  # --- what an expression stands for ---
+
+  @doc "What an expression stands for, or nil where only running it would tell."
+  @spec resolve(Macro.t(), Completion.question(), non_neg_integer()) :: found() | nil
+  def resolve(tree, question, depth \\ 0)
+  def resolve(_, _, @deepest), do: nil
+  def resolve({:py, _, context}, _, _) when is_atom(context), do: :py
+
+  def resolve({name, _, context}, question, depth) when is_atom(name) and is_atom(context) do
+    case Source.binding(question.before, name) do
+      nil -> nil
+      {^name, _, _} -> nil
+      # What it was bound to before is not told apart.
+      tree -> if mentions?(tree, name), do: nil, else: resolve(tree, question, depth + 1)
+    end || {:variable, Atom.to_string(name), []}
   end
 
-  # Names that the unfinished cell binds itself, above.
-  defp names_in(before, typed) do
-    for [_, name] <-
-          Regex.scan(~r/(?<![\w.:@&"])([\p{Ll}_][\p{L}\p{N}_]*[?!]?)\s*(?:=(?![=~])|<-|->)/u, before),
-        name != typed,
-        matches?(name, typed),
-        uniq: true,
-        do: name
+  # fractions.Fraction
+  def resolve({:__aliases__, _, [tree | names]}, question, depth) when is_tuple(tree),
+    do: Enum.reduce(names, resolve(tree, question, depth + 1), &step(&2, {:attr, Atom.to_string(&1)}))
+
+  def resolve({:__aliases__, _, _} = tree, question, _) do
+    with module when module != nil <- alias_module(tree, question), do: {:module, module}
   end
 
-  @doc "What may follow after a path and a dot."
-  @spec members([String.t()], String.t()) :: [Completion.item()]
-  def members(["py" | path], typed), do: python_path(path, typed)
+  def resolve(module, _, _) when is_atom(module) and module not in [nil, true, false], do: {:module, module}
 
-  def members([name | path], typed) do
-    case look_up(name, path) do
-      {:fields, fields} -> for {text, type} <- fields, matches?(text, typed), do: item(text, "field", type)
-      {:module, module} -> Completion.module_members(module, typed)
-      {:ref, ref, path} -> python_members({:value, ref}, path, typed)
-      :unknown -> python_members({:name, name}, path, typed)
-      :nothing -> []
+  def resolve({:__block__, _, [_ | _] = trees}, question, depth),
+    do: trees |> List.last() |> resolve(question, depth + 1)
+
+  def resolve({:=, _, [_, tree]}, question, depth), do: resolve(tree, question, depth + 1)
+
+  def resolve({:%, _, [name, _]}, question, _) do
+    with module when module != nil <- alias_module(name, question), do: {:struct, module}
+  end
+
+  def resolve({:%{}, _, pairs}, _, _) when is_list(pairs) do
+    {:map, for({key, _} <- pairs, is_atom(key) or is_binary(key), do: key)}
+  end
+
+  def resolve({:|>, _, [left, {call, meta, args}]}, question, depth) when is_list(args),
+    do: resolve({call, meta, [left | args]}, question, depth + 1)
+
+  # x[key]
+  def resolve({{:., _, [Access, :get]}, _, [tree, key]}, question, depth) do
+    if is_binary(key) or is_number(key) or is_atom(key),
+      do: tree |> resolve(question, depth + 1) |> step({:item, key})
+  end
+
+  # function.(..)
+  def resolve({{:., _, [tree]}, _, _}, question, depth),
+    do: tree |> resolve(question, depth + 1) |> step({:call})
+
+  def resolve({{:., _, [tree, name]}, meta, args}, question, depth) when is_atom(name) do
+    case resolve(tree, question, depth + 1) do
+      {:module, SnakeBridge} -> bridge(name, args, question, depth)
+      {:module, module} -> returned(module, name, length(args))
+      found when args == [] -> member(found, name, meta)
+      found -> found |> step({:attr, Atom.to_string(name)}) |> step({:call})
     end
   end
 
-  defp python_path([], typed) do
-    ask({:module, "__main__"}, typed) ++ ask({:module, "builtins"}, typed)
+  def resolve(_, _, _), do: nil
+
+  defp member(found, name, meta) do
+    found = step(found, {:attr, Atom.to_string(name)})
+    if meta[:no_parens], do: found, else: step(found, {:call})
   end
 
-  defp python_path([name | path], typed), do: python_members({:name, name}, path, typed)
+  @doc "An attribute of what an expression stands for."
+  @spec attribute(found() | nil, String.t()) :: found() | nil
+  def attribute(found, name), do: step(found, {:attr, name})
+
+  defp mentions?(tree, name) do
+    {_, found} =
+      Macro.prewalk(tree, false, fn node, found ->
+        {node, found or match?({^name, _, c} when is_atom(c), node)}
+      end)
+
+    found
+  end
+
+  defp step(nil, _), do: nil
+  defp step(:py, {:attr, name}), do: {:python, {{:name, name}, []}}
+  defp step({:python, {target, steps}}, step), do: {:python, {target, steps ++ [step]}}
+  defp step({:variable, name, steps}, step), do: {:variable, name, steps ++ [step]}
+  defp step(_, _), do: nil
+
+  defp alias_module({:__aliases__, _, names}, question) do
+    if Enum.all?(names, &is_atom/1),
+      do: names |> Enum.map_join(".", &to_string/1) |> Modules.expand(question.env)
+  end
+
+  defp alias_module(_, _), do: nil
+
+  # Calls of the bridge that name what they are about.
+  defp bridge(name, [module | rest], question, depth)
+       when name in [:import, :import!, :call, :call!, :get, :get!] do
+    found =
+      if is_binary(module), do: {:python, Python.module(module)}, else: resolve(module, question, depth + 1)
+
+    case {name, rest} do
+      {import, _} when import in [:import, :import!] -> found
+      {get, [text | _]} when get in [:get, :get!] and is_binary(text) -> path(found, text)
+      {_, [text | _]} when is_binary(text) -> found |> path(text) |> step({:call})
+      _ -> nil
+    end
+  end
+
+  defp bridge(name, [object, text | _], question, depth) when is_binary(text) or is_atom(text) do
+    found = object |> resolve(question, depth + 1) |> path(to_string(text))
+
+    case name do
+      name when name in [:attr, :attr!] -> found
+      name when name in [:method, :method!] -> step(found, {:call})
+      _ -> nil
+    end
+  end
+
+  defp bridge(_, _, _, _), do: nil
+
+  defp path(found, text), do: text |> String.split(".") |> Enum.reduce(found, &step(&2, {:attr, &1}))
+
+  # A function whose specification says `t()` gives the struct of its module, if that is one.
+  defp returned(module, name, arity) do
+    if Modules.struct?(module) and Docs.returns_own_type?(module, name, arity), do: {:struct, module}
+  end
+
+  # --- what is in it ---
+
+  @doc "What may follow after an expression and a dot."
+  @spec members(found() | nil, String.t(), Completion.question()) :: [Completion.item()]
+  def members(nil, _, _), do: []
+  def members(:py, typed, question), do: Python.all_names(typed, question)
+  def members({:python, place}, typed, question), do: Python.members(place, typed, question)
+  def members({:module, module}, typed, _), do: Completion.module_members(module, typed)
+
+  def members({:struct, module}, typed, _) do
+    for field <- Modules.fields(module),
+        text = Atom.to_string(field),
+        matches?(text, typed),
+        do: item(text, "field", "")
+  end
+
+  def members({:map, keys}, typed, _) do
+    for key <- keys,
+        is_atom(key),
+        text = Atom.to_string(key),
+        matches?(text, typed),
+        do: item(text, "field", "")
+  end
+
+  def members({:variable, name, steps}, typed, question) do
+    case look_up(name, steps) do
+      {:fields, fields} ->
+        for {key, type} <- fields,
+            is_atom(key),
+            text = Macro.inspect_atom(:remote_call, key),
+            matches?(text, typed),
+            do: item(text, "field", type)
+
+      {:module, module} ->
+        Completion.module_members(module, typed)
+
+      {:ref, ref, steps} ->
+        Python.members({{:value, ref}, steps}, typed, question)
+
+      :unknown ->
+        Python.members({{:name, name}, steps}, typed, question)
+
+      :nothing ->
+        []
+    end
+  end
+
+  @doc "The keys that a text in brackets after an expression may be."
+  @spec keys(found() | nil, String.t(), Completion.question()) :: [Completion.item()]
+  def keys({:map, keys}, typed, _),
+    do: for(key <- keys, is_binary(key), matches?(key, typed), do: item(key, "key", ""))
+
+  def keys({:variable, name, steps} = found, typed, question) do
+    case look_up(name, steps) do
+      {:fields, fields} ->
+        for {key, type} <- fields, is_binary(key), matches?(key, typed), do: item(key, "key", type)
+
+      _ ->
+        with({_, _} = place <- python(found), do: Python.ask(place, :keys, typed, question)) || []
+    end
+  end
+
+  def keys(found, typed, question),
+    do: with({_, _} = place <- python(found), do: Python.ask(place, :keys, typed, question)) || []
+
+  @doc "Where an expression is in Python, or nil where it is none of Python's."
+  @spec python(found() | nil) :: Python.place() | nil
+  def python({:python, place}), do: place
+
+  def python({:variable, name, steps}) do
+    case look_up(name, steps) do
+      {:ref, ref, steps} -> {{:value, ref}, steps}
+      :unknown -> {{:name, name}, steps}
+      _ -> nil
+    end
+  end
+
+  def python(_), do: nil
 
   # Only what is small leaves the keeper.
-  defp look_up(name, path) do
+  defp look_up(name, steps) do
     Keeper.view(fn variables, _ ->
       case Enum.find(variables, fn {key, _} -> Atom.to_string(key) == name end) do
-        {_, value} -> walk(value, path)
+        {_, value} -> walk(value, steps)
         nil -> :unknown
       end
     end)
   end
 
-  defp walk(%Ref{} = ref, path), do: {:ref, ref, path}
+  defp walk(%Ref{} = ref, steps), do: {:ref, ref, steps}
   defp walk(%Py{}, _), do: :nothing
   defp walk(map, []) when is_map(map), do: {:fields, fields(map)}
   defp walk(module, []) when is_atom(module) and module not in [nil, true, false], do: {:module, module}
 
-  defp walk(map, [name | path]) when is_map(map) do
-    case Enum.find(map_pairs(map), fn {key, _} -> is_atom(key) and Atom.to_string(key) == name end) do
-      {_, value} -> walk(value, path)
+  defp walk(map, [{kind, key} | steps]) when is_map(map) and kind in [:attr, :item] do
+    case Enum.find(map_pairs(map), fn {other, _} -> same?(kind, other, key) end) do
+      {_, value} -> walk(value, steps)
       nil -> :nothing
+    end
+  end
+
+  defp walk(list, [{:item, key} | steps]) when is_list(list) and is_atom(key) do
+    case List.keyfind(list, key, 0) do
+      {_, value} -> walk(value, steps)
+      _ -> :nothing
     end
   end
 
   defp walk(_, _), do: :nothing
 
+  defp same?(:attr, other, name), do: is_atom(other) and Atom.to_string(other) == name
+  defp same?(:item, other, key), do: other === key
+
   defp fields(map) do
     for(
       {key, value} <- map_pairs(map),
-      is_atom(key),
+      is_atom(key) or is_binary(key),
       key != :__struct__,
-      do: {Macro.inspect_atom(:remote_call, key), type(value)}
+      do: {key, type(value)}
     )
-    |> Enum.take(500)
+    |> Enum.take(@most_fields)
     |> Enum.sort()
   end
 
@@ -121,52 +310,6 @@ defmodule SnakeBridge.Completion.Values do
       :none -> []
     end
   end
-
-  # --- Python ---
-
-  defp python_members(target, path, typed) do
-    for item <- ask(target, Enum.join(path ++ [typed], ".")) do
-      # `pd.DataFrame(x)` is no Elixir, `pd.DataFrame.(x)` is.
-      if item.kind in ["class", "function", "method"] and item.text =~ ~r/^\p{Lu}/u,
-        do: %{item | text: item.text <> ".("},
-        else: item
-    end
-  end
-
-  @doc "The signature of what a path of names leads to in Python, as `(a, b=2)`, or nil."
-  @spec python_signature([String.t()]) :: String.t() | nil
-  def python_signature(path) do
-    {path, [name]} = Enum.split(path, -1)
-    items = if path == [], do: python_names(name), else: members(path, name)
-
-    Enum.find_value(items, fn %{text: text, detail: detail} ->
-      String.replace_suffix(text, ".(", "") == name && detail
-    end)
-  end
-
-  @doc "Members of an object of Python whose names start so; none where there is no worker, or it is too busy."
-  @spec ask(term(), String.t()) :: [Completion.item()]
-  def ask(target, prefix) do
-    with generation when generation != nil <- Session.attached(Session),
-         false <- busy?(),
-         {:ok, items} when is_list(items) <-
-           Lane.request(Session, :members, {target, prefix}, timeout: @python_ms) do
-      for %{text: text, kind: kind} = item <- items,
-          do: %{text: text, kind: kind, detail: item[:detail] || "", doc: item[:doc] || ""}
-    else
-      {:error, %BridgeError{reason: :timeout}} ->
-        Process.put(__MODULE__, now() + @busy_ms)
-        []
-
-      _ ->
-        []
-    end
-  end
-
-  # Who types on must not wait at every key.
-  defp busy?, do: Process.get(__MODULE__, now()) > now()
-
-  defp now, do: System.monotonic_time(:millisecond)
 
   # --- types ---
 

@@ -58,14 +58,20 @@ defmodule SnakeBridge.Host.Questions do
     end
   end
 
-  defp serve(:complete, %{source: source, cursor: cursor}) when is_binary(source) and is_integer(cursor) do
-    if inside?(source, cursor), do: Completion.complete(source, cursor), else: outside(cursor, source)
+  defp serve(:complete, %{source: source, cursor: cursor} = body)
+       when is_binary(source) and is_integer(cursor) do
+    if inside?(source, cursor),
+      do: Completion.complete(source, cursor, harmless(body)),
+      else: outside(cursor, source)
   end
 
   defp serve(:inspect, %{source: source, cursor: cursor} = body)
        when is_binary(source) and is_integer(cursor) do
     detail = if body[:detail] == 1, do: 1, else: 0
-    if inside?(source, cursor), do: Inspector.inspect(source, cursor, detail), else: outside(cursor, source)
+
+    if inside?(source, cursor),
+      do: Inspector.inspect(source, cursor, detail, harmless(body)),
+      else: outside(cursor, source)
   end
 
   defp serve(:names, _) do
@@ -86,6 +92,8 @@ defmodule SnakeBridge.Host.Questions do
 
   defp serve(op, _),
     do: {:error, :unknown_op, "the BEAM serves no `#{inspect(op)}` on its lane for questions"}
+
+  defp harmless(body), do: body |> Map.get(:harmless) |> List.wrap() |> Enum.filter(&is_binary/1)
 
   # A cursor is at a character's beginning.
   defp inside?(source, cursor) do
