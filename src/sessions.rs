@@ -75,7 +75,9 @@ fn table(sessions: &[Listed]) -> String {
         let size = session.size_bytes.div_ceil(1024);
         text += &format!(
             "{:width$}  {:20}  {:>6}  {size:>6} kB\n",
-            session.name, session.started, session.cells
+            session.name,
+            seconds(&session.started),
+            session.cells
         );
     }
     text
@@ -85,7 +87,9 @@ fn show(record: &Record) -> anyhow::Result<()> {
     let mut text = Renderer::new(Look::detect());
     write_line(&format!(
         "{}, started {} in {}",
-        record.name, record.started, record.directory
+        record.name,
+        seconds(&record.started),
+        record.directory
     ))?;
     for cell in &record.cells {
         let how = match cell.status {
@@ -112,6 +116,14 @@ fn show(record: &Record) -> anyhow::Result<()> {
 }
 
 /// Replays, then goes on: at the prompt, or with the cells of standard input.
+/// A record's time without the part that only orders records.
+fn seconds(time: &str) -> String {
+    match time.split_once('.') {
+        Some((seconds, _)) => format!("{seconds}Z"),
+        None => time.to_owned(),
+    }
+}
+
 fn resume(record: Record, yes: bool, args: &SessionArgs) -> anyhow::Result<ExitCode> {
     let terminal = io::stdin().is_terminal();
     if !yes {

@@ -19,7 +19,7 @@ use crate::wire::{CallShape, Status};
 pub struct Listed {
     /// The session's name.
     pub name: String,
-    /// When it began: `2026-11-20T08:40:19Z`.
+    /// When it began: `2026-11-20T08:40:19.052Z`.
     pub started: String,
     /// When it changed last.
     pub changed: SystemTime,

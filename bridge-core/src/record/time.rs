@@ -2,12 +2,13 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A time as `2026-11-20T08:40:19Z`.
+/// A time as `2026-11-20T08:40:19.052Z`: one session may follow another within a second.
 pub(super) fn timestamp(time: SystemTime) -> String {
-    let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (seconds, millis) = (since.as_secs(), since.subsec_millis());
     let (year, month, day) = date(seconds / 86_400);
     let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
 }
 
 /// Year, month and day of that many days after 1970-01-01.
@@ -38,11 +39,13 @@ mod tests {
         let check = |seconds: u64, text: &str| {
             assert_eq!(timestamp(UNIX_EPOCH + Duration::from_secs(seconds)), text);
         };
-        check(0, "1970-01-01T00:00:00Z");
-        check(951_782_399, "2000-02-28T23:59:59Z");
-        check(951_782_400, "2000-02-29T00:00:00Z");
-        check(951_868_800, "2000-03-01T00:00:00Z");
-        check(1_735_689_599, "2024-12-31T23:59:59Z");
-        check(4_107_542_400, "2100-03-01T00:00:00Z");
+        let later = UNIX_EPOCH + Duration::from_millis(61_007);
+        assert_eq!(timestamp(later), "1970-01-01T00:01:01.007Z");
+        check(0, "1970-01-01T00:00:00.000Z");
+        check(951_782_399, "2000-02-28T23:59:59.000Z");
+        check(951_782_400, "2000-02-29T00:00:00.000Z");
+        check(951_868_800, "2000-03-01T00:00:00.000Z");
+        check(1_735_689_599, "2024-12-31T23:59:59.000Z");
+        check(4_107_542_400, "2100-03-01T00:00:00.000Z");
     }
 }

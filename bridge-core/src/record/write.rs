@@ -219,9 +219,13 @@ fn ends_with_newline(file: &mut File, length: u64) -> io::Result<bool> {
 
 /// Date and time, and what tells apart two sessions of one second.
 fn generated_name() -> String {
-    let now = timestamp(SystemTime::now())
+    let now = timestamp(SystemTime::now());
+    let now = now
+        .split('.')
+        .next()
+        .unwrap_or_default()
         .replace('T', "-")
-        .replace([':', 'Z'], "");
+        .replace(':', "");
     let random = RandomState::new().build_hasher().finish();
     format!("{now}-{:04x}", random & 0xffff)
 }
