@@ -265,6 +265,13 @@ def _written(node, scope, receiver, depth):
         arguments = [a for a in arguments if not (isinstance(a, ast.Constant) and a.value is Ellipsis)]
         return _generic(origin, arguments, lambda part: _written(part, scope, receiver, depth + 1))
     found = _named(node, scope)
+    if (
+        found is NOTHING
+        and receiver is not NOTHING
+        and "Self" in (getattr(node, "id", ""), getattr(node, "attr", ""))
+    ):
+        # Imported for checkers alone, or newer than this Python.
+        return _again(receiver)
     return NOTHING if type(found) is str else _meaning(found, scope, receiver, depth + 1)
 
 

@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+from etf import Atom
 
 EVIL = """
 import sys
@@ -692,3 +693,23 @@ def test_ten_thousand_attributes_say_what_they_are(session):
     assert len(items) == 10_003
     kinds = {name: items[name]["kind"] for name in ("method", "boom", "name1", "function")}
     assert kinds == {"method": "method", "boom": "property", "name1": "variable", "function": "function"}
+
+
+def test_while_a_cell_runs(fresh):
+    """What is evaluated for completion, and what is read off, both while a cell keeps the interpreter busy."""
+    fresh.execute(
+        "import collections\n"
+        "class Shop:\n"
+        "    @property\n"
+        "    def name(self): return 'text'\n"
+        "    def other(self) -> 'Shop': return self\n"
+        "shop, stop = Shop(), []"
+    )
+    identity = fresh.start_cell("while not stop: pass")
+    found = fresh.ask("complete", source="shop.other().na", cursor=15)
+    assert [item["text"] for item in found["items"]] == ["name"]
+    # The look may come too late; the answer does not.
+    found = fresh.ask("complete", source="shop.name.upp", cursor=13, harmless=["Shop"])
+    assert [item["text"] for item in found["items"]] in (["upper"], [])
+    assert fresh.control.request("interrupt", fresh.cell) is True
+    assert str(fresh.main.answer(identity, [])[Atom("status")]) == "interrupted"

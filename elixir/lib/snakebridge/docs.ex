@@ -188,13 +188,11 @@ defmodule SnakeBridge.Docs do
   """
   @spec options([String.t()]) :: [{String.t(), String.t()}]
   def options(docs) do
-    for doc <- docs, [_, name, rest] <- Regex.scan(~r/^\s*[*-] `:([a-z_0-9]+[?!]?)`(.*)$/mu, doc) do
-      {name,
-       rest
-       |> String.trim_leading(" ")
-       |> String.trim_leading("-")
-       |> String.trim_leading("–")
-       |> String.trim()}
+    # An item goes on in the lines below it, up to an empty one or the next item.
+    item = ~r/^\s*[*-] `:([a-z_0-9]+[?!]?)`(.*(?:\n(?!\s*$|\s*[*-] ).+)*)/mu
+
+    for doc <- docs, [_, name, text] <- Regex.scan(item, doc) do
+      {name, text |> String.split() |> Enum.join(" ") |> String.replace(~r/^[-–]\s*/u, "")}
     end
     |> Enum.uniq_by(&elem(&1, 0))
   end

@@ -119,6 +119,7 @@ defmodule SnakeBridge.QuestionsTest do
 
     test "options that are documented", %{host: host} do
       assert %{kind: "option", doc: "(boolean)" <> _} = item(host, ~s|String.split("a b", " ", tr‸|, "trim: ")
+      assert item(host, ~s|String.split("a b", " ", tr‸|, "trim: ").doc =~ "the resulting list"
       assert item(host, ~s|String.split("a b", " ", trim: true, tr‸|, "trim: ") == nil
     end
 
