@@ -197,6 +197,7 @@ defmodule SnakeBridge.QuestionsTest do
       assert complete(host, "%URI{}.ho‸").texts == ["host"]
       assert complete(host, ~s|u = URI.parse("x")\nu.ho‸|).texts == ["host"]
       assert complete(host, "u = %{first: 1}\nu.fi‸").texts == ["first"]
+      assert complete(host, "u2 = %{first: 1}\nu2.fi‸").texts == ["first"]
       assert item(host, "alias String.{Ch‸", "Chars")
       assert item(host, "alias String.{Break, Ch‸", "Chars")
       assert item(host, "import ‸", "Enum")

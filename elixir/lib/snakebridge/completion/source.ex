@@ -96,8 +96,10 @@ defmodule SnakeBridge.Completion.Source do
   """
   @spec receiver(String.t()) :: {Macro.t(), String.t()} | nil
   def receiver(code) do
-    with [all, typed] <- Regex.run(~r/(?<![.\d])\.([\p{L}_][\p{L}\p{N}_]*[?!]?)?\z/u, code) |> typed(),
+    with [all, typed] <- Regex.run(~r/(?<!\.)\.([\p{L}_][\p{L}\p{N}_]*[?!]?)?\z/u, code) |> typed(),
          before = binary_part(code, 0, byte_size(code) - byte_size(all)),
+         # Digits and a dot begin a number.
+         false <- before =~ ~r/(?<![\p{L}\p{N}_])\d[\d_]*\z/u,
          [_ | [{{:., _, [tree, @atom]}, _, _} | _]] <- around(before <> "." <> @here <> "(") do
       {tree, typed}
     else
