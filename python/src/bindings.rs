@@ -16,6 +16,8 @@ pub(crate) struct Bindings {
     entries: Vec<Entry>,
 }
 
+type Names<'py> = Vec<Bound<'py, PyString>>;
+
 struct Entry {
     name: Py<PyString>,
     /// The object's identity, and no more: who replaces it may want it to be freed.
@@ -47,10 +49,7 @@ impl Bindings {
     }
 
     /// The names that are bound now and were not, or to another object; and the user's that are bound no more.
-    fn changes<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> PyResult<(Vec<Bound<'py, PyString>>, Vec<Bound<'py, PyString>>)> {
+    fn changes<'py>(&self, py: Python<'py>) -> PyResult<(Names<'py>, Names<'py>)> {
         let globals = self.globals.bind(py);
         let mut changed = Vec::new();
         let mut others = Vec::new();

@@ -200,7 +200,7 @@ fn endless_output_that_nobody_wants_does_not_stop_the_session() {
 
 #[test]
 fn a_restart_gives_a_fresh_process_and_says_what_is_gone() {
-    let mut rig = Rig::new();
+    let rig = Rig::new();
     rig.python("set x");
     rig.elixir("set y");
     let (python, elixir) = (rig.up(Python), rig.up(Elixir));
