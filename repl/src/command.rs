@@ -231,14 +231,20 @@ mod tests {
         Keys
           Tab at an empty prompt      switch between Elixir and Python
           Tab                         complete; in an indentation, indent
-          Enter                       run, or go on where the cell is not complete
+          Enter                       run, or go on below; in the menu: take
           Alt-Enter                   run as it is
           Ctrl-O                      start a new line
-          Up, Ctrl-R                  earlier entries of both languages; search them
+          Up, Down                    lines; then earlier entries that begin as typed
+          Ctrl-R                      search the entries of both languages
+          Right, End                  take the dimmed hint; Ctrl-Right: a word of it
+          PageUp, PageDown            turn the pages of the menu
+          Esc                         close the menu; vi's keys: leave insert mode
+          Ctrl-X Ctrl-E               edit in $VISUAL or $EDITOR; vi's keys: v too
+          Ctrl-_, Ctrl-G              undo, redo
           Ctrl-C                      drop the entry; stop the running cell
           Ctrl-D                      at an empty prompt: leave
           Ctrl-L                      clear the screen
-          Ctrl-_                      undo
+          Ctrl-Z                      suspend
         ");
         for command in &COMMANDS {
             let text = about(command);

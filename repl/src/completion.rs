@@ -13,6 +13,7 @@ use reedline::{Completer, CompletionResult, CompletionStatus, Span, Suggestion, 
 use crate::command;
 use crate::entry::Entry;
 use crate::line::Line;
+use crate::lookup::Lookup;
 
 /// How long an answer is waited for before the engine goes on without it.
 const BLINK: Duration = Duration::from_millis(6);
@@ -23,13 +24,11 @@ const HOLDS: Duration = Duration::from_secs(1);
 /// How many suggestions a menu holds. Nobody reads more, and measuring each is the engine's work at every paint.
 const SHOWN: usize = 1000;
 
-/// How much documentation is shown beside the menu, in characters.
-const DOCUMENTATION: usize = 240;
-
 /// The completer of the line.
 pub(crate) struct LineCompleter {
     session: Session,
     line: Line,
+    lookup: Lookup,
     /// The question that was put last, and what became of it.
     question: Option<Question>,
 }
@@ -57,10 +56,11 @@ enum State {
 }
 
 impl LineCompleter {
-    pub(crate) fn new(session: Session, line: Line) -> LineCompleter {
+    pub(crate) fn new(session: Session, line: Line, lookup: Lookup) -> LineCompleter {
         LineCompleter {
             session,
             line,
+            lookup,
             question: None,
         }
     }
@@ -143,6 +143,7 @@ impl Completer for LineCompleter {
 
     fn poll_completion(&mut self) -> CompletionStatus {
         self.line.turn();
+        self.lookup.poll();
         self.settle(Duration::ZERO);
         match self.question.as_ref().map(|question| &question.state) {
             Some(State::Waiting(_) | State::Asked(_)) => CompletionStatus::Pending,
@@ -169,43 +170,15 @@ fn suggestions(completion: Completion, offset: usize, text: &str) -> Vec<Suggest
         .collect()
 }
 
+/// `extra` is what the menu shows beside the name: the kind, the signature or type, how the documentation begins.
 fn suggestion(item: CompletionItem, span: Span) -> Suggestion {
-    let description = describe(&item);
+    let detail = item.detail.unwrap_or_default();
+    let doc = item.doc.unwrap_or_default();
     Suggestion {
         value: item.text,
-        description: Some(description),
+        extra: Some(vec![item.kind, detail, doc]),
         span,
         ..Suggestion::default()
-    }
-}
-
-/// The text beside an entry: its kind, its signature or type, the beginning of its documentation.
-fn describe(item: &CompletionItem) -> String {
-    let mut description = item.kind.clone();
-    if let Some(detail) = item.detail.as_deref().filter(|detail| !detail.is_empty()) {
-        description.push(' ');
-        description.push_str(detail);
-    }
-    if let Some(doc) = item.doc.as_deref() {
-        let doc = shortened(doc, DOCUMENTATION);
-        if !doc.is_empty() {
-            description.push_str(" - ");
-            description.push_str(&doc);
-        }
-    }
-    description
-}
-
-/// The first paragraph, on one line and at most that long.
-fn shortened(doc: &str, most: usize) -> String {
-    let paragraph = doc.trim_start().split("\n\n").next().unwrap_or("");
-    let words = paragraph.split_whitespace().collect::<Vec<_>>().join(" ");
-    match words.char_indices().nth(most) {
-        None => words,
-        Some((end, _)) => {
-            let end = words[..end].rfind(' ').unwrap_or(end);
-            format!("{}...", &words[..end])
-        }
     }
 }
 
@@ -233,8 +206,8 @@ mod tests {
         assert_eq!(found[0].span, Span::new(7, 10));
         assert_eq!(found[0].value, "columns");
         assert_eq!(
-            found[0].description.as_deref(),
-            Some("property Index - The column labels of the frame.")
+            found[0].extra.as_deref().unwrap(),
+            ["property", "Index", "The column labels\nof the frame.\n\nMore."]
         );
     }
 
@@ -243,13 +216,5 @@ mod tests {
         assert_eq!(suggestions(completion(5, 2), 0, "abc")[0].span, Span::new(3, 3));
         assert_eq!(suggestions(completion(1, 99), 0, "abc")[0].span, Span::new(1, 3));
         assert!(suggestions(completion(1, 2), 0, "日本").is_empty());
-    }
-
-    #[test]
-    fn documentation_is_cut_at_a_word() {
-        assert_eq!(shortened("  one two\n  three\n\nfour", 99), "one two three");
-        assert_eq!(shortened("one two three", 9), "one two...");
-        assert_eq!(shortened("日本語日本語", 3), "日本語...");
-        assert_eq!(shortened("", 3), "");
     }
 }

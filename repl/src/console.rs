@@ -11,7 +11,7 @@ use bridge_core::session::{Cell, CellRequest, ChildState, Event, NotYet, Session
 
 use crate::config::Config;
 use crate::editor::{Editor, Reading};
-use crate::entry::{Entry, runnable};
+use crate::entry::{Entry, cells, is_farewell, runnable};
 use crate::flood::Flood;
 use crate::history::{self, CellHistory};
 use crate::keys;
@@ -45,6 +45,8 @@ pub(crate) struct Console {
     /// Where a dumb terminal's reader is told to stop.
     plain: Option<Sender<Message>>,
     tty: Option<Tty>,
+    /// How the last cell ended.
+    status: Status,
 }
 
 /// Runs the prompt until the user leaves.
@@ -88,7 +90,7 @@ impl Console {
             if let Some(trouble) = trouble {
                 stage.renderer().note(&trouble)?;
             }
-            let (editor, printer) = Editor::full(&session, &line, history, look);
+            let (editor, printer) = Editor::full(&session, &line, history, look, config);
             (editor, Some(printer), None)
         };
         let found = tty.as_ref().and_then(Tty::found);
@@ -101,6 +103,7 @@ impl Console {
             printer,
             plain,
             tty,
+            status: Status::Ok,
         })
     }
 
@@ -170,8 +173,30 @@ impl Console {
         match Entry::parse(text, language) {
             Entry::Blank => Ok(Next::Read),
             Entry::Command { command, arguments } => (command.run)(self, arguments),
-            Entry::Code { language, source, .. } => {
-                self.run(CellRequest::new(language, runnable(language, source)))
+            Entry::Code {
+                language,
+                source,
+                offset,
+            } => {
+                if is_farewell(language, source) {
+                    return Ok(Next::Leave);
+                }
+                if text.starts_with(':') && offset > 0 {
+                    return self.run(CellRequest::new(language, runnable(language, source)));
+                }
+                for cell in cells(text, language) {
+                    let source = runnable(cell.language, cell.source);
+                    if source.is_empty() {
+                        continue;
+                    }
+                    if self.run(CellRequest::new(cell.language, source))? == Next::Leave {
+                        return Ok(Next::Leave);
+                    }
+                    if self.status != Status::Ok {
+                        break;
+                    }
+                }
+                Ok(Next::Read)
             }
         }
     }
@@ -231,6 +256,7 @@ impl Console {
                     meanwhile = question::ask(self, cell, &prompt, password)?;
                 }
                 Some(Event::Finished { status, .. }) => {
+                    self.status = status;
                     if status == Status::Interrupted && !failed {
                         self.note("interrupted")?;
                     }

@@ -1,25 +1,28 @@
 //! Reading an entry: reedline in a terminal, whole lines where the terminal is dumb.
 
+use std::path::PathBuf;
+use std::process::Command;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use bridge_core::language::Language;
 use bridge_core::session::{Completeness, Session};
-use nu_ansi_term::Style;
-use reedline::{
-    ExternalPrinter, Hinter, History, Reedline, ReedlineMenu, Signal, ValidationResult, Validator,
-};
+use reedline::{ExternalPrinter, Reedline, ReedlineMenu, Signal, ValidationResult, Validator};
 
 use crate::completion::LineCompleter;
+use crate::config::Config;
 use crate::highlight::CellHighlighter;
-use crate::history::CellHistory;
+use crate::hints::Hints;
+use crate::history::{self, CellHistory};
 use crate::keys::{self, Keys};
 use crate::line::Line;
+use crate::lookup::Lookup;
 use crate::menu::CompletionMenu;
+use crate::pairs::pairs;
 use crate::plain::PlainReader;
 use crate::prompt::LanguagePrompt;
 use crate::render::Look;
-use crate::validate::{Verdict, verdict, way_out};
+use crate::validate::{Verdict, verdict};
 
 /// How often reedline looks for late output and completions while no key is pressed.
 const POLL: Duration = Duration::from_millis(30);
@@ -46,8 +49,16 @@ pub(crate) enum Reading {
 
 /// Reads entries.
 pub(crate) enum Editor {
-    Full(Box<Reedline>),
+    Full(Box<FullEditor>),
     Plain(PlainReader),
+}
+
+/// reedline, and what it shows of what the languages know.
+pub(crate) struct FullEditor {
+    engine: Reedline,
+    lookup: Lookup,
+    /// Where the cell is while another program edits it.
+    file: PathBuf,
 }
 
 impl Editor {
@@ -57,53 +68,98 @@ impl Editor {
         line: &Line,
         history: CellHistory,
         look: Look,
+        config: &Config,
     ) -> (Editor, SyncSender<String>) {
         let printer = ExternalPrinter::new(PRINTED);
         let sender = printer.sender();
         let mut editor = Reedline::create();
-        let repaint = editor.repaint_signal();
+        let (repaint, again) = (editor.repaint_signal(), editor.repaint_signal());
         let highlighter = CellHighlighter::new(line.clone(), move || repaint.request_repaint());
-        let editor = editor
+        let lookup = Lookup::new(session.clone(), move || again.request_repaint());
+        let hints = Hints::new(
+            line.clone(),
+            lookup.clone(),
+            config.hints.then(|| history.earlier()),
+        );
+        let completer = LineCompleter::new(session.clone(), line.clone(), lookup.clone());
+        let menu = CompletionMenu::new(line.clone(), lookup.clone());
+        let file = history::path()
+            .and_then(|path| Some(path.parent()?.to_owned()))
+            .unwrap_or_else(std::env::temp_dir)
+            .join(format!("cell-{}.txt", std::process::id()));
+        let mut engine = editor
             .with_history(Box::new(history))
             .with_highlighter(Box::new(highlighter))
             .with_validator(Box::new(Parser {
                 session: session.clone(),
                 line: line.clone(),
             }))
-            .with_completer(Box::new(LineCompleter::new(session.clone(), line.clone())))
-            .with_menu(ReedlineMenu::EngineCompleter(Box::new(CompletionMenu::new())))
+            .with_completer(Box::new(completer))
+            .with_menu(ReedlineMenu::EngineCompleter(Box::new(menu)))
             .with_quick_completions(true)
             .with_partial_completions(true)
-            .with_hinter(Box::new(WayOut { line: line.clone() }))
-            .with_edit_mode(Box::new(Keys::new(line.clone(), session.clone())))
+            .with_hinter(Box::new(hints))
+            .with_edit_mode(Box::new(Keys::new(line.clone(), session.clone(), config.keys)))
+            .with_buffer_editor(program(), file.clone())
             .with_external_printer(printer)
             .with_poll_interval(POLL)
             .with_ansi_colors(look.colours)
             .use_bracketed_paste(true);
-        (Editor::Full(Box::new(editor)), sender)
+        if config.pairs {
+            engine = engine.with_auto_pairs(pairs());
+        }
+        (
+            Editor::Full(Box::new(FullEditor { engine, lookup, file })),
+            sender,
+        )
     }
 
     /// Reads the next entry.
     pub(crate) fn read(&mut self, line: &Line, session: &Session) -> Reading {
         match self {
-            Editor::Full(editor) => read_full(editor, line),
+            Editor::Full(editor) => editor.read(line),
             Editor::Plain(reader) => reader.read(line, session),
         }
     }
 }
 
-fn read_full(editor: &mut Reedline, line: &Line) -> Reading {
-    match editor.read_line(&LanguagePrompt(line.clone())) {
-        Ok(Signal::Success(text)) => Reading::Entry(text),
-        Ok(Signal::HostCommand(command)) if command == keys::SUSPEND => Reading::Suspend,
-        Ok(Signal::CtrlD) => Reading::End,
-        Ok(_) => {
-            line.dropped();
-            Reading::Dropped
+impl FullEditor {
+    fn read(&mut self, line: &Line) -> Reading {
+        self.lookup.forget();
+        match self.engine.read_line(&LanguagePrompt(line.clone())) {
+            Ok(Signal::Success(text)) => Reading::Entry(text),
+            Ok(Signal::HostCommand(command)) if command == keys::SUSPEND => Reading::Suspend,
+            Ok(Signal::CtrlD) => Reading::End,
+            Ok(_) => {
+                line.dropped();
+                Reading::Dropped
+            }
+            // The terminal has gone, or was taken away.
+            Err(_) => Reading::End,
         }
-        // The terminal has gone, or was taken away.
-        Err(_) => Reading::End,
     }
+}
+
+impl Drop for FullEditor {
+    fn drop(&mut self) {
+        // It is there only if a cell was edited so.
+        let _ = std::fs::remove_file(&self.file);
+    }
+}
+
+/// The user's editor, as a shell would start it.
+fn program() -> Command {
+    let named = |name| {
+        std::env::var(name)
+            .ok()
+            .filter(|editor| !editor.trim().is_empty())
+    };
+    let editor = named("VISUAL")
+        .or_else(|| named("EDITOR"))
+        .unwrap_or_else(|| "vi".into());
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", &format!("{editor} \"$1\""), "sh"]);
+    command
 }
 
 /// What the language's own parser says, if it says it at once.
@@ -125,31 +181,5 @@ impl Validator for Parser {
             Verdict::Run => ValidationResult::Complete,
             Verdict::More(_) => ValidationResult::Incomplete,
         }
-    }
-}
-
-/// Shows the way out of what was left open, behind the cursor. Nothing of it can be taken into the line.
-struct WayOut {
-    line: Line,
-}
-
-impl Hinter for WayOut {
-    fn handle(&mut self, text: &str, position: usize, _: &dyn History, colours: bool, _: &str) -> String {
-        if position < text.len() {
-            return String::new();
-        }
-        match way_out(text, self.line.language()) {
-            Some(hint) if colours => Style::new().dimmed().paint(hint).to_string(),
-            // Without colours it would read like text of the cell.
-            _ => String::new(),
-        }
-    }
-
-    fn complete_hint(&self) -> String {
-        String::new()
-    }
-
-    fn next_hint_token(&self) -> String {
-        String::new()
     }
 }

@@ -1,7 +1,8 @@
 //! What a typed entry is: a command, or a cell in a language.
 //!
 //! `:word` is a command only when a command of that name is registered, so atoms stay atoms; a leading space makes
-//! anything code.
+//! anything code. A line `%%python` or `%%elixir` makes what follows it a cell of that language; an entry may hold
+//! several, which run one after the other.
 
 use std::borrow::Cow;
 
@@ -19,7 +20,8 @@ pub(crate) enum Entry<'a> {
         command: &'static Command,
         arguments: &'a str,
     },
-    /// A cell. `offset` is where its source starts in the entry: not at 0 after `:py` and `:ex`.
+    /// A cell. `offset` is where its source starts in the entry: not at 0 after `:py`, `:ex` and `%%python`. Of several
+    /// it is the last, where typing goes on.
     Code {
         language: Language,
         source: &'a str,
@@ -33,13 +35,14 @@ impl<'a> Entry<'a> {
         if text.trim().is_empty() {
             return Entry::Blank;
         }
-        let code = Entry::Code {
-            language,
-            source: text,
-            offset: 0,
-        };
         let Some((command, rest)) = command_of(text) else {
-            return code;
+            let last = cells(text, language).pop();
+            let (language, offset) = last.map_or((language, 0), |cell| (cell.language, cell.offset));
+            return Entry::Code {
+                language,
+                source: &text[offset..],
+                offset,
+            };
         };
         let arguments = rest.trim();
         match command.language {
@@ -56,10 +59,54 @@ impl<'a> Entry<'a> {
     }
 }
 
+/// One of the cells of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Part<'a> {
+    pub(crate) language: Language,
+    pub(crate) source: &'a str,
+    /// Where it starts in the entry.
+    pub(crate) offset: usize,
+}
+
+/// The cells of an entry that is no command. What stands before the first line that names a language is a cell of that
+/// of the prompt, if it holds anything.
+pub(crate) fn cells(text: &str, language: Language) -> Vec<Part<'_>> {
+    let mut cells: Vec<Part<'_>> = Vec::new();
+    let (mut current, mut start) = (language, 0);
+    let mut end = |current, start: usize, end: usize, is_last: bool| {
+        let source = &text[start..end];
+        if is_last || !source.trim().is_empty() {
+            cells.push(Part {
+                language: current,
+                source,
+                offset: start,
+            });
+        }
+    };
+    if text.contains("%%") {
+        let mut at = 0;
+        for line in text.split_inclusive('\n') {
+            let next = at + line.len();
+            if let Some(language) = Language::from_marker(line) {
+                end(current, start, at, false);
+                (current, start) = (language, next);
+            }
+            at = next;
+        }
+    }
+    end(current, start, text.len(), true);
+    cells
+}
+
 fn command_of(text: &str) -> Option<(&'static Command, &str)> {
     let rest = text.strip_prefix(':')?;
     let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
     Some((command::find(&rest[..end])?, &rest[end..]))
+}
+
+/// Whether that is what people type to leave a prompt of Python.
+pub(crate) fn is_farewell(language: Language, source: &str) -> bool {
+    language == Language::Python && matches!(source.trim(), "exit" | "quit" | "exit()" | "quit()")
 }
 
 /// The source as it is handed in: without blank lines at its end and, in Python, without the indentation that all
@@ -131,6 +178,30 @@ mod tests {
         check("x = :help", "elixir \"x = :help\"");
         check("::", "elixir \"::\"");
         check(":", "elixir \":\"");
+    }
+
+    #[test]
+    fn lines_that_name_a_language_part_an_entry() {
+        check("%%python\nx = 1", "python \"x = 1\"");
+        check("%%python", "python \"\"");
+        check("%%python --bg\nx", "elixir \"%%python --bg\\nx\"");
+        check("x\n%%python\ny\n%%elixir\nz", "elixir \"z\"");
+        let found = |text| -> Vec<(Language, &str)> {
+            cells(text, Language::Elixir)
+                .into_iter()
+                .map(|cell| (cell.language, cell.source))
+                .collect()
+        };
+        assert_eq!(found("x = 1"), [(Language::Elixir, "x = 1")]);
+        assert_eq!(found("%%python\ny\n"), [(Language::Python, "y\n")]);
+        assert_eq!(
+            found("x\n%%python\ny\n%%elixir\nz"),
+            [
+                (Language::Elixir, "x\n"),
+                (Language::Python, "y\n"),
+                (Language::Elixir, "z")
+            ]
+        );
     }
 
     #[test]

@@ -11,13 +11,14 @@ use std::time::{Duration, Instant};
 
 use bridge_core::language::Language;
 use nu_ansi_term::{Color, Style};
-use reedline::{Highlighter, StyledText};
+use reedline::{AutoPairContext, Highlighter, StyledText};
 use syntect::highlighting::{self as theme, FontStyle, HighlightIterator, HighlightState, Theme};
 use syntect::parsing::{ParseState, ScopeStack, SyntaxReference, SyntaxSet};
 use two_face::theme::EmbeddedThemeName;
 
-use crate::entry::Entry;
+use crate::entry::{Entry, Part, cells};
 use crate::line::Line;
+use crate::{pairs, tty};
 
 /// How long the text is held at a time to read lines of it: by a paint, or by the thread, for which a paint waits.
 const BUDGET: Duration = Duration::from_millis(2);
@@ -77,7 +78,7 @@ impl Shared {
             .iter()
             .filter(|byte| **byte == b'\n')
             .count();
-        cell.show(cursor_line, screen_rows(), styled);
+        cell.show(cursor_line, tty::size().0, styled);
         cells.unfinished = (!finished).then(|| (language, source.to_owned()));
         if !finished {
             self.unfinished.notify_one();
@@ -125,22 +126,33 @@ impl Highlighter for CellHighlighter {
                 source,
                 offset,
             } => {
-                if offset > 0 {
-                    styled.push((command_style(), text[..offset].to_owned()));
+                let parts = if text.starts_with(':') && offset > 0 {
+                    vec![Part {
+                        language,
+                        source,
+                        offset,
+                    }]
+                } else {
+                    cells(text, self.line.language())
+                };
+                let mut end = 0;
+                for part in parts {
+                    if part.offset > end {
+                        styled.push((command_style(), text[end..part.offset].to_owned()));
+                    }
+                    end = part.offset + part.source.len();
+                    let cursor = cursor.clamp(part.offset, end) - part.offset;
+                    self.shared
+                        .colour(part.language, part.source, cursor, &mut styled);
                 }
-                let cursor = cursor.clamp(offset, text.len()) - offset;
-                self.shared.colour(language, source, cursor, &mut styled);
             }
         }
         styled
     }
-}
 
-/// The height of the terminal that the engine draws on.
-fn screen_rows() -> usize {
-    match rustix::termios::tcgetwinsize(std::io::stderr()) {
-        Ok(size) if size.ws_row > 0 => usize::from(size.ws_row),
-        _ => 100,
+    /// The engine asks whoever sees the text.
+    fn should_auto_pair(&self, context: &AutoPairContext<'_>) -> bool {
+        pairs::wanted(context, self.line.language(), self.line.is_one_key())
     }
 }
 

@@ -8,6 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bridge_core::language::Language;
@@ -17,6 +18,7 @@ use reedline::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::entry::Entry;
 use crate::line::Line;
 
 /// One entry: a cell or a command.
@@ -30,9 +32,58 @@ pub(crate) struct Record {
 
 /// The history of the prompt.
 pub(crate) struct CellHistory {
-    records: Vec<Record>,
+    records: Records,
     file: Option<PathBuf>,
     line: Line,
+}
+
+/// The entries, oldest first; clones are the same.
+#[derive(Clone, Default)]
+struct Records(Arc<Mutex<Vec<Record>>>);
+
+impl Records {
+    fn lock(&self) -> MutexGuard<'_, Vec<Record>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How earlier entries went on, for hints. What was found is where the next search begins, as the text mostly grows.
+pub(crate) struct Earlier {
+    records: Records,
+    text: String,
+    language: Language,
+    count: usize,
+    /// The entry that the text is the beginning of.
+    found: Option<usize>,
+}
+
+impl Earlier {
+    /// How the last entry of that language that begins so went on, to the end of its line.
+    pub(crate) fn rest(&mut self, text: &str, language: Language) -> Option<String> {
+        if text.trim().is_empty() {
+            return None;
+        }
+        let records = self.records.lock();
+        let grows = !self.text.is_empty()
+            && text.starts_with(&self.text)
+            && self.language == language
+            && self.count == records.len();
+        let end = match (grows, self.found) {
+            (false, _) => records.len(),
+            (true, None) => 0,
+            (true, Some(found)) => found + 1,
+        };
+        self.found = (0..end).rev().find(|index| {
+            let record = &records[*index];
+            record.language == language && record.source.len() > text.len() && record.source.starts_with(text)
+        });
+        text.clone_into(&mut self.text);
+        self.language = language;
+        self.count = records.len();
+        let rest = &records[self.found?].source[text.len()..];
+        let line = rest.lines().next().unwrap_or_default();
+        (!line.is_empty()).then(|| line.to_owned())
+    }
 }
 
 /// Where the history is kept.
@@ -58,7 +109,19 @@ impl CellHistory {
             )
         });
         let file = file.filter(|_| said.is_none());
+        let records = Records(Arc::new(Mutex::new(records)));
         (CellHistory { records, file, line }, said)
+    }
+
+    /// For hints.
+    pub(crate) fn earlier(&self) -> Earlier {
+        Earlier {
+            records: self.records.clone(),
+            text: String::new(),
+            language: Language::Elixir,
+            count: 0,
+            found: None,
+        }
     }
 
     fn remember(&mut self, source: &str) -> HistoryItemId {
@@ -67,36 +130,43 @@ impl CellHistory {
             source: source.trim_end().to_owned(),
             at: now(),
         };
-        let repeated = self
-            .records
+        let mut records = self.records.lock();
+        // Nobody looks for what the key that switches does too.
+        let switches = match Entry::parse(&record.source, record.language) {
+            Entry::Blank => true,
+            Entry::Command { command, .. } => command.language.is_some(),
+            Entry::Code { .. } => false,
+        };
+        let repeated = records
             .last()
             .is_some_and(|last| last.source == record.source && last.language == record.language);
-        if !repeated {
+        if !repeated && !switches {
             // A disk that is full must not cost the cell: the entry stays in memory.
             if let Some(file) = &self.file {
                 let _ = append(file, &record);
             }
-            self.records.push(record);
+            records.push(record);
         }
-        HistoryItemId::new(self.records.len() as i64 - 1)
+        HistoryItemId::new(records.len() as i64 - 1)
     }
 
     fn item(&self, index: usize) -> HistoryItem {
-        let mut item = HistoryItem::from_command_line(&self.records[index].source);
+        let mut item = HistoryItem::from_command_line(&self.records.lock()[index].source);
         item.id = Some(HistoryItemId::new(index as i64));
         item
     }
 
     /// The records that a query means, nearest first.
     fn find(&self, query: &SearchQuery) -> Vec<usize> {
+        let records = self.records.lock();
         let backward = matches!(query.direction, SearchDirection::Backward);
         let start = query.start_id.and_then(|id| usize::try_from(id.0).ok());
         // The engine asks for the next entry from the one it shows; showing the same text again would look stuck.
         let shown = start
-            .and_then(|start| self.records.get(start))
+            .and_then(|start| records.get(start))
             .map(|record| record.source.as_str());
         let wanted = |index: &usize| {
-            let source = self.records[*index].source.as_str();
+            let source = records[*index].source.as_str();
             shown != Some(source)
                 && match &query.filter.command_line {
                     None => true,
@@ -110,11 +180,11 @@ impl CellHistory {
             .and_then(|limit| usize::try_from(limit).ok())
             .unwrap_or(usize::MAX);
         if backward {
-            let end = start.unwrap_or(self.records.len()).min(self.records.len());
+            let end = start.unwrap_or(records.len()).min(records.len());
             (0..end).rev().filter(wanted).take(limit).collect()
         } else {
             let begin = start.map_or(0, |start| start + 1);
-            (begin..self.records.len()).filter(wanted).take(limit).collect()
+            (begin..records.len()).filter(wanted).take(limit).collect()
         }
     }
 }
@@ -128,7 +198,7 @@ impl History for CellHistory {
     fn load(&self, id: HistoryItemId) -> Result<HistoryItem> {
         let index = usize::try_from(id.0)
             .ok()
-            .filter(|index| *index < self.records.len());
+            .filter(|index| *index < self.records.lock().len());
         index
             .map(|index| self.item(index))
             .ok_or(unsupported("an entry that is not there"))
@@ -143,11 +213,12 @@ impl History for CellHistory {
         let found = self.find(&query);
         if query.limit == Some(1) {
             match found.first() {
-                Some(index) => self
-                    .line
-                    .recall(&self.records[*index].source, self.records[*index].language),
+                Some(index) => {
+                    let record = &self.records.lock()[*index];
+                    self.line.recall(&record.source, record.language);
+                }
                 None if matches!(query.direction, SearchDirection::Forward) => self.line.recall_ended(),
-                None => {}
+                None => self.line.recall_failed(),
             }
         }
         Ok(found.into_iter().map(|index| self.item(index)).collect())
@@ -158,7 +229,7 @@ impl History for CellHistory {
     }
 
     fn clear(&mut self) -> Result<()> {
-        self.records.clear();
+        self.records.lock().clear();
         match &self.file {
             Some(file) => Ok(fs::remove_file(file)?),
             None => Ok(()),
@@ -314,8 +385,53 @@ mod tests {
     #[test]
     fn a_repeated_cell_is_one_entry_and_a_cell_of_many_lines_too() {
         let history = history(&[(Elixir, "a\n  b\n"), (Elixir, "a\n  b"), (Python, "a\n  b")]);
-        assert_eq!(history.records.len(), 2);
-        assert_eq!(history.records[0].source, "a\n  b");
+        assert_eq!(history.records.lock().len(), 2);
+        assert_eq!(history.records.lock()[0].source, "a\n  b");
+    }
+
+    #[test]
+    fn commands_that_switch_are_not_kept() {
+        let history = history(&[
+            (Elixir, ":py"),
+            (Python, ":ex"),
+            (Elixir, ":py x = 1"),
+            (Elixir, ":help"),
+        ]);
+        let sources: Vec<String> = history
+            .records
+            .lock()
+            .iter()
+            .map(|record| record.source.clone())
+            .collect();
+        assert_eq!(sources, [":py x = 1", ":help"]);
+    }
+
+    #[test]
+    fn a_hint_is_how_an_entry_of_the_same_language_went_on() {
+        let mut history = history(&[
+            (Python, "import os"),
+            (Python, "def f(x):\n    return x"),
+            (Elixir, "import Enum"),
+        ]);
+        let mut earlier = history.earlier();
+        let mut check = |text: &str, language, expect: Option<&str>| {
+            assert_eq!(earlier.rest(text, language).as_deref(), expect, "{text:?}");
+        };
+        check("", Python, None);
+        check("i", Python, Some("mport os"));
+        check("im", Elixir, Some("port Enum"));
+        check("import ", Python, Some("os"));
+        check("import x", Python, None);
+        check("import xy", Python, None);
+        check("import", Python, Some(" os"));
+        check("import os", Python, None);
+        // Line by line.
+        check("def f", Python, Some("(x):"));
+        check("def f(x):", Python, None);
+        check("def f(x):\n    ", Python, Some("return x"));
+        history.line.set_language(Python);
+        history.remember("import os.path");
+        check("import os", Python, Some(".path"));
     }
 
     #[test]
@@ -338,8 +454,9 @@ mod tests {
         let sources: Vec<String> = CellHistory::open(Some(path.clone()), KEPT, line)
             .0
             .records
-            .into_iter()
-            .map(|record| record.source)
+            .lock()
+            .iter()
+            .map(|record| record.source.clone())
             .collect();
         assert_eq!(sources, ["x = '日本'\ny", "z"]);
         use std::os::unix::fs::PermissionsExt;

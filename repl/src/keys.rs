@@ -1,4 +1,4 @@
-//! The keys of the prompt: reedline's Emacs bindings, and what depends on the text.
+//! The keys of the prompt: reedline's bindings, of Emacs or of vi, and what depends on the text.
 //!
 //! Tab at an empty prompt switches the language. Every terminal delivers it and none keeps it for itself (browsers
 //! close tabs on Ctrl-W and open them on Ctrl-T, IPython's users have Ctrl-O under their fingers, function keys are
@@ -11,14 +11,17 @@ use bridge_core::language::Language;
 use bridge_core::session::Session;
 use crossterm::event::{Event, KeyEvent};
 use reedline::{
-    EditCommand, EditMode, Emacs, KeyCode, KeyModifiers, PromptEditMode, ReedlineEvent, ReedlineRawEvent,
-    default_emacs_keybindings,
+    EditCommand, EditMode, Emacs, KeyCode, KeyModifiers, Keybindings, PromptEditMode, PromptViMode,
+    ReedlineEvent, ReedlineRawEvent, Vi, default_emacs_keybindings, default_vi_insert_keybindings,
+    default_vi_normal_keybindings, default_vi_visual_keybindings,
 };
 
+use crate::config;
 use crate::editor::is_complete;
 use crate::entry::Entry;
 use crate::line::{Line, Snapshot};
 use crate::menu::COMPLETION;
+use crate::paste::pasted;
 use crate::scan;
 use crate::validate::{Verdict, verdict};
 
@@ -30,17 +33,61 @@ pub(crate) const SUSPEND: &str = "suspend";
 
 /// The edit mode of the prompt.
 pub(crate) struct Keys {
-    emacs: Emacs,
+    mode: Box<dyn EditMode>,
     line: Line,
     session: Session,
+    /// Ctrl-X was pressed: the next key says what is wanted.
+    prefix: bool,
+    /// vi waits for the rest of a command.
+    unfinished: bool,
 }
 
 impl Keys {
-    pub(crate) fn new(line: Line, session: Session) -> Keys {
+    pub(crate) fn new(line: Line, session: Session, keys: config::Keys) -> Keys {
+        let mode: Box<dyn EditMode> = match keys {
+            config::Keys::Emacs => Box::new(Emacs::new(with_ours(default_emacs_keybindings()))),
+            config::Keys::Vi => Box::new(Vi::new(
+                with_ours(default_vi_insert_keybindings()),
+                default_vi_normal_keybindings(),
+                default_vi_visual_keybindings(),
+            )),
+        };
         Keys {
-            emacs: Emacs::new(bindings()),
+            mode,
             line,
             session,
+            prefix: false,
+            unfinished: false,
+        }
+    }
+
+    /// What a key means because of the text, where keys insert.
+    fn special(&self, at: &Snapshot, key: KeyEvent) -> Option<ReedlineEvent> {
+        match (key.code, key.modifiers) {
+            (KeyCode::Tab, KeyModifiers::NONE) => self.tab(at),
+            (KeyCode::Enter, KeyModifiers::NONE) => self.enter(at),
+            (KeyCode::Backspace, KeyModifiers::NONE) => self.backspace(at),
+            (KeyCode::Char(typed), KeyModifiers::NONE) => self.closer(at, typed),
+            _ => None,
+        }
+    }
+
+    /// Keys that open the cell in the user's editor: Ctrl-X Ctrl-E, and `v` in vi's normal mode, as in shells.
+    fn opens_editor(&mut self, key: KeyEvent, mode: &PromptEditMode) -> Option<ReedlineEvent> {
+        let control = key.modifiers == KeyModifiers::CONTROL;
+        if std::mem::take(&mut self.prefix) && control && key.code == KeyCode::Char('e') {
+            return Some(ReedlineEvent::OpenEditor);
+        }
+        let normal = matches!(mode, PromptEditMode::Vi(PromptViMode::Normal));
+        match key.code {
+            KeyCode::Char('x') if control => {
+                self.prefix = true;
+                Some(ReedlineEvent::None)
+            }
+            KeyCode::Char('v') if normal && !self.unfinished && key.modifiers.is_empty() => {
+                Some(ReedlineEvent::OpenEditor)
+            }
+            _ => None,
         }
     }
 
@@ -56,8 +103,12 @@ impl Keys {
         })
     }
 
-    /// Enter: a new line inside a cell of many lines, else what the validator would do, and indented.
+    /// Enter: a new line inside a cell of many lines or between brackets that were just opened, else what the validator
+    /// would do, and indented.
     fn enter(&self, at: &Snapshot) -> Option<ReedlineEvent> {
+        if let Some(between) = self.between_brackets(at) {
+            return Some(accept_or(between));
+        }
         let last_line = !at.text[at.cursor..].contains('\n');
         if !last_line && !at.recalled {
             let indent: String = line_before(at)
@@ -72,6 +123,26 @@ impl Keys {
             Verdict::Run => None,
             Verdict::More(indent) => Some(accept_or(insert(format!("\n{indent}")))),
         }
+    }
+
+    /// Behind an opening bracket whose closing one follows: an indented line for what comes, and one for the rest.
+    fn between_brackets(&self, at: &Snapshot) -> Option<ReedlineEvent> {
+        let (before, after) = at.text.split_at(at.cursor);
+        let pair = (before.chars().next_back()?, after.chars().next()?);
+        if !matches!(pair, ('(', ')') | ('[', ']') | ('{', '}')) {
+            return None;
+        }
+        let Entry::Code { language, source, .. } = Entry::parse(before, at.language) else {
+            return None;
+        };
+        let found = scan::scan(language, source);
+        if found.is_text {
+            return None;
+        }
+        let (inner, outer) = (" ".repeat(found.indent), " ".repeat(found.closing));
+        let mut edits = vec![EditCommand::InsertString(format!("\n{inner}\n{outer}"))];
+        edits.extend(vec![EditCommand::MoveLeft { select: false }; found.closing + 1]);
+        Some(ReedlineEvent::Edit(edits))
     }
 
     /// Backspace in the indentation takes a step of it.
@@ -95,7 +166,8 @@ impl Keys {
         let language = self.language_of(at);
         let word = format!("{}{typed}", before.trim_start());
         let closes = matches!(word.as_str(), ")" | "]" | "}")
-            || (language == Language::Elixir && matches!(word.as_str(), "end" | "else" | "rescue" | "catch"));
+            || (language == Language::Elixir
+                && matches!(word.as_str(), "end" | "else" | "rescue" | "catch" | "after"));
         let at_end = at.cursor == at.text.len() && before.len() < at.cursor;
         if !closes || !at_end {
             return None;
@@ -103,7 +175,11 @@ impl Keys {
         let Entry::Code { source, .. } = Entry::parse(&at.text, at.language) else {
             return None;
         };
-        let closing = scan::scan(language, source).closing;
+        let found = scan::scan(language, source);
+        if found.is_text {
+            return None;
+        }
+        let closing = found.closing;
         let spaces = scan::indentation(before);
         (closing < spaces).then(|| {
             let mut edits = vec![EditCommand::Backspace; before.chars().count()];
@@ -128,41 +204,53 @@ impl EditMode for Keys {
     fn parse_event(&mut self, event: ReedlineRawEvent) -> ReedlineEvent {
         let event = Event::from(event);
         let at = self.line.settled();
+        let mode = self.mode.edit_mode();
+        if let Event::Paste(text) = &event {
+            let language = match &at {
+                Some(at) => self.language_of(at),
+                None => self.line.language(),
+            };
+            return insert(pasted(text, language));
+        }
+        let inserts = matches!(
+            mode,
+            PromptEditMode::Emacs | PromptEditMode::Vi(PromptViMode::Insert)
+        );
         let special = match (&at, &event) {
-            (
-                Some(at),
-                Event::Key(KeyEvent {
-                    code,
-                    modifiers: KeyModifiers::NONE,
-                    ..
-                }),
-            ) => match code {
-                KeyCode::Tab => self.tab(at),
-                KeyCode::Enter => self.enter(at),
-                KeyCode::Backspace => self.backspace(at),
-                KeyCode::Char(typed) => self.closer(at, *typed),
-                _ => None,
-            },
+            (_, Event::Key(key)) if let Some(event) = self.opens_editor(*key, &mode) => Some(event),
+            (Some(at), Event::Key(key)) if inserts => self.special(at, *key),
             _ => None,
         };
         let event = match (special, ReedlineRawEvent::try_from(event)) {
             (Some(special), _) => special,
-            (None, Ok(event)) => self.emacs.parse_event(event),
+            (None, Ok(event)) => {
+                let event = self.mode.parse_event(event);
+                self.unfinished = event == ReedlineEvent::None;
+                event
+            }
             (None, Err(())) => ReedlineEvent::None,
         };
-        if event == ReedlineEvent::SearchHistory {
-            self.line.search_begins();
+        match event {
+            ReedlineEvent::SearchHistory => self.line.search_begins(),
+            // What comes next is typed, whatever vi was about to do.
+            ReedlineEvent::CtrlC => {
+                let insert = PromptEditMode::Vi(PromptViMode::Insert);
+                let _ = self
+                    .mode
+                    .handle_mode_specific_event(ReedlineEvent::SwitchMode(insert));
+            }
+            _ => {}
         }
         event
     }
 
     fn edit_mode(&self) -> PromptEditMode {
-        self.emacs.edit_mode()
+        self.mode.edit_mode()
     }
 }
 
-fn bindings() -> reedline::Keybindings {
-    let mut keys = default_emacs_keybindings();
+/// The bindings with those that are ours.
+fn with_ours(mut keys: Keybindings) -> Keybindings {
     let complete = ReedlineEvent::UntilFound(vec![
         ReedlineEvent::Menu(COMPLETION.into()),
         ReedlineEvent::MenuNext,
@@ -171,6 +259,14 @@ fn bindings() -> reedline::Keybindings {
     for modifiers in [KeyModifiers::NONE, KeyModifiers::SHIFT] {
         keys.add_binding(modifiers, KeyCode::BackTab, ReedlineEvent::MenuPrevious);
     }
+    for (code, page) in [
+        (KeyCode::PageDown, ReedlineEvent::MenuPageNext),
+        (KeyCode::PageUp, ReedlineEvent::MenuPagePrevious),
+    ] {
+        keys.add_binding(KeyModifiers::NONE, code, page);
+    }
+    // vi's insert mode has them under Esc; where they insert, Emacs's are at hand as in every shell.
+    keys.add_binding(KeyModifiers::NONE, KeyCode::Enter, ReedlineEvent::Enter);
     // As in IPython: Alt-Enter runs what stands there, Ctrl-O opens a line.
     keys.add_binding(KeyModifiers::ALT, KeyCode::Enter, ReedlineEvent::Submit);
     let newline = ReedlineEvent::Edit(vec![EditCommand::InsertNewline]);
@@ -206,16 +302,37 @@ fn line_before(at: &Snapshot) -> &str {
     &before[before.rfind('\n').map_or(0, |newline| newline + 1)..]
 }
 
-/// The keys that help names. reedline's other bindings are Emacs's.
-pub(crate) const HELP: [(&str, &str); 10] = [
+/// The keys that help names. reedline's other bindings are Emacs's or vi's.
+pub(crate) const HELP: [(&str, &str); 16] = [
     (SWITCH, "switch between Elixir and Python"),
     ("Tab", "complete; in an indentation, indent"),
-    ("Enter", "run, or go on where the cell is not complete"),
+    ("Enter", "run, or go on below; in the menu: take"),
     ("Alt-Enter", "run as it is"),
     ("Ctrl-O", "start a new line"),
-    ("Up, Ctrl-R", "earlier entries of both languages; search them"),
+    ("Up, Down", "lines; then earlier entries that begin as typed"),
+    ("Ctrl-R", "search the entries of both languages"),
+    ("Right, End", "take the dimmed hint; Ctrl-Right: a word of it"),
+    ("PageUp, PageDown", "turn the pages of the menu"),
+    ("Esc", "close the menu; vi's keys: leave insert mode"),
+    ("Ctrl-X Ctrl-E", "edit in $VISUAL or $EDITOR; vi's keys: v too"),
+    ("Ctrl-_, Ctrl-G", "undo, redo"),
     ("Ctrl-C", "drop the entry; stop the running cell"),
     ("Ctrl-D", "at an empty prompt: leave"),
     ("Ctrl-L", "clear the screen"),
-    ("Ctrl-_", "undo"),
+    ("Ctrl-Z", "suspend"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_guide_lists_the_keys_of_help() {
+        let guide = include_str!("../../docs/repl.md");
+        let rows: String = HELP
+            .iter()
+            .map(|(key, what)| format!("| {key} | {what} |\n"))
+            .collect();
+        assert!(guide.contains(&rows), "docs/repl.md should have:\n{rows}");
+    }
+}

@@ -10,6 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bridge_core::language::Language;
 
+use crate::entry::Entry;
+use crate::lookup::Subject;
+
 /// The line being edited; clones are the same one.
 #[derive(Clone)]
 pub(crate) struct Line(Arc<Mutex<State>>);
@@ -23,6 +26,8 @@ struct State {
     text: String,
     cursor: usize,
     settled: bool,
+    /// How many keys came since the turn began.
+    keys: usize,
     /// Ctrl-R's prompt shows another text than the line's.
     searching: bool,
 }
@@ -46,6 +51,7 @@ impl Line {
             text: String::new(),
             cursor: 0,
             settled: false,
+            keys: 0,
             searching: false,
         })))
     }
@@ -53,6 +59,20 @@ impl Line {
     /// The language of what is being typed.
     pub(crate) fn language(&self) -> Language {
         self.state().language
+    }
+
+    /// The language of what the prompt shows: in a search, that of what was found.
+    pub(crate) fn shown_language(&self) -> Language {
+        let state = self.state();
+        match &state.recalled {
+            Some((_, language)) if state.searching => *language,
+            _ => state.language,
+        }
+    }
+
+    /// Whether the keys since the turn began are this one alone.
+    pub(crate) fn is_one_key(&self) -> bool {
+        self.state().keys == 1
     }
 
     /// Switches by the user's will.
@@ -91,12 +111,15 @@ impl Line {
 
     /// A turn of the engine's loop begins; from the completer.
     pub(crate) fn turn(&self) {
-        self.state().settled = true;
+        let mut state = self.state();
+        state.settled = true;
+        state.keys = 0;
     }
 
     /// The line, if this is the first key of the turn. Asking makes the next key the second.
     pub(crate) fn settled(&self) -> Option<Snapshot> {
         let mut state = self.state();
+        state.keys += 1;
         let settled = std::mem::take(&mut state.settled) && !state.searching;
         settled.then(|| Snapshot {
             language: state.language,
@@ -109,14 +132,40 @@ impl Line {
         })
     }
 
+    /// The source up to that byte of the line, with a name behind it; none in a command.
+    pub(crate) fn subject(&self, start: usize, name: &str) -> Option<Subject> {
+        let state = self.state();
+        match Entry::parse(&state.text, state.language) {
+            Entry::Code { language, offset, .. } => {
+                let before = state.text.get(offset..start)?;
+                let name = name.trim_end_matches(['(', '=']).trim_end_matches('.');
+                Some(Subject {
+                    language,
+                    source: format!("{before}{name}"),
+                })
+            }
+            _ => None,
+        }
+    }
+
     /// Ctrl-R was pressed.
     pub(crate) fn search_begins(&self) {
-        self.state().searching = true;
+        let mut state = self.state();
+        state.searching = true;
+        state.recalled = None;
     }
 
     /// History found this.
     pub(crate) fn recall(&self, text: &str, language: Language) {
         self.state().recalled = Some((text.to_owned(), language));
+    }
+
+    /// History found nothing. A search shows that, elsewhere the line stays as it is.
+    pub(crate) fn recall_failed(&self) {
+        let mut state = self.state();
+        if state.searching {
+            state.recalled = None;
+        }
     }
 
     /// History was left at its near end: what had been typed stands there again.

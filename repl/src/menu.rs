@@ -1,84 +1,148 @@
-//! The completion menu: reedline's menu for editors, but silent when there is nothing to complete.
+//! The completion menu: the candidates in columns (name, kind, signature or type), and beside them, or below in a
+//! narrow terminal, the documentation of the one that is selected.
 //!
-//! reedline writes `NO RECORDS FOUND` under the line then, which says nothing and moves what is below.
+//! This is its state, as reedline's engine drives it; `draw` is what it looks like. Its height does not change while
+//! it is open, whatever is selected, so that nothing on the screen jumps. Where there is nothing to complete it is
+//! nothing: no row, no message, and the keys mean what they mean without it.
 
-use reedline::{
-    Completer, DescriptionMode, Editor, IdeMenu, Menu, MenuBuilder, MenuEvent, MenuSettings, Painter,
-    Suggestion,
-};
+mod draw;
 
-use nu_ansi_term::{Color, Style};
+use std::cell::Cell;
 
+use reedline::menu_functions::{CompletionDisplay, resolve_completer_input};
+use reedline::{Completer, CompletionResult, Editor, Menu, MenuEvent, MenuSettings, Painter, Suggestion};
+
+use crate::line::Line;
+use crate::lookup::{Asker, Lookup, Subject};
 use crate::prompt::INDICATOR;
+use draw::{Area, Row};
 
 /// The menu's name in key bindings.
 pub(crate) const COMPLETION: &str = "completion";
 
 /// The completion menu.
-pub(crate) struct CompletionMenu(IdeMenu);
+pub(crate) struct CompletionMenu {
+    settings: MenuSettings,
+    line: Line,
+    lookup: Lookup,
+    active: bool,
+    answer: Answer,
+    /// Whether an answer that is final was shown since the menu was opened.
+    opened: bool,
+    values: CompletionDisplay,
+    /// What stands in the line where the candidates would.
+    typed: String,
+    selected: usize,
+    /// The first candidate that is shown; drawing moves it as far as the selected one needs.
+    first: Cell<usize>,
+    event: Option<MenuEvent>,
+    screen: (u16, u16),
+}
+
+/// How final the last answer is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    None,
+    Pending,
+    Stale,
+    Final,
+}
 
 impl CompletionMenu {
-    pub(crate) fn new() -> CompletionMenu {
-        CompletionMenu(
-            IdeMenu::default()
+    pub(crate) fn new(line: Line, lookup: Lookup) -> CompletionMenu {
+        CompletionMenu {
+            settings: MenuSettings::default()
                 .with_name(COMPLETION)
                 .with_marker(INDICATOR)
-                .with_word_chars("_?!:.")
-                .with_default_border()
-                .with_max_completion_height(14)
-                .with_min_completion_width(12)
-                .with_max_completion_width(40)
-                .with_description_mode(DescriptionMode::PreferRight)
-                .with_min_description_width(20)
-                .with_max_description_width(60)
-                .with_max_description_height(10)
-                .with_correct_cursor_pos(true)
-                .with_text_style(Style::new())
-                .with_selected_text_style(Style::new().reverse())
-                .with_selected_match_text_style(Style::new().reverse().bold())
-                .with_match_text_style(Style::new().bold())
-                .with_description_text_style(Style::new().fg(Color::Cyan)),
-        )
+                .with_word_chars("_?!:.%/"),
+            line,
+            lookup,
+            active: false,
+            answer: Answer::None,
+            opened: false,
+            values: CompletionDisplay::default(),
+            typed: String::new(),
+            selected: 0,
+            first: Cell::new(0),
+            event: None,
+            screen: (80, 24),
+        }
     }
 
+    /// Whether there is nothing to choose: no candidate, or what stands in the line already.
     fn is_silent(&self) -> bool {
-        self.0.get_values().is_empty()
+        match self.get_values() {
+            [] => true,
+            [single] => single.value == self.typed,
+            _ => false,
+        }
+    }
+
+    fn area(&self) -> Area {
+        let (columns, rows) = self.screen;
+        Area::new(usize::from(columns), usize::from(rows), self.get_values().len())
+    }
+
+    fn apply(&mut self, event: MenuEvent, editor: &mut Editor, completer: &mut dyn Completer) {
+        let count = self.get_values().len();
+        let last = count.saturating_sub(1);
+        let page = self.area().list.saturating_sub(1).max(1);
+        match event {
+            MenuEvent::Activate(updated) | MenuEvent::Edit(updated) => {
+                self.reload(updated, editor, completer);
+            }
+            MenuEvent::NextElement | MenuEvent::MoveDown => {
+                self.selected = if self.selected >= last {
+                    0
+                } else {
+                    self.selected + 1
+                };
+            }
+            MenuEvent::PreviousElement | MenuEvent::MoveUp => {
+                self.selected = self.selected.checked_sub(1).unwrap_or(last);
+            }
+            MenuEvent::NextPage => self.selected = (self.selected + page).min(last),
+            MenuEvent::PreviousPage => self.selected = self.selected.saturating_sub(page),
+            MenuEvent::Deactivate | MenuEvent::MoveLeft | MenuEvent::MoveRight => {}
+        }
+    }
+
+    /// The source in which the selected candidate stands where what it completes does.
+    fn subject(&self) -> Option<Subject> {
+        let candidate = self.get_values().get(self.selected)?;
+        self.line.subject(candidate.span.start, &candidate.value)
     }
 }
 
 impl Menu for CompletionMenu {
     fn settings(&self) -> &MenuSettings {
-        self.0.settings()
+        &self.settings
     }
 
     /// A menu that has learnt that there is nothing gives the arrow keys back.
     fn is_active(&self) -> bool {
-        let waits = self.0.is_awaiting_first_answer() || self.0.results_are_provisional();
-        self.0.is_active() && (waits || !self.is_silent())
+        self.active && (self.answer != Answer::Final || !self.is_silent())
     }
 
     fn set_active(&mut self, active: bool) {
-        self.0.set_active(active);
+        self.active = active;
     }
 
-    fn clear_input(&mut self) {
-        self.0.clear_input();
-    }
+    fn clear_input(&mut self) {}
 
     fn on_activate(&mut self) {
-        self.0.on_activate();
-    }
-
-    fn on_deactivate(&mut self) {
-        self.0.on_deactivate();
+        self.values = CompletionDisplay::default();
+        self.answer = Answer::None;
+        self.opened = false;
     }
 
     fn menu_event(&mut self, event: MenuEvent) {
-        self.0.menu_event(event);
+        self.handle_menu_event(&event);
+        self.event = Some(event);
     }
 
     fn can_quick_complete(&self) -> bool {
-        self.0.can_quick_complete()
+        true
     }
 
     fn can_partially_complete(
@@ -87,15 +151,39 @@ impl Menu for CompletionMenu {
         editor: &mut Editor,
         completer: &mut dyn Completer,
     ) -> bool {
-        self.0.can_partially_complete(values_updated, editor, completer)
+        if !values_updated {
+            self.update_values(editor, completer);
+        }
+        let extended = self.values.common_prefix(editor);
+        if extended {
+            self.update_values(editor, completer);
+        }
+        extended
     }
 
     fn update_values(&mut self, editor: &mut Editor, completer: &mut dyn Completer) {
-        self.0.update_values(editor, completer);
+        let (text, position) = resolve_completer_input(editor, &mut None, &self.settings);
+        let (result, ranges) = completer.complete_with_base_ranges(&text, position);
+        self.answer = match &result {
+            CompletionResult::Fresh { .. } => Answer::Final,
+            CompletionResult::Stale { .. } => Answer::Stale,
+            CompletionResult::Pending => Answer::Pending,
+        };
+        self.opened |= self.answer == Answer::Final;
+        let start = result.suggestions().first().map(|first| first.span.start);
+        if let Some(values) = CompletionDisplay::from_result(result, &ranges, editor) {
+            self.values = values;
+            self.typed = start
+                .and_then(|start| text.get(start..position))
+                .unwrap_or_default()
+                .to_owned();
+            self.reset_position();
+        }
     }
 
     fn reset_position(&mut self) {
-        self.0.reset_position();
+        self.selected = 0;
+        self.first.set(0);
     }
 
     fn update_working_details(
@@ -104,46 +192,61 @@ impl Menu for CompletionMenu {
         completer: &mut dyn Completer,
         painter: &Painter,
     ) {
-        self.0.update_working_details(editor, completer, painter);
+        self.screen = (painter.screen_width(), painter.screen_height());
+        if let Some(event) = self.event.take() {
+            self.apply(event, editor, completer);
+        }
     }
 
     fn replace_in_buffer(&self, editor: &mut Editor) {
-        self.0.replace_in_buffer(editor);
+        self.values.accept(self.selected, editor, None);
     }
 
-    fn menu_required_lines(&self, terminal_columns: u16) -> u16 {
-        if self.is_silent() {
-            0
-        } else {
-            self.0.menu_required_lines(terminal_columns)
-        }
+    fn menu_required_lines(&self, _: u16) -> u16 {
+        self.min_rows()
     }
 
     fn menu_string(&self, available_lines: u16, use_ansi_coloring: bool) -> String {
         if self.is_silent() {
-            String::new()
-        } else {
-            self.0.menu_string(available_lines, use_ansi_coloring)
+            return String::new();
         }
+        let area = self.area().within(usize::from(available_lines));
+        let first = draw::scrolled(self.first.get(), self.selected, area.list);
+        self.first.set(first);
+        let rows: Vec<Row<'_>> = self
+            .get_values()
+            .iter()
+            .map(|suggestion| Row::new(suggestion, &self.typed))
+            .collect();
+        let found = self
+            .subject()
+            .and_then(|subject| self.lookup.find(Asker::Menu, &subject));
+        draw::menu(
+            &rows,
+            self.selected,
+            first,
+            found.as_deref(),
+            area,
+            use_ansi_coloring,
+        )
     }
 
     fn min_rows(&self) -> u16 {
-        if self.is_silent() { 0 } else { self.0.min_rows() }
+        if self.is_silent() {
+            return 0;
+        }
+        u16::try_from(self.area().rows()).unwrap_or(u16::MAX)
     }
 
     fn get_values(&self) -> &[Suggestion] {
-        self.0.get_values()
+        self.values.suggestions()
     }
 
     fn results_are_provisional(&self) -> bool {
-        self.0.results_are_provisional()
+        matches!(self.answer, Answer::Pending | Answer::Stale)
     }
 
     fn is_awaiting_first_answer(&self) -> bool {
-        self.0.is_awaiting_first_answer()
-    }
-
-    fn set_cursor_pos(&mut self, position: (u16, u16)) {
-        self.0.set_cursor_pos(position);
+        !self.opened
     }
 }

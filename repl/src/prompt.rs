@@ -4,12 +4,16 @@ use std::borrow::Cow;
 
 use bridge_core::language::Language;
 use nu_ansi_term::Color;
-use reedline::{Prompt, PromptEditMode, PromptHistorySearch, PromptHistorySearchStatus};
+use reedline::{Prompt, PromptEditMode, PromptHistorySearch, PromptHistorySearchStatus, PromptViMode};
 
 use crate::line::Line;
 
 /// What stands between the language's name and what is typed.
 pub(crate) const INDICATOR: &str = "> ";
+
+/// The same in vi's modes that do not insert: as wide, so that nothing moves.
+const NORMAL: &str = ": ";
+const VISUAL: &str = "/ ";
 
 /// What stands before the further lines of a cell, as wide as `elixir> `.
 pub(crate) const CONTINUATION: &str = "   ...> ";
@@ -19,15 +23,19 @@ pub(crate) struct LanguagePrompt(pub(crate) Line);
 
 impl Prompt for LanguagePrompt {
     fn render_prompt_left(&self) -> Cow<'_, str> {
-        Cow::Borrowed(self.0.language().name())
+        Cow::Borrowed(self.0.shown_language().name())
     }
 
     fn render_prompt_right(&self) -> Cow<'_, str> {
         Cow::Borrowed("")
     }
 
-    fn render_prompt_indicator(&self, _: PromptEditMode) -> Cow<'_, str> {
-        Cow::Borrowed(INDICATOR)
+    fn render_prompt_indicator(&self, mode: PromptEditMode) -> Cow<'_, str> {
+        Cow::Borrowed(match mode {
+            PromptEditMode::Vi(PromptViMode::Normal) => NORMAL,
+            PromptEditMode::Vi(PromptViMode::Visual) => VISUAL,
+            _ => INDICATOR,
+        })
     }
 
     fn render_prompt_multiline_indicator(&self) -> Cow<'_, str> {
@@ -43,15 +51,15 @@ impl Prompt for LanguagePrompt {
     }
 
     fn get_prompt_color(&self) -> Color {
-        colour(self.0.language())
+        colour(self.0.shown_language())
     }
 
     fn get_indicator_color(&self) -> Color {
-        colour(self.0.language())
+        colour(self.0.shown_language())
     }
 
     fn get_prompt_multiline_color(&self) -> Color {
-        colour(self.0.language())
+        colour(self.0.shown_language())
     }
 }
 

@@ -27,8 +27,21 @@ pub(crate) enum Open {
     Continued,
 }
 
+/// A call whose brackets are open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Call {
+    /// The byte at which what is called ends.
+    pub(crate) name_end: usize,
+    /// How many arguments stand before the one that is being written.
+    pub(crate) argument: usize,
+    /// The name that the argument is given by.
+    pub(crate) keyword: Option<String>,
+    /// Whether a pipe gives it its first argument.
+    pub(crate) piped: bool,
+}
+
 /// What [`scan`] found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Scan {
     /// What is open.
     pub(crate) open: Open,
@@ -36,6 +49,10 @@ pub(crate) struct Scan {
     pub(crate) indent: usize,
     /// How many spaces stand before what closes the innermost open construct.
     pub(crate) closing: usize,
+    /// Whether the end is in a string or in a comment.
+    pub(crate) is_text: bool,
+    /// The innermost call whose arguments the end is in.
+    pub(crate) call: Option<Call>,
 }
 
 /// Looks at a source.
@@ -57,6 +74,59 @@ pub(crate) fn step(language: Language) -> usize {
 /// The width of a line's leading white space.
 pub(crate) fn indentation(line: &str) -> usize {
     line.chars().take_while(|c| *c == ' ' || *c == '\t').count()
+}
+
+/// A bracket that is open.
+#[derive(Clone, Copy)]
+struct Bracket {
+    /// Its byte.
+    at: usize,
+    open: char,
+    /// How many commas stand in it so far, and the byte behind the last.
+    commas: usize,
+    argument: usize,
+}
+
+impl Bracket {
+    fn new(at: usize, open: char) -> Bracket {
+        Bracket {
+            at,
+            open,
+            commas: 0,
+            argument: at + open.len_utf8(),
+        }
+    }
+
+    fn comma(&mut self, at: usize) {
+        self.commas += 1;
+        self.argument = at + 1;
+    }
+
+    /// The call that it belongs to, if it stands behind a name.
+    fn call(self, source: &str, keyword: char) -> Option<Call> {
+        let before = source.get(..self.at)?;
+        let name = before.strip_suffix('.').unwrap_or(before);
+        let is_name = |c: char| c.is_alphanumeric() || "_?!".contains(c);
+        if self.open != '(' || !name.ends_with(is_name) {
+            return None;
+        }
+        let start = name
+            .rfind(|c: char| !is_name(c) && c != '.' && c != ':')
+            .map_or(0, |at| at + name[at..].chars().next().map_or(1, char::len_utf8));
+        let argument = source.get(self.argument..)?.trim_start();
+        let end = argument.find(|c: char| !is_name(c)).unwrap_or(argument.len());
+        let behind = argument[end..].trim_start();
+        let is_given = end > 0
+            && behind
+                .strip_prefix(keyword)
+                .is_some_and(|rest| !rest.starts_with([keyword, '=']));
+        Some(Call {
+            name_end: name.len(),
+            argument: self.commas,
+            keyword: is_given.then(|| argument[..end].to_owned()),
+            piped: name[..start].trim_end().ends_with("|>"),
+        })
+    }
 }
 
 /// The last line that holds something.

@@ -65,3 +65,11 @@ pub(crate) fn set(modes: &Termios) {
 fn stdin() -> Stdin {
     io::stdin()
 }
+
+/// The rows and columns of the terminal that the editor draws on; the usual ones where it does not know.
+pub(crate) fn size() -> (usize, usize) {
+    match rustix::termios::tcgetwinsize(io::stderr()) {
+        Ok(size) if size.ws_row > 0 && size.ws_col > 0 => (size.ws_row.into(), size.ws_col.into()),
+        _ => (24, 80),
+    }
+}

@@ -2,7 +2,8 @@
 //!
 //! The language's own parser decides. While it cannot answer, a quick look at the source does ([`crate::scan`]).
 //! Whoever is caught in something left open gets out without learning a trick: Enter on a blank line runs the cell
-//! as it stands, and where blank lines belong to the text (in a `do` block, in a heredoc) the second one does.
+//! as it stands, and where blank lines belong to the text (in brackets, in a `do` block, in a heredoc) the second one
+//! does.
 
 use bridge_core::language::Language;
 use bridge_core::session::Completeness;
@@ -29,8 +30,16 @@ pub(crate) fn verdict(
     let Entry::Code { language, source, .. } = Entry::parse(text, language) else {
         return Verdict::Run;
     };
-    let found = scan(language, source);
     let blank = blank_lines(source);
+    // Below a line `%%python`.
+    if source.trim().is_empty() {
+        return if blank == 0 && !text.ends_with('\n') {
+            Verdict::More(String::new())
+        } else {
+            Verdict::Run
+        };
+    }
+    let found = scan(language, source);
     if blank >= blank_lines_that_force(found.open) {
         return Verdict::Run;
     }
@@ -46,8 +55,7 @@ pub(crate) fn verdict(
     }
 }
 
-/// What to tell whoever stands on a blank line of something that reads like a trap. In a bracket the same Enter leads
-/// out, but there a blank line is mostly the next one to be typed.
+/// What to tell whoever stands on a blank line of something that reads like a trap.
 pub(crate) fn way_out(text: &str, language: Language) -> Option<&'static str> {
     let Entry::Code { language, source, .. } = Entry::parse(text, language) else {
         return None;
@@ -57,7 +65,7 @@ pub(crate) fn way_out(text: &str, language: Language) -> Option<&'static str> {
         return None; // asked at every paint
     }
     let open = scan(language, source).open;
-    let trap = matches!(open, Open::Quote | Open::Text | Open::Block);
+    let trap = matches!(open, Open::Quote | Open::Text | Open::Block | Open::Bracket);
     (trap && blank >= blank_lines_that_force(open)).then_some("Enter runs it as it is, Ctrl-C drops it")
 }
 
@@ -73,8 +81,8 @@ fn blank_lines(source: &str) -> usize {
 
 fn blank_lines_that_force(open: Open) -> usize {
     match open {
-        Open::Text | Open::Block => 2,
-        Open::Nothing | Open::Bracket | Open::Quote | Open::Indented | Open::Continued => 1,
+        Open::Text | Open::Block | Open::Bracket => 2,
+        Open::Nothing | Open::Quote | Open::Indented | Open::Continued => 1,
     }
 }
 
@@ -129,6 +137,15 @@ mod tests {
     }
 
     #[test]
+    fn a_line_that_names_the_language_waits_for_a_cell() {
+        check(Elixir, "%%python", None, more(0));
+        check(Elixir, "%%python\n", None, Verdict::Run);
+        check(Elixir, "%%python\nif x:", None, more(4));
+        check(Python, "%%elixir\nif x do", None, more(2));
+        check(Elixir, "x = 1\n%%python\nf(", None, more(4));
+    }
+
+    #[test]
     fn a_blank_line_ends_a_block_of_python() {
         check(
             Python,
@@ -152,9 +169,11 @@ mod tests {
 
     #[test]
     fn blank_lines_lead_out_of_what_was_left_open() {
-        check(Elixir, "[1, 2\n", incomplete(""), Verdict::Run);
+        check(Elixir, "[1, 2\n", incomplete(""), more(0));
+        check(Elixir, "[1, 2\n\n", incomplete(""), Verdict::Run);
         check(Elixir, "\"abc\n", incomplete(""), Verdict::Run);
-        check(Python, "f(1,\n", incomplete(""), Verdict::Run);
+        check(Python, "f(1,\n", incomplete(""), more(0));
+        check(Python, "f(1,\n\n", incomplete(""), Verdict::Run);
         check(Elixir, "defmodule A do\n", incomplete(""), more(2));
         check(Elixir, "defmodule A do\n  \n  ", incomplete(""), Verdict::Run);
         check(Elixir, "\"\"\"\ntext\n", incomplete(""), more(0));
@@ -167,6 +186,7 @@ mod tests {
         assert!(!told("\"abc"));
         assert!(told("\"abc\n"));
         assert!(!told("[1, 2\n"));
+        assert!(told("[1, 2\n\n"));
         assert!(!told("defmodule A do\n  "));
         assert!(told("defmodule A do\n  \n  "));
         assert!(!told("1 + 1\n"));

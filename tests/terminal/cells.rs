@@ -122,7 +122,7 @@ fn ctrl_c_ends_a_flood_of_output_at_once() {
     terminal
         .paste("while True:\n    n += 1\n    print('flood', n)\n")
         .write("\r")
-        .text("flood ");
+        .written("flood 2000");
     terminal
         .write(CTRL_C)
         .text("KeyboardInterrupt")

@@ -78,7 +78,8 @@ fn an_unfinished_cell_goes_on_below_indented() {
 fn enter_on_blank_lines_leads_out_of_a_stray_quote() {
     let terminal = Terminal::start();
     terminal
-        .keys("\"abc\r")
+        .paste("\"abc")
+        .keys("\r")
         .text("Enter runs it as it is, Ctrl-C drops it");
     terminal.write("\r").prompt("elixir> ");
 }
@@ -115,21 +116,22 @@ fn quit_leaves() {
 fn history_is_one_and_brings_the_language_with_it() {
     let directory = tempfile::tempdir().unwrap();
     let terminal = Setup::new().state(directory.path()).start();
-    terminal.enter(":ex").prompt("elixir> ");
+    terminal.enter(":help vars").prompt("elixir> ");
     terminal.enter(":py").prompt("python> ");
     terminal.enter(":help quit").prompt("python> ");
     terminal.enter(":ex").prompt("elixir> ");
+    terminal.enter(":help ex").prompt("elixir> ");
     drop(terminal);
     let terminal = Setup::new().state(directory.path()).start();
-    terminal.write(UP).prompt("python> :ex");
+    terminal.write(UP).prompt("elixir> :help ex");
     terminal.write(UP).prompt("python> :help quit");
-    terminal.write(UP).prompt("elixir> :py");
+    terminal.write(UP).prompt("elixir> :help vars");
     terminal.write(DOWN).prompt("python> :help quit");
-    terminal.write(DOWN).prompt("python> :ex");
+    terminal.write(DOWN).prompt("elixir> :help ex");
     terminal.write(DOWN).prompt("elixir> ");
     terminal
-        .write("\x12help")
-        .text("search: help")
+        .write("\x12help q")
+        .text("search: help q")
         .write("\r")
         .prompt("python> :help quit");
 }

@@ -4,5 +4,7 @@
 mod cells;
 mod configuration;
 mod editing;
+mod keys;
 mod looks;
+mod menu;
 mod screen;

@@ -228,6 +228,28 @@ impl Terminal {
         self
     }
 
+    /// Waits until some line of the screen starts so.
+    #[track_caller]
+    pub(crate) fn line_starts(&self, start: &str) -> &Terminal {
+        self.wait(&format!("a line that starts {start:?}"), |emulator| {
+            emulator.lines().iter().any(|shown| shown.starts_with(start))
+        });
+        self
+    }
+
+    /// Waits until the cursor's line starts so.
+    #[track_caller]
+    pub(crate) fn prompt_starts(&self, start: &str) -> &Terminal {
+        self.wait(&format!("a prompt that starts {start:?}"), |emulator| {
+            let (row, _) = emulator.parser.screen().cursor_position();
+            let lines = emulator.lines();
+            lines
+                .get(usize::from(row))
+                .is_some_and(|line| line.starts_with(start))
+        });
+        self
+    }
+
     /// Waits until the screen shows that text.
     #[track_caller]
     pub(crate) fn text(&self, text: &str) -> &Terminal {

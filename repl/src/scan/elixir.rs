@@ -1,6 +1,6 @@
 //! The quick look at Elixir.
 
-use super::{Open, Scan, indentation, last_line};
+use super::{Bracket, Open, Scan, indentation, last_line};
 
 const STEP: usize = 2;
 
@@ -11,7 +11,7 @@ const CONTINUING: [&str; 29] = [
 ];
 
 enum Frame {
-    Bracket(char),
+    Bracket(char, Bracket),
     Block,
     String(Delimiter),
 }
@@ -32,23 +32,34 @@ pub(super) fn scan(source: &str) -> Scan {
         line: source.lines().next().map_or(0, indentation),
         previous: ' ',
     };
+    let mut comment = false;
     while let Some(c) = tokens.rest.chars().next() {
         let opened_at = tokens.line;
+        let at = source.len() - tokens.rest.len();
         if let Some((Frame::String(delimiter), _)) = stack.last() {
             let delimiter = *delimiter;
             match tokens.in_string(delimiter, c) {
                 InString::Text => {}
                 InString::Closed => drop(stack.pop()),
-                InString::Interpolation => stack.push((Frame::Bracket('}'), opened_at)),
+                InString::Interpolation => {
+                    let bracket = Bracket::new(at, '{');
+                    stack.push((Frame::Bracket('}', bracket), opened_at));
+                }
             }
             continue;
         }
         match tokens.in_code(c) {
             Token::Other => {}
-            Token::Open(close) => stack.push((Frame::Bracket(close), opened_at)),
+            Token::Comma => {
+                if let Some((Frame::Bracket(_, bracket), _)) = stack.last_mut() {
+                    bracket.comma(at);
+                }
+            }
+            Token::Comment => comment = tokens.rest.is_empty(),
+            Token::Open(close) => stack.push((Frame::Bracket(close, Bracket::new(at, c)), opened_at)),
             Token::Close(close) => {
                 // A bracket that matches nothing is the language's to complain about.
-                if matches!(stack.last(), Some((Frame::Bracket(open), _)) if *open == close) {
+                if matches!(stack.last(), Some((Frame::Bracket(open, _), _)) if *open == close) {
                     stack.pop();
                 }
             }
@@ -61,8 +72,13 @@ pub(super) fn scan(source: &str) -> Scan {
             Token::String(delimiter) => stack.push((Frame::String(delimiter), opened_at)),
         }
     }
+    let is_text = comment || matches!(stack.last(), Some((Frame::String(_), _)));
+    let call = stack.iter().rev().find_map(|(frame, _)| match frame {
+        Frame::Bracket(_, bracket) => bracket.call(source, ':'),
+        _ => None,
+    });
     let open = match stack.last() {
-        Some((Frame::Bracket(_), _)) => Open::Bracket,
+        Some((Frame::Bracket(..), _)) => Open::Bracket,
         Some((Frame::Block, _)) => Open::Block,
         Some((Frame::String(delimiter), _)) if delimiter.heredoc => Open::Text,
         Some((Frame::String(_), _)) => Open::Quote,
@@ -79,6 +95,8 @@ pub(super) fn scan(source: &str) -> Scan {
         open,
         indent,
         closing: stack.last().map_or(0, |(_, indent)| *indent),
+        is_text,
+        call,
     }
 }
 
@@ -119,6 +137,8 @@ enum Token {
     Block,
     End,
     String(Delimiter),
+    Comma,
+    Comment,
     Other,
 }
 
@@ -182,7 +202,11 @@ impl Tokens<'_> {
             '#' => {
                 let end = self.rest.find('\n').unwrap_or(self.rest.len());
                 self.skip(end);
-                Token::Other
+                Token::Comment
+            }
+            ',' => {
+                self.skip_char();
+                Token::Comma
             }
             '"' | '\'' => Token::String(self.quote(c, true)),
             '~' => self.sigil(),

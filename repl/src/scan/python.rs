@@ -1,13 +1,14 @@
 //! The quick look at Python.
 
-use super::{Open, Scan, indentation, last_line};
+use super::{Bracket, Open, Scan, indentation, last_line};
 
 const STEP: usize = 4;
 
 pub(super) fn scan(source: &str) -> Scan {
     // Each open bracket with the indentation of its line.
-    let mut brackets: Vec<(char, usize)> = Vec::new();
+    let mut brackets: Vec<(Bracket, usize)> = Vec::new();
     let mut text: Option<char> = None;
+    let mut is_text = false;
     let mut backslash = false;
     // The last character of code, and the indentation of the logical line that holds it.
     let mut last_code = '\n';
@@ -21,6 +22,8 @@ pub(super) fn scan(source: &str) -> Scan {
             continue;
         }
         let (taken, token) = token(rest, c);
+        let at = source.len() - rest.len();
+        is_text = matches!(token, Token::Comment | Token::Unclosed) && at + taken == source.len();
         match token {
             Token::Comment | Token::Space => {}
             Token::Text(quote) => {
@@ -28,16 +31,18 @@ pub(super) fn scan(source: &str) -> Scan {
                 break;
             }
             Token::Continuation => backslash = rest[taken..].trim().is_empty(),
-            Token::Code => {
-                if brackets.is_empty()
-                    && !backslash
-                    && is_first_of_its_line(source, source.len() - rest.len())
-                {
+            Token::Code | Token::Unclosed => {
+                if brackets.is_empty() && !backslash && is_first_of_its_line(source, at) {
                     logical_line = line;
                 }
                 backslash = false;
                 match c {
-                    '(' | '[' | '{' => brackets.push((c, line)),
+                    '(' | '[' | '{' => brackets.push((Bracket::new(at, c), line)),
+                    ',' => {
+                        if let Some((bracket, _)) = brackets.last_mut() {
+                            bracket.comma(at);
+                        }
+                    }
                     ')' | ']' | '}' => drop(brackets.pop()),
                     _ => {}
                 }
@@ -73,6 +78,11 @@ pub(super) fn scan(source: &str) -> Scan {
         open,
         indent,
         closing,
+        is_text: is_text || text.is_some(),
+        call: brackets
+            .iter()
+            .rev()
+            .find_map(|(bracket, _)| bracket.call(source, '=')),
     }
 }
 
@@ -91,6 +101,8 @@ enum Token {
     Space,
     Comment,
     Code,
+    /// A string of one line that does not end.
+    Unclosed,
     /// A backslash at the end of its line.
     Continuation,
     /// A triple-quoted string that does not end.
@@ -124,12 +136,19 @@ fn string(rest: &str, quote: char) -> (usize, Token) {
         match c {
             '\\' => drop(chars.next()),
             // A one-line string ends with its line, closed or not: the language says what is wrong.
-            '\n' if !triple => return (width + at, Token::Code),
+            '\n' if !triple => return (width + at, Token::Unclosed),
             c if c == quote && (!triple || here.chars().take(3).filter(|c| *c == quote).count() == 3) => {
                 return (width + at + width, Token::Code);
             }
             _ => {}
         }
     }
-    (rest.len(), if triple { Token::Text(quote) } else { Token::Code })
+    (
+        rest.len(),
+        if triple {
+            Token::Text(quote)
+        } else {
+            Token::Unclosed
+        },
+    )
 }

@@ -112,6 +112,63 @@ fn the_closing_line_stands_under_the_line_that_opened() {
     );
 }
 
+#[track_caller]
+fn check_call(language: Language, source: &str, expect: Option<(&str, usize, Option<&str>, bool)>) {
+    let call = scan(language, source).call;
+    let found = call.as_ref().map(|call| {
+        (
+            &source[..call.name_end],
+            call.argument,
+            call.keyword.as_deref(),
+            call.piped,
+        )
+    });
+    assert_eq!(found, expect, "{source:?}");
+}
+
+#[test]
+fn the_call_around_the_end_is_found() {
+    let check = |source: &str, expect| check_call(Language::Elixir, source, expect);
+    check("Enum.map(", Some(("Enum.map", 0, None, false)));
+    check("Enum.map(xs, fn x -> x", Some(("Enum.map", 1, None, false)));
+    check("Enum.map([1, 2, 3", Some(("Enum.map", 0, None, false)));
+    check("xs |> Enum.map(", Some(("xs |> Enum.map", 0, None, true)));
+    check("f.(1, ", Some(("f", 1, None, false)));
+    check("f(a, b: ", Some(("f", 1, Some("b"), false)));
+    check("f(a, b :: ", Some(("f", 1, None, false)));
+    check("f(\"a, b", Some(("f", 0, None, false)));
+    check("f(g(1), 2", Some(("f", 1, None, false)));
+    check("f(1)", None);
+    check("(1, ", None);
+    check("{1, ", None);
+    let check = |source: &str, expect| check_call(Language::Python, source, expect);
+    check("print(1, 2, sep=", Some(("print", 2, Some("sep"), false)));
+    check("x.f(a == 1, ", Some(("x.f", 1, None, false)));
+    check("x.f(a == 1", Some(("x.f", 0, None, false)));
+    check("f('a, b", Some(("f", 0, None, false)));
+    check("f([1, 2], {3: g(4, ", Some(("f([1, 2], {3: g", 1, None, false)));
+    check("x = (1, ", None);
+    check("日本(x, 語=", Some(("日本", 1, Some("語"), false)));
+}
+
+#[test]
+fn strings_and_comments_are_text() {
+    let check = |language, source: &str, expect: bool| {
+        assert_eq!(scan(language, source).is_text, expect, "{source:?}")
+    };
+    check(Language::Elixir, "\"abc", true);
+    check(Language::Elixir, "\"abc #{", false);
+    check(Language::Elixir, "# abc", true);
+    check(Language::Elixir, "# abc\n", false);
+    check(Language::Elixir, "~r/a", true);
+    check(Language::Python, "x = 'abc", true);
+    check(Language::Python, "x = 'abc'", false);
+    check(Language::Python, "x = 'abc\n", false);
+    check(Language::Python, "# abc", true);
+    check(Language::Python, "\"\"\"abc\n", true);
+    check(Language::Python, "", false);
+}
+
 #[test]
 fn no_source_is_too_strange() {
     let pieces = [
