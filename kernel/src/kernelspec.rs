@@ -139,7 +139,8 @@ impl Spec {
             language: SPEC_LANGUAGE.to_owned(),
             interrupt_mode: "message".to_owned(),
             env: self.env.clone(),
-            metadata: Map::from_iter([(OURS.to_owned(), own)]),
+            // JupyterLab offers its debugger where the kernelspec says that there is one, and asks no kernel.
+            metadata: Map::from_iter([("debugger".to_owned(), true.into()), (OURS.to_owned(), own)]),
         }
     }
 }
@@ -286,6 +287,7 @@ mod tests {
         let json: Value =
             serde_json::from_str(&std::fs::read_to_string(folder.join("kernel.json")).unwrap()).unwrap();
         assert_eq!(json["interrupt_mode"], "message");
+        assert_eq!(json["metadata"]["debugger"], true);
         assert_eq!(json["env"]["A"], "1");
         let argv: Vec<&str> = json["argv"]
             .as_array()
