@@ -175,15 +175,13 @@ async fn is_complete(kernel: &Kernel, request: &Message) -> Result<Value, String
     }
     let (language, source) = language::of(&code, &request.metadata, kernel.language);
     started(kernel, language).await;
-    let answer: Completeness = kernel
-        .session
-        .is_complete(language, &source)
-        .await
-        .map_err(|error| error.to_string())?;
-    Ok(match answer {
-        Completeness::Complete => json!({"status": "complete"}),
-        Completeness::Incomplete { indent } => json!({"status": "incomplete", "indent": indent}),
-        Completeness::Invalid => json!({"status": "invalid"}),
+    let asked = kernel.session.is_complete(language, &source);
+    Ok(match timeout(PATIENCE, asked).await {
+        Ok(Ok(Completeness::Complete)) => json!({"status": "complete"}),
+        Ok(Ok(Completeness::Incomplete { indent })) => json!({"status": "incomplete", "indent": indent}),
+        Ok(Ok(Completeness::Invalid)) => json!({"status": "invalid"}),
+        // Running the cell will tell what is the matter with its language.
+        Ok(Err(_)) | Err(_) => json!({"status": "unknown"}),
     })
 }
 

@@ -11,6 +11,9 @@ from snakebridge import hints, leftovers, streams, tracebacks
 from snakebridge.display import Display, Publisher
 from snakebridge.namespace import Namespace
 
+# How long a question waits for what is to run the cells.
+_LOADING_SECONDS = 0.5
+
 
 class Hooks:
     """A session's Python half."""
@@ -152,10 +155,15 @@ class Hooks:
         if self._assistant is None:
             from snakebridge.assistant import Assistant
 
-            self._assistant = Assistant(
-                self._native, self._namespace, lambda: self._cells and self._cells.engine
-            )
+            self._assistant = Assistant(self._native, self._namespace, self._engine)
         return self._assistant
+
+    def _engine(self):
+        if self._cells is None:
+            return None
+        # Clients ask as soon as they can, and only the engine knows its magics. Whoever asks has little patience.
+        self._cells.loaded.wait(_LOADING_SECONDS)
+        return self._cells.engine
 
 
 def versions():
