@@ -1,7 +1,9 @@
-//! Comms: messages between objects of Python and their views in a front end. The kernel only carries them, and knows
-//! which are open.
+//! Comms: messages between objects of Python and their views in a front end. The kernel carries them, knows which are
+//! open, and closes them when Python cannot any more.
 
-use bridge_core::session::{CellRequest, Comm, CommKind};
+use std::sync::Arc;
+
+use bridge_core::session::{CellRequest, ChildState, Comm, CommKind};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -11,7 +13,7 @@ use crate::kernel::Kernel;
 use crate::message::{Message, Parent};
 use crate::shell::around;
 use crate::sockets::Outgoing;
-use crate::{cell, tell};
+use crate::{cell, tell, variables};
 
 /// A comm message of a client.
 #[derive(Deserialize)]
@@ -73,6 +75,43 @@ pub(crate) async fn publish(kernel: &Kernel, parent: &Parent, comm: Comm) {
         .iopub
         .publish_with(parent, msg_type, &metadata, content, &buffers)
         .await;
+}
+
+/// Tells clients that a comm is no more, where nobody in Python does.
+pub(crate) async fn publish_close(kernel: &Kernel, parent: &Parent, id: &str) {
+    let content = json!({"comm_id": id, "data": {}});
+    kernel.iopub.publish(parent, "comm_close", content).await;
+}
+
+/// Closes the comms of each Python that ends, for as long as the kernel lives: what they belonged to is gone. When the
+/// kernel itself ends, its clients see that, and keep what they show.
+pub(crate) async fn close_with_python(kernel: Arc<Kernel>) {
+    let mut children = kernel.session.children();
+    let mut up = None;
+    loop {
+        let now = match children.borrow_and_update().python {
+            ChildState::Up { generation, .. } => Some(generation),
+            _ => None,
+        };
+        if up.is_some() && up != now && !kernel.is_ending() {
+            let mut closed = Vec::new();
+            kernel.comms().retain(|id, target| {
+                let stays = target == variables::TARGET;
+                if !stays {
+                    closed.push(id.clone());
+                }
+                stays
+            });
+            let parent = kernel.parent_of(None);
+            for id in closed {
+                publish_close(&kernel, &parent, &id).await;
+            }
+        }
+        up = now;
+        if children.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 fn note(kernel: &Kernel, comm: &Comm) {

@@ -22,7 +22,7 @@ use crate::message::{Parent, Signer};
 use crate::sockets::{self, Sockets};
 use crate::subshells::{self, Subshells};
 use crate::variables::Variables;
-use crate::{cell, control, shell, variables};
+use crate::{cell, comm, control, shell, variables};
 
 /// How many cells' requests are remembered, for output that comes after the cell's end.
 const REMEMBERED_CELLS: usize = 10_000;
@@ -97,6 +97,11 @@ impl Kernel {
     pub(crate) fn end(&self) {
         self.ending.send_replace(true);
     }
+
+    /// Whether it has begun to end.
+    pub(crate) fn is_ending(&self) -> bool {
+        *self.ending.borrow()
+    }
 }
 
 /// Runs a kernel until a client ends it, its parent process goes away, or a signal comes.
@@ -109,7 +114,10 @@ pub fn run(options: Options) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(serve(info, options))
+    let served = runtime.block_on(serve(info, options));
+    // Whoever still reads a file (a long history, say) does so for nobody.
+    runtime.shutdown_background();
+    served
 }
 
 async fn serve(info: ConnectionInfo, options: Options) -> Result<()> {
@@ -152,6 +160,7 @@ async fn serve(info: ConnectionInfo, options: Options) -> Result<()> {
 
     tokio::spawn(cell::answers(Arc::clone(&kernel), answers));
     tokio::spawn(variables::serve(Arc::clone(&kernel)));
+    tokio::spawn(comm::close_with_python(Arc::clone(&kernel)));
     tokio::spawn(cell::late(Arc::clone(&kernel), late));
     subshells::start(&kernel);
     tokio::spawn(shell::serve(Arc::clone(&kernel), shell, requests));

@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::kernel::Kernel;
 use crate::message::{Message, Parent};
-use crate::shell;
+use crate::{comm, shell};
 
 /// The comms' target.
 pub(crate) const TARGET: &str = "snakebridge.variables";
@@ -126,8 +126,7 @@ pub(crate) fn take(kernel: &Arc<Kernel>, request: Message) -> Option<Message> {
         shell::around(&kernel, &request, async {
             if let Some(client) = closed {
                 kernel.comms().remove(&client.comm);
-                let content = json!({"comm_id": client.comm, "data": {}});
-                kernel.iopub.publish(&client.parent, "comm_close", content).await;
+                comm::publish_close(&kernel, &client.parent, &client.comm).await;
             }
             kernel.variables.news.notify_one();
         })

@@ -110,3 +110,27 @@ def test_a_target_of_the_user(python):
     channel.send(message)
     answers = [c["data"] for kind, c in python.iopub(message["header"]["msg_id"]) if kind == "comm_msg"]
     assert answers == [{"got": {"x": 1}}]
+
+
+@pytest.mark.parametrize("end", ["%restart python", "import os; os._exit(1)"])
+def test_comms_end_with_the_python_that_has_them(own, end):
+    def known():
+        request = own.client.comm_info()
+        while True:
+            reply = own.shell()
+            if reply["parent_header"]["msg_id"] == request:
+                return set(reply["content"]["comms"])
+
+    _, messages = own.run("%%python\nimport ipywidgets as w\nslider = w.IntSlider()\nslider.comm.comm_id")
+    opened = {content["comm_id"] for kind, content, _ in messages if kind == "comm_open"}
+    assert opened == known() != set()
+    own.client.execute(f"%%python\n{end}")
+    closed = set()
+    while closed != opened:
+        message = own.client.get_iopub_msg(timeout=30)
+        if message["msg_type"] == "comm_close":
+            closed.add(message["content"]["comm_id"])
+    assert known() == set()
+    # Those of the next Python are there.
+    own.run("%%python\nimport ipywidgets as w\nslider = w.IntSlider()")
+    assert known() & opened == set() != known()
