@@ -101,8 +101,14 @@ async fn respond(
             return debugger.files.write(code).map(|path| json!({"sourcePath": path}));
         }
         "source" => {
-            let path = arguments["source"]["path"].as_str().unwrap_or_default();
-            return fs_err::read_to_string(path)
+            let path = arguments["source"]["path"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
+            // Any file may be asked for, and some take long.
+            return tokio::task::spawn_blocking(move || fs_err::read_to_string(path))
+                .await
+                .map_err(|error| error.to_string())?
                 .map(|text| json!({"content": text}))
                 .map_err(|error| error.to_string());
         }
@@ -222,7 +228,7 @@ fn note(kernel: &Kernel, parent: &Parent, event: Value) {
 async fn attach(adapter: &Adapter, mut arguments: Value) -> Result<Value, String> {
     arguments["connect"] = json!({"host": "127.0.0.1", "port": adapter.port()});
     let mut ready = adapter.ready();
-    let attached = adapter.send("attach", arguments);
+    let attached = adapter.ask("attach", arguments);
     let configured = async {
         tokio::time::timeout(ATTACH, ready.wait_for(|ready| *ready))
             .await
@@ -230,8 +236,9 @@ async fn attach(adapter: &Adapter, mut arguments: Value) -> Result<Value, String
             .map_err(|_| "debugpy has gone".to_owned())?;
         adapter.ask("configurationDone", json!({})).await
     };
-    configured.await?;
-    attached.await
+    // A refusal is not followed by any configuration.
+    let (_, body) = tokio::try_join!(configured, attached)?;
+    Ok(body)
 }
 
 /// A stack without what runs the cells.

@@ -67,13 +67,8 @@ impl Adapter {
         let _ = self.0.requests.send(None);
     }
 
-    /// Asks; the response's body.
-    pub(super) async fn ask(&self, command: &str, arguments: Value) -> Result<Value, String> {
-        self.send(command, arguments).await
-    }
-
-    /// Sends a request at once, whose response may be waited for later.
-    pub(super) fn send(
+    /// Asks at once; the response's body may be waited for later.
+    pub(super) fn ask(
         &self,
         command: &str,
         arguments: Value,
