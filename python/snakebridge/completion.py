@@ -242,7 +242,7 @@ class Completion:
         found = dict.fromkeys(given, ("argument", NOTHING))
         for name in sorted(own):
             found.setdefault(name, (None, own[name]))
-        for name in spoken:
+        for name in [*sorted(filter(str.isidentifier, self._native.names_to_come())), *spoken]:
             found.setdefault(name, ("variable", NOTHING))
         for name, value in sorted(vars(builtins).items()):
             found.setdefault(name, (None, value))

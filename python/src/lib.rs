@@ -66,6 +66,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(drain, module)?)?;
     module.add_function(wrap_pyfunction!(emit, module)?)?;
     module.add_function(wrap_pyfunction!(elixir_names, module)?)?;
+    module.add_function(wrap_pyfunction!(names_to_come, module)?)?;
     module.add_function(wrap_pyfunction!(is_of_elixir, module)?)?;
     module.add_function(wrap_pyfunction!(encode, module)?)?;
     module.add_function(wrap_pyfunction!(decode, module)?)?;
@@ -159,6 +160,12 @@ fn elixir_names(py: Python<'_>) -> PyResult<Vec<String>> {
         Some(worker) => names::owned_by_elixir(py, worker),
         None => Ok(Vec::new()),
     }
+}
+
+/// The names that Elixir has written and that the session's globals will have when a cell needs them.
+#[pyfunction]
+fn names_to_come() -> Vec<String> {
+    names::to_come()
 }
 
 /// Whether a name of the session's is Elixir's.

@@ -401,6 +401,17 @@ pub(crate) fn owned_by_elixir(py: Python<'_>, worker: &Worker) -> PyResult<Vec<S
     Ok(elixir)
 }
 
+/// The names that Elixir has written and of which the globals have no value yet: it comes when a cell needs it.
+pub(crate) fn to_come() -> Vec<String> {
+    let table = table();
+    let Some(table) = table.as_ref() else {
+        return Vec::new();
+    };
+    let lazy = table.owned.iter();
+    let lazy = lazy.filter_map(|(name, owned)| matches!(owned, Owned::Lazy(_)).then_some(name));
+    table.written.keys().chain(lazy).cloned().collect()
+}
+
 /// Whether a name is Elixir's.
 pub(crate) fn is_of_elixir(py: Python<'_>, worker: &Worker, name: &str) -> PyResult<bool> {
     Ok(matches!(owner(py, worker, name)?, Owner::Elixir))

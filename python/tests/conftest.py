@@ -23,7 +23,7 @@ class Session:
         self.namespace = Namespace(types.ModuleType("__main__"))
         self.names_of_elixir = []
         # All that these answers want of the extension module.
-        native = types.SimpleNamespace(elixir_names=lambda: self.names_of_elixir)
+        native = types.SimpleNamespace(elixir_names=lambda: self.names_of_elixir, names_to_come=list)
         self.assistant = Assistant(native, self.namespace, lambda: None)
 
     def run(self, source):

@@ -46,6 +46,20 @@ def test_names_of_elixir(session):
     assert printed(session, "print(x)") == "4\n"
 
 
+def test_names_that_no_cell_of_python_has_seen_are_completed(session):
+    def texts(source):
+        answer = session.own.request("complete", {Atom("source"): source, Atom("cursor"): len(source)})
+        return [item[Atom("text")] for item in answer[Atom("items")]]
+
+    beam = session.beam()
+    beam.request("bind", [("total_small", bound(1)), ("total_large", LAZY), ("total?", bound(True))])
+    assert texts("total_") == [b"total_large", b"total_small"]
+    printed(session, "1")
+    assert texts("total_") == [b"total_small", b"total_large"]
+    printed(session, "del total_small")
+    assert texts("total_") == [b"total_large"]
+
+
 def test_what_python_deletes_is_unbound(session):
     beam = session.beam()
     lane = session.lane("main")
