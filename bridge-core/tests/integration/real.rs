@@ -150,7 +150,11 @@ fn crashes_of_either_side_leave_the_other_as_it_was() {
     rig.python("mine = 4");
     let worker = rig.up(Python);
     let ran = rig.elixir("IO.puts(\"said\")\nSystem.halt(3)");
-    assert_eq!(ran.error().0, "BeamDied", "{ran:?}");
+    assert_eq!(
+        (ran.error().0.as_str(), ran.out().as_str()),
+        ("BeamDied", "said\n"),
+        "{ran:?}"
+    );
     assert_eq!(shown(&rig.elixir("1 + 1")), "2");
     assert_eq!(shown(&rig.elixir("mine")), "4");
     assert_eq!(rig.up(Python), worker);

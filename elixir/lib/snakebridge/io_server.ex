@@ -25,6 +25,7 @@ defmodule SnakeBridge.IOServer do
     bytes: 0,
     flushed_at: nil,
     timer: nil,
+    failed: false,
     # The beginning of a character of which the rest has not been printed, and on which stream.
     cut: nil,
     # The text that was typed and not read yet, and the requests that wait for more.
@@ -53,7 +54,8 @@ defmodule SnakeBridge.IOServer do
     pid =
       spawn(fn ->
         Process.flag(:message_queue_data, :off_heap)
-        loop(%__MODULE__{cell: cell, sink: sink, flushed_at: now()})
+        # What is printed first goes at once: code may end the VM with its next words.
+        loop(%__MODULE__{cell: cell, sink: sink, flushed_at: now() - @flush_ms})
       end)
 
     :ets.insert(__MODULE__, {pid})
@@ -181,6 +183,12 @@ defmodule SnakeBridge.IOServer do
 
   defp handle(:interrupt, state), do: fail_waiting(state, {:error, :interrupted})
   defp handle(_, state), do: state
+
+  # A cell has one error. One that is interrupted while it winds up has told its own.
+  defp call_request({:emit, :error, _}, %{failed: true} = state), do: state
+
+  defp call_request({:emit, :error, body}, state),
+    do: send_event(flush(%{state | failed: true}), :error, body)
 
   defp call_request({:emit, op, body}, state), do: state |> flush() |> send_event(op, body)
   defp call_request({:print, stream, text}, state), do: put(state, stream, text)
