@@ -117,7 +117,8 @@ defmodule SnakeBridge.Session do
   def put_decoders(session, pairs) do
     case control(session, :decoders, pairs) do
       {:ok, _} -> :ok
-      {:error, %BridgeError{reason: :unavailable}} -> :ok
+      # The next worker is told all of them when it starts.
+      {:error, %BridgeError{reason: reason}} when reason in [:unavailable, :worker_died] -> :ok
       error -> error
     end
   end
