@@ -120,25 +120,33 @@ def test_a_burst_of_interrupts_ends_the_cell_and_not_the_kernel(own):
         for _ in range(10):
             own.client.control_channel.send(own.client.session.msg("interrupt_request", {}))
         stopped(own, request, seconds=20)
+        for _ in range(10):
+            # One that is still on its way would stop the next cell.
+            assert own.client.get_control_msg(timeout=20)["msg_type"] == "interrupt_reply"
         assert own.text("1 + 1")[1] == "2"
         assert own.text("%%python\nprint(2)")[0] == "2\n"
 
 
 def test_native_code_that_does_not_listen_costs_its_process_alone(own):
     own.run("kept = 1")
-    own.run("%%python\ngone = 1")
-    # Signals are taken by the interpreter, which this never gets back to.
+    process = own.text("%%python\nimport os\ngone = 1\nprint(os.getpid())")[0]
+    # The interpreter takes signals, and this never lets go of it. (A signal alone would end the wait: it begins anew.)
     request = own.client.execute(
-        "%%python\nimport ctypes; ctypes.PyDLL(None).sleep(60) if False else 0\n"
-        "import re; re.match(r'(a*)*(a*)*(a*)*(a*)*b', 'a' * 40)\n"
-        "int('7' * 10) ** 10\nsum(range(10)); ctypes.PyDLL(None).pause"
+        "%%python\nimport ctypes\nprint('begun', flush=True)\n"
+        "native = ctypes.PyDLL(None)\nnative.signal(2, 1)\nnative.sleep(60)"
     )
     own.iopub(request, until="busy")
-    time.sleep(0.5)
+    while own.client.get_iopub_msg(timeout=20)["msg_type"] != "stream":
+        pass
+    begun = time.monotonic()
     own.manager.interrupt_kernel()
-    stopped(own, request, seconds=20)
+    error = stopped(own, request, seconds=20)
+    assert time.monotonic() - begun < 20
+    assert error["ename"] == "Interrupted"
+    assert "did not stop within 3 s, and was killed" in error["evalue"]
     assert own.text("kept + 1")[1] == "2"
-    assert own.text("%%python\nprint(3)")[0] == "3\n"
+    assert own.text("%%python\nimport os\nprint(os.getpid())")[0] not in ("", process)
+    assert own.run("%%python\ngone")[0]["ename"] == "NameError"
 
 
 def test_front_ends_are_shown_a_keyboard_interrupt(elixir):
