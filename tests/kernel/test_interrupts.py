@@ -130,10 +130,10 @@ def test_a_burst_of_interrupts_ends_the_cell_and_not_the_kernel(own):
 def test_native_code_that_does_not_listen_costs_its_process_alone(own):
     own.run("kept = 1")
     process = own.text("%%python\nimport os\ngone = 1\nprint(os.getpid())")[0]
-    # The interpreter takes signals, and this never lets go of it. (A signal alone would end the wait: it begins anew.)
+    # A wait in C that holds the interpreter, without which nobody takes a signal; the wait itself would end at one.
     request = own.client.execute(
-        "%%python\nimport ctypes\nprint('begun', flush=True)\n"
-        "native = ctypes.PyDLL(None)\nnative.signal(2, 1)\nnative.sleep(60)"
+        "%%python\nimport ctypes\nnative = ctypes.PyDLL(None)\nnative.signal(2, 1)\n"
+        "native.dprintf(1, b'begun')\nnative.sleep(60)"
     )
     own.iopub(request, until="busy")
     while own.client.get_iopub_msg(timeout=20)["msg_type"] != "stream":

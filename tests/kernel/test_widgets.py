@@ -124,12 +124,14 @@ def test_comms_end_with_the_python_that_has_them(own, end):
     _, messages = own.run("%%python\nimport ipywidgets as w\nslider = w.IntSlider()\nslider.comm.comm_id")
     opened = {content["comm_id"] for kind, content, _ in messages if kind == "comm_open"}
     assert opened == known() != set()
-    own.client.execute(f"%%python\n{end}")
+    request = own.client.execute(f"%%python\n{end}")
     closed = set()
     while closed != opened:
         message = own.client.get_iopub_msg(timeout=30)
         if message["msg_type"] == "comm_close":
             closed.add(message["content"]["comm_id"])
+    # What came before it would be called off, where it fails.
+    assert own.shell()["parent_header"]["msg_id"] == request
     assert known() == set()
     # Those of the next Python are there.
     own.run("%%python\nimport ipywidgets as w\nslider = w.IntSlider()")
