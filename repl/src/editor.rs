@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bridge_core::language::Language;
 use bridge_core::session::{Completeness, Session};
-use reedline::{ExternalPrinter, Reedline, ReedlineMenu, Signal, ValidationResult, Validator};
+use reedline::{EditCommand, ExternalPrinter, Reedline, ReedlineMenu, Signal, ValidationResult, Validator};
 
 use crate::completion::LineCompleter;
 use crate::config::Config;
@@ -55,7 +55,11 @@ pub(crate) enum Editor {
 
 /// reedline, and what it shows of what the languages know.
 pub(crate) struct FullEditor {
-    engine: Reedline,
+    /// There but while it is rebuilt.
+    engine: Option<Reedline>,
+    session: Session,
+    /// What was typed for the lines after the next.
+    rest: String,
     lookup: Lookup,
     /// Where the cell is while another program edits it.
     file: PathBuf,
@@ -109,7 +113,13 @@ impl Editor {
             engine = engine.with_auto_pairs(pairs());
         }
         (
-            Editor::Full(Box::new(FullEditor { engine, lookup, file })),
+            Editor::Full(Box::new(FullEditor {
+                engine: Some(engine),
+                session: session.clone(),
+                rest: String::new(),
+                lookup,
+                file,
+            })),
             sender,
         )
     }
@@ -126,7 +136,25 @@ impl Editor {
 impl FullEditor {
     fn read(&mut self, line: &Line) -> Reading {
         self.lookup.forget();
-        match self.engine.read_line(&LanguagePrompt(line.clone())) {
+        let Some(mut engine) = self.engine.take() else {
+            return Reading::End;
+        };
+        // What was typed behind the end of the last line is typed now: as far as an Enter that runs it, and the rest the
+        // next time.
+        let typed = std::mem::take(&mut self.rest) + &line.take_behind();
+        let runs = typed.match_indices('\n').map(|(at, _)| at).find(|at| {
+            let ask = |language, source: &str| is_complete(&self.session, language, source);
+            verdict(&typed[..*at], line.language(), ask) == Verdict::Run
+        });
+        let (now, rest) = typed.split_at(runs.unwrap_or(typed.len()));
+        if !now.is_empty() {
+            engine.run_edit_commands(&[EditCommand::InsertString(now.to_owned())]);
+        }
+        rest.strip_prefix('\n').unwrap_or(rest).clone_into(&mut self.rest);
+        engine = engine.with_immediately_accept(runs.is_some());
+        let read = engine.read_line(&LanguagePrompt(line.clone()));
+        self.engine = Some(engine.with_immediately_accept(false));
+        match read {
             Ok(Signal::Success(text)) => Reading::Entry(text),
             Ok(Signal::HostCommand(command)) if command == keys::SUSPEND => Reading::Suspend,
             Ok(Signal::CtrlD) => Reading::End,

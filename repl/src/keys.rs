@@ -204,6 +204,12 @@ impl EditMode for Keys {
     fn parse_event(&mut self, event: ReedlineRawEvent) -> ReedlineEvent {
         let event = Event::from(event);
         let at = self.line.settled();
+        if self.line.keep(&text_of(&event)) {
+            if is_ctrl_c(&event) {
+                self.line.ends();
+            }
+            return ReedlineEvent::None;
+        }
         let mode = self.mode.edit_mode();
         if let Event::Paste(text) = &event {
             let language = match &at {
@@ -233,7 +239,9 @@ impl EditMode for Keys {
         match event {
             ReedlineEvent::SearchHistory => self.line.search_begins(),
             // What comes next is typed, whatever vi was about to do.
+            ReedlineEvent::Submit | ReedlineEvent::ExecuteHostCommand(_) => self.line.ends(),
             ReedlineEvent::CtrlC => {
+                self.line.ends();
                 let insert = PromptEditMode::Vi(PromptViMode::Insert);
                 let _ = self
                     .mode
@@ -285,6 +293,25 @@ fn with_ours(mut keys: Keybindings) -> Keybindings {
         );
     }
     keys
+}
+
+fn is_ctrl_c(event: &Event) -> bool {
+    matches!(event, Event::Key(key) if key.code == KeyCode::Char('c') && key.modifiers == KeyModifiers::CONTROL)
+}
+
+/// What an event types; Enter is a line's end.
+fn text_of(event: &Event) -> String {
+    match event {
+        Event::Paste(text) => text.replace("\r\n", "\n").replace('\r', "\n"),
+        Event::Key(KeyEvent { code, modifiers, .. }) if (*modifiers - KeyModifiers::SHIFT).is_empty() => {
+            match code {
+                KeyCode::Char(typed) => typed.to_string(),
+                KeyCode::Enter => "\n".to_owned(),
+                _ => String::new(),
+            }
+        }
+        _ => String::new(),
+    }
 }
 
 fn insert(text: String) -> ReedlineEvent {

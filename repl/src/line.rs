@@ -28,6 +28,8 @@ struct State {
     settled: bool,
     /// How many keys came since the turn began.
     keys: usize,
+    /// What was typed behind a key that ends the line before the editor looked.
+    behind: Option<String>,
     /// Ctrl-R's prompt shows another text than the line's.
     searching: bool,
 }
@@ -52,6 +54,7 @@ impl Line {
             cursor: 0,
             settled: false,
             keys: 0,
+            behind: None,
             searching: false,
         })))
     }
@@ -114,6 +117,8 @@ impl Line {
         let mut state = self.state();
         state.settled = true;
         state.keys = 0;
+        // The line did not end after all: a search or a menu took the key.
+        state.behind = None;
     }
 
     /// The line, if this is the first key of the turn. Asking makes the next key the second.
@@ -130,6 +135,27 @@ impl Line {
             text: state.text.clone(),
             cursor: state.cursor,
         })
+    }
+
+    /// A key ends the line: the engine loses the keys that came together with it.
+    pub(crate) fn ends(&self) {
+        self.state().behind = Some(String::new());
+    }
+
+    /// Keeps that for the next line, if it comes behind a key that ends this one.
+    pub(crate) fn keep(&self, text: &str) -> bool {
+        match &mut self.state().behind {
+            Some(behind) => {
+                behind.push_str(text);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// What was typed behind the end of the last line; `\n` where it was Enter.
+    pub(crate) fn take_behind(&self) -> String {
+        self.state().behind.take().unwrap_or_default()
     }
 
     /// The source up to that byte of the line, with a name behind it; none in a command.

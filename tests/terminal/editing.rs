@@ -93,6 +93,17 @@ fn ctrl_c_drops_the_entry_and_its_language_stays() {
 }
 
 #[test]
+fn what_is_typed_behind_ctrl_c_is_not_lost() {
+    let terminal = Terminal::start();
+    terminal.enter("1 + 1").line("2").prompt("elixir> ");
+    terminal
+        .write("dropped\x0340 + 2\r1 + 6\r:ok")
+        .line("42")
+        .line("7")
+        .prompt("elixir> :ok");
+}
+
+#[test]
 fn ctrl_d_leaves_an_empty_prompt_and_no_other() {
     let mut terminal = Terminal::start();
     terminal.keys("x").write(CTRL_D).keys("y").prompt("elixir> xy");

@@ -4,6 +4,7 @@
 mod cells;
 mod configuration;
 mod editing;
+mod fuzz;
 mod keys;
 mod looks;
 mod menu;

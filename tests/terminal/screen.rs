@@ -250,6 +250,51 @@ impl Terminal {
         self
     }
 
+    /// Presses Ctrl-C until the cursor stands at one of these prompts with nothing behind it.
+    #[track_caller]
+    pub(crate) fn cleared(&self, prompts: &[&str]) -> &Terminal {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            self.write("\x03").settled();
+            let emulator = self.emulator();
+            let (row, column) = emulator.parser.screen().cursor_position();
+            let lines = emulator.lines();
+            let line = lines.get(usize::from(row)).map_or("", String::as_str);
+            let found = prompts
+                .iter()
+                .any(|prompt| line == prompt.trim_end() && usize::from(column) == prompt.len());
+            if found {
+                break;
+            }
+            assert!(
+                Instant::now() < deadline && !emulator.ended,
+                "no prompt; the screen:\n{}",
+                lines.join("\n")
+            );
+        }
+        self
+    }
+
+    /// Waits until nothing has been written for a while, or for a second: where anything may be on the screen.
+    pub(crate) fn settled(&self) -> &Terminal {
+        let deadline = Instant::now() + Duration::from_secs(1);
+        let mut emulator = self.emulator();
+        while Instant::now() < deadline {
+            let written = emulator.raw.len();
+            emulator = self
+                .shared
+                .1
+                .wait_timeout(emulator, Duration::from_millis(25))
+                .unwrap()
+                .0;
+            if emulator.raw.len() == written {
+                break;
+            }
+        }
+        drop(emulator);
+        self
+    }
+
     /// Waits until the screen shows that text.
     #[track_caller]
     pub(crate) fn text(&self, text: &str) -> &Terminal {
@@ -257,6 +302,22 @@ impl Terminal {
             emulator.lines().join("\n").contains(text)
         });
         self
+    }
+
+    /// Whether the screen shows that text within three seconds.
+    pub(crate) fn shows(&self, text: &str) -> bool {
+        let deadline = Instant::now() + Duration::from_secs(3);
+        let mut emulator = self.emulator();
+        loop {
+            if emulator.lines().join("\n").contains(text) {
+                return true;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            emulator = self.shared.1.wait_timeout(emulator, left).unwrap().0;
+        }
     }
 
     /// Waits until the screen does not show that text any more.
