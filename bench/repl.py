@@ -30,7 +30,12 @@ class Terminal:
 
     def __init__(self, command, rows=50, columns=200):
         state = tempfile.mkdtemp(prefix="bench-repl-")
-        environment = {**os.environ, "TERM": "xterm-256color", "XDG_STATE_HOME": state, "XDG_CONFIG_HOME": state}
+        environment = {
+            **os.environ,
+            "TERM": "xterm-256color",
+            "XDG_STATE_HOME": state,
+            "XDG_CONFIG_HOME": state,
+        }
         self.begun = time.perf_counter()
         self.process, self.fd = pty.fork()
         if self.process == 0:
@@ -94,9 +99,13 @@ def keys_in_a_long_cell(program, language, lines=500, keys=400):
     if language == "python":
         terminal.send(b":py\r")
         terminal.until(rb"python")
-        body = "\n".join(f"value_{n} = [item * {n} for item in range({n}) if 'x' in f'{{item}}']" for n in range(lines))
+        body = "\n".join(
+            f"value_{n} = [item * {n} for item in range({n}) if 'x' in f'{{item}}']" for n in range(lines)
+        )
     else:
-        body = "\n".join(f'value_{n} = Enum.map(1..{n}, fn item -> "x#{{item * {n}}}" end)' for n in range(lines))
+        body = "\n".join(
+            f'value_{n} = Enum.map(1..{n}, fn item -> "x#{{item * {n}}}" end)' for n in range(lines)
+        )
     terminal.send(b"\x1b[200~" + body.encode() + b"\x1b[201~")
     while terminal.read(2):
         pass
@@ -113,7 +122,9 @@ def completion(program):
     terminal.until(rb"elixir")
     terminal.send(b":py\r")
     terminal.until(rb"python")
-    terminal.send(b"class Many: pass\r\rmany = Many(); many.__dict__.update({f'name_{n}': n for n in range(10_000)})\r")
+    terminal.send(
+        b"class Many: pass\r\rmany = Many(); many.__dict__.update({f'name_{n}': n for n in range(10_000)})\r"
+    )
     terminal.send(b"import string; print('re' + 'ady')\r")
     terminal.until(rb"ready")
     found = {}
