@@ -165,8 +165,16 @@ class MainCells(Cells):
         self.loaded = threading.Event()
         self._begin()
 
+    def open(self):
+        """As in the base class. In a notebook nobody is served before the engine is there: see `engines`."""
+        self._selector.serving = not self._notebook
+        super().open()
+
     async def _load(self):
-        engine = await engines.load(self._namespace, self._publisher, self._directory, self._notebook)
+        try:
+            engine = await engines.load(self._namespace, self._publisher, self._directory, self._notebook)
+        finally:
+            self._selector.serving = True
         display.use(engine)
         self.loaded.set()
         return engine

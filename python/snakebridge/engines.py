@@ -11,7 +11,8 @@ from snakebridge import figures
 
 OLDEST_IPYTHON = 8
 
-# Imported one by one, so that requests are served in between.
+# Imported one by one, so that calls of Elixir are served in between. Not in a notebook: a library that looks for it
+# does so once, and one that was imported too early would have no widgets, in all of the session.
 _STEPS = ("traitlets.config", "IPython.core.magic", "IPython.core.interactiveshell", "snakebridge.shell")
 
 
@@ -45,7 +46,8 @@ async def load(namespace, publisher, directory, notebook):
     try:
         for step in _STEPS:
             importlib.import_module(step)
-            await asyncio.sleep(0)
+            if not notebook:
+                await asyncio.sleep(0)
         from snakebridge import shell
 
         engine = shell.make(namespace, publisher, directory, notebook)

@@ -20,9 +20,13 @@ class Selector(selectors.DefaultSelector):
         super().__init__()
         self._native = native
         self.waiting = False
+        # False while nobody is to be served yet, in which time the loop never waits.
+        self.serving = True
 
     def select(self, timeout=None):
         """As in the base class."""
+        if not self.serving:
+            return super().select(0)
         self.waiting = True
         try:
             ready = self._native.poll(self.fileno(), timeout)

@@ -136,3 +136,26 @@ def test_comms_end_with_the_python_that_has_them(own, end):
     # Those of the next Python are there.
     own.run("%%python\nimport ipywidgets as w\nslider = w.IntSlider()")
     assert known() & opened == set() != known()
+
+
+def test_a_widget_of_an_elixir_cell(elixir):
+    _, messages = elixir.run('w = SnakeBridge.import!("ipywidgets")\nslider = w.IntSlider.(value: 3)')
+    opened = {c["comm_id"]: c["data"]["state"] for kind, c, _ in messages if kind == "comm_open"}
+    shown = next(c["data"] for kind, c, _ in messages if kind == "execute_result")
+    model = shown["application/vnd.jupyter.widget-view+json"]["model_id"]
+    assert opened[model]["value"] == 3
+
+    _, messages = elixir.run('SnakeBridge.put_attr(slider, "value", 8)')
+    assert [c["data"]["state"] for kind, c, _ in messages if kind == "comm_msg"] == [{"value": 8}]
+    update = {"method": "update", "state": {"value": 5}, "buffer_paths": []}
+    send(elixir, "%%python\nslider.comm.comm_id", update)
+    assert elixir.text("slider.value")[1] == "5"
+
+
+def test_widgets_of_the_first_thing_that_a_new_python_does(elixir):
+    """Libraries ask once whether they are in a notebook."""
+    elixir.run('w = SnakeBridge.import!("ipywidgets")')
+    for _ in range(5):
+        elixir.run("%restart python")
+        _, messages = elixir.run('SnakeBridge.import!("ipywidgets").Label.(value: "there")')
+        assert "there" in [c["data"]["state"].get("value") for kind, c, _ in messages if kind == "comm_open"]

@@ -240,9 +240,9 @@ defmodule SnakeBridge.IOServer do
        when name in [:stdout, :stderr] and is_binary(text),
        do: {:reply, :ok, put(state, name, text)}
 
-  defp request({:snakebridge, :display, %{} = body}, _, state) do
+  defp request({:snakebridge, op, %{} = body}, _, state) when op in [:display, :comm] do
     body = Map.put(body, :cell, Map.get(body, :cell) || state.cell)
-    {:reply, :ok, state |> flush() |> send_event(:display, body)}
+    {:reply, :ok, state |> flush() |> send_event(op, body)}
   end
 
   defp request({:snakebridge, :clear, {_, wait}}, _, state),

@@ -6,13 +6,13 @@ defmodule SnakeBridge.Output do
   knows nothing of it refuses, and then it is brought down to text.
   """
 
-  @doc "Hands over an event of a lane: `stream`, `display`, `clear`."
+  @doc "Hands over an event of a lane: `stream`, `display`, `clear`, `comm`."
   @spec event(atom(), term(), pid()) :: :ok
   def event(op, body, leader \\ Process.group_leader())
 
   def event(:stream, {_, :stdout, text}, leader), do: put(leader, text)
 
-  def event(op, body, leader) when op in [:stream, :display, :clear] do
+  def event(op, body, leader) when op in [:stream, :display, :clear, :comm] do
     case request(leader, {:snakebridge, op, body}) do
       {:error, _} -> plain(op, body, leader)
       _ -> :ok
