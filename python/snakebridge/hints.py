@@ -1,10 +1,13 @@
 """What a user can do about an error: one sentence, or nothing."""
 
+import builtins
 import contextlib
 import difflib
 import pkgutil
 import re
 import sys
+
+from snakebridge import descriptor
 
 # Where the name to install is not the name to import.
 _PACKAGES = {
@@ -36,6 +39,9 @@ _REFUSED = re.compile(
     r"unexpected keyword argument:? '?(\w+)|'(\w+)' is an invalid keyword argument|invalid keyword argument '?(\w+)"
 )
 
+# What Python says of a call of what is no function.
+_NOT_CALLABLE = re.compile(r"^'([\w.]+)' object is not callable$")
+
 # What users of Elixir may have meant for the bridge.
 _OPTIONS = {"as", "session", "tags", "timeout"}
 
@@ -51,6 +57,19 @@ def of(error, install):
         return "cells run inside an event loop: write `await ...` instead of `asyncio.run(...)`"
     if isinstance(error, RuntimeError) and "'widget' is not a recognised GUI loop" in _text(error):
         return f"figures as widgets come with ipympl: {install} ipympl"
+    if isinstance(error, TypeError) and (name := _hidden(_text(error))):
+        return f"{name} is a variable of the session now, and hides Python's own {name}: give it another name, or `del {name}`"
+    return None
+
+
+def _hidden(text):
+    """The function of Python that a variable hides, of either language (`list = [1]` is usual in Elixir), if it may be
+    what an error says is not callable."""
+    found = _NOT_CALLABLE.match(text)
+    own = vars(sys.modules["__main__"])
+    for name in vars(builtins) if found else ():
+        if name in own and descriptor.type_name(own[name]).rpartition(".")[2] == found[1].rpartition(".")[2]:
+            return name
     return None
 
 

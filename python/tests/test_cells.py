@@ -171,6 +171,11 @@ def test_hints(worker):
     ).error["hint"]
     assert "await" in hint
     assert worker.execute("1/0").error["hint"] is None
+    # A variable that hides a function; what was never one has no such excuse.
+    worker.execute("list, total = [1], [2]")
+    assert "`del list`" in worker.execute("list('ab')").error["hint"]
+    worker.execute("del list")
+    assert worker.execute("total('ab')").error["hint"] is None
 
 
 def test_await_at_the_top_level(worker):
