@@ -69,6 +69,8 @@ def test_a_new_cell_has_the_language_of_the_one_before(notebook):
     page.select(0)
     page.press("b")
     expect(page.language(1)).to_have_value("python")
+    page.page.get_by_text("Click to add a cell").click()
+    expect(page.language(2)).to_have_value("python")
 
 
 def test_variables(notebook):

@@ -27,6 +27,11 @@ export class NotebookLanguage {
     sessionContext.kernelChanged.connect(this.refresh, this);
     sessionContext.specsManager.specsChanged.connect(this.refresh, this);
     this.followModel();
+    // The button below the last cell adds one without a command.
+    content.node.addEventListener('click', ({ target }) => {
+      const isButton = target instanceof Element && target.closest('.jp-Notebook-footer') !== null;
+      if (isButton) this.executed('notebook:insert-cell-below');
+    });
     panel.disposed.connect(() => sessionContext.specsManager.specsChanged.disconnect(this.refresh, this));
   }
 
