@@ -33,7 +33,7 @@ class TestElixir(jupyter_kernel_test.KernelTests):
     )
     code_page_something = 'SnakeBridge.call!("IPython.core.page", "page", ["text"])'
     code_generate_error = 'raise "boo"'
-    code_execute_result = ({"code": "1 + 2", "result": "\x1b[33m3\x1b[0m"},)
+    code_execute_result = ({"code": "1 + 2", "result": "\x1b[35m3\x1b[0m"},)
     code_display_data = (
         {"code": 'SnakeBridge.display(SnakeBridge.Display.html("<b>t</b>"))', "mime": "text/html"},
         {"code": "SnakeBridge.display([%{a: 1}, %{a: 2}])", "mime": "text/html"},

@@ -65,8 +65,24 @@ defmodule SnakeBridge.Render do
     %{width: width, colors: colors} = settings()
     Application.put_env(:elixir, :ansi_enabled, colors)
     Application.put_env(:iex, :width, width)
-    old = Application.get_env(:iex, :colors, [])
-    Application.put_env(:iex, :colors, Keyword.merge([eval_result: []], old) |> Keyword.put(:enabled, colors))
+    Application.put_env(:iex, :colors, iex_colors(Application.get_env(:iex, :colors, [])))
+  end
+
+  # Notebooks are mostly white, where yellow and cyan, IEx's for numbers and atoms, can hardly be read.
+  @on_white [
+    number: :magenta,
+    boolean: :magenta,
+    nil: :magenta,
+    string: :green,
+    charlist: :green,
+    regex: :red
+  ]
+
+  defp iex_colors(old) do
+    own = [eval_result: [], syntax_colors: @on_white]
+    old = if old[:syntax_colors] == @on_white, do: Keyword.delete(old, :syntax_colors), else: old
+    own = if settings().terminal, do: Keyword.delete(own, :syntax_colors), else: own
+    own |> Keyword.merge(old) |> Keyword.put(:enabled, settings().colors)
   end
 
   @doc "Text in a colour of `IO.ANSI`, where colours are wanted."
@@ -108,7 +124,7 @@ defmodule SnakeBridge.Render do
 
   def error(:error, error, stack, place) when is_kind(error, "BaseException") do
     text = String.trim_trailing(error.text || "")
-    python = if text == "", do: color(:red, Exception.message(error)), else: text
+    python = if text == "", do: color(:red, Exception.message(error)), else: marked(text, error.class)
 
     %{
       class: error.class,
@@ -247,11 +263,25 @@ defmodule SnakeBridge.Render do
     if colors?(), do: IO.iodata_to_binary(color(:red, text)), else: "-" <> text <> "-"
   end
 
-  defp frames(stack, place) do
-    for frame <- prune(stack, place) do
-      IO.iodata_to_binary(color(:red, ["    ", Exception.format_stacktrace_entry(frame)]))
+  # A traceback of Python, with what has happened in the colour of errors: it stands below all that says where.
+  defp marked(text, class) do
+    name = class |> String.split(".") |> List.last() |> Regex.escape()
+
+    case Regex.run(~r/\A(.*\n)([\w.]*\b#{name}(?::.*)?)\z/s, text, capture: :all_but_first) do
+      [where, what] -> [where, color(:red, what)]
+      nil -> text
     end
   end
+
+  defp frames(stack, place) do
+    # One expression of a cell, and the functions written in it, are all of one line there.
+    for frame <- stack |> prune(place) |> Enum.map(&frame/1) |> Enum.dedup() do
+      IO.iodata_to_binary(color(:red, ["    ", frame]))
+    end
+  end
+
+  # Of a cell's own expressions Elixir says that they are in `(file)`.
+  defp frame(frame), do: frame |> Exception.format_stacktrace_entry() |> String.replace_suffix(": (file)", "")
 
   # The frames from the innermost to the last one in a cell: what comes after it called the cell, and is ours.
   defp prune(stack, place) do

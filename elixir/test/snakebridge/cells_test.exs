@@ -225,7 +225,18 @@ defmodule SnakeBridge.CellsTest do
       end_cell(cell)
       error = run(host, "Fails.now(:a)").error
       assert plain(error.traceback) =~ "cell #{cell}:3: Fails.now/1"
-      assert plain(error.traceback) =~ "cell #{error.cell}:1: (file)"
+      assert List.last(error.traceback) |> plain() == "    cell #{error.cell}:1"
+    end
+
+    test "name each line of a cell once", %{host: host} do
+      error = run(host, "Enum.map([1, 0], fn n ->\n  div(1, n)\nend)").error
+
+      assert [_, "    :erlang.div(1, 0)", "    cell " <> inner, "    cell " <> outer] =
+               plain(error.traceback) |> String.split("\n")
+
+      assert {inner, outer} == {"#{error.cell}:2", "#{error.cell}:1"}
+      error = run(host, "Enum.map([1, 0], fn n -> div(1, n) end)").error
+      assert length(error.traceback) == 3
     end
 
     test "blame the arguments", %{host: host} do
