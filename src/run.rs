@@ -360,9 +360,9 @@ impl Outputs {
                 traceback,
                 hint,
             } => Output::Error {
+                traceback: error_lines(&class, &message, traceback, hint),
                 class,
                 message,
-                traceback: error_lines(traceback, hint),
             },
         };
         if std::mem::take(&mut self.clear) {

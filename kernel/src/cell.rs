@@ -180,8 +180,7 @@ async fn again(
         Err(Refused { class, message, hint }) => {
             let mut ended = Ended::failed(class, message);
             if let Some(failure) = &mut ended.failure {
-                let first = format!("{class}: {}", failure.evalue);
-                failure.traceback = error_lines(vec![first], hint);
+                failure.traceback = error_lines(class, &failure.evalue, Vec::new(), hint);
                 if !execute.silent {
                     let Failure {
                         ename,
@@ -285,7 +284,7 @@ async fn follow(kernel: &Kernel, stdin: &Outgoing, request: &Message, mut cell: 
                 traceback,
                 hint,
             } => {
-                let traceback = error_lines(traceback, hint);
+                let traceback = error_lines(&class, &message, traceback, hint);
                 if !silent || request.header.msg_type != "execute_request" {
                     let content = json!({"ename": class, "evalue": message, "traceback": traceback});
                     kernel.iopub.publish(&request.parent, "error", content).await;

@@ -71,6 +71,8 @@ def test_a_killed_process_ends_its_cell_alone(own, victim, running):
         reply = own.shell()["content"]
         assert reply["status"] == "error"
         assert "killed by signal 9 (SIGKILL)" in reply["evalue"]
+        # Front ends show these lines alone.
+        assert reply["traceback"][0] == f"{reply['ename']}: {reply['evalue']}"
         assert "hint: " in reply["traceback"][-1]
         said = "".join(content["text"] for kind, content in messages[-200:] if kind == "stream")
         assert f"Names lost: {lost}" in said

@@ -112,8 +112,17 @@ impl Event {
     }
 }
 
-/// An error's lines as notebooks keep them: the traceback, then the hint.
-pub fn error_lines(mut traceback: Vec<String>, hint: Option<String>) -> Vec<String> {
+/// An error's lines as notebooks keep them, which show nothing else of it: the traceback, or what the error says where it
+/// has none; then the hint.
+pub fn error_lines(
+    class: &str,
+    message: &str,
+    mut traceback: Vec<String>,
+    hint: Option<String>,
+) -> Vec<String> {
+    if traceback.is_empty() {
+        traceback.push(format!("{class}: {message}"));
+    }
     traceback.extend(hint.map(|hint| format!("hint: {hint}")));
     traceback
 }
