@@ -224,14 +224,13 @@ fn line(row: &Row<'_>, widths: &Widths, selected: bool, colours: bool) -> String
     let name = fitted(row.name, widths.name);
     let mut text = paint(mark, base, colours, 2);
     if colours {
-        let kind = base.fg(colour(row.kind));
-        for (index, c) in name.chars().enumerate() {
-            let style = if row.matched.contains(&index) {
-                kind.bold().underline()
-            } else {
-                kind
-            };
-            text.push_str(&style.paint(c.to_string()).to_string());
+        let kind = colour(row.kind).map_or(base, |colour| base.fg(colour));
+        let marked = |index: &usize| row.matched.contains(index);
+        let letters: Vec<(bool, char)> = name.chars().enumerate().map(|(at, c)| (marked(&at), c)).collect();
+        for run in letters.chunk_by(|a, b| a.0 == b.0) {
+            let style = if run[0].0 { kind.bold().underline() } else { kind };
+            let run: String = run.iter().map(|(_, c)| *c).collect();
+            text.push_str(&style.paint(run).to_string());
         }
         let rest = " ".repeat(widths.name.saturating_sub(name.width()) + 2);
         text.push_str(&base.paint(rest).to_string());
@@ -254,15 +253,16 @@ fn line(row: &Row<'_>, widths: &Widths, selected: bool, colours: bool) -> String
 }
 
 /// The colour of a kind of thing, from those that are readable on black and on white.
-fn colour(kind: &str) -> Color {
-    match kind {
+fn colour(kind: &str) -> Option<Color> {
+    let colour = match kind {
         "function" | "method" | "macro" | "guard" => Color::Blue,
         "class" | "module" | "struct" | "exception" => Color::Purple,
         "keyword" | "magic" | "command" | "sigil" | "attribute" => Color::Red,
         "argument" | "key" | "column" | "field" | "property" => Color::Cyan,
         "file" | "folder" => Color::Green,
-        _ => Color::Default,
-    }
+        _ => return None,
+    };
+    Some(colour)
 }
 
 fn dim() -> Style {

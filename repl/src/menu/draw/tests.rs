@@ -130,7 +130,7 @@ fn what_was_typed_is_marked() {
     let all = [suggestion("map", "function", "", "")];
     let rows = [Row::new(&all[0], "ma")];
     let text = menu(&rows, 0, 0, None, Area::new(80, 24, 1), true);
-    assert!(text.contains("\u{1b}[1;4;7;34mm"), "{text:?}");
+    assert!(text.contains("\u{1b}[1;4;7;34mma"), "{text:?}");
 }
 
 #[test]
