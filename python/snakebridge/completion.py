@@ -90,7 +90,8 @@ class Completion:
         if what == "documentation":
             if type(found) is Unloaded or self._is_elixir(found):
                 return []
-            return [of_value(word, found, bound=bound) | {"doc": descriptor.documentation(found)}]
+            whole = of_value(word, found, bound=bound, longest=None)
+            return [whole | {"doc": descriptor.documentation(found)}]
         return self._members(found, word)
 
     def _documented_property(self, lookup, value, steps):

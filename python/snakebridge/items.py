@@ -61,8 +61,8 @@ def _member(owner, name, columns):
     return of_value(name, value, kind, descriptor.takes_itself(owner, name))
 
 
-def of_value(name, value, kind=None, bound=False):
-    """An item with what a line can say of the object."""
+def of_value(name, value, kind=None, bound=False, longest=_LONGEST_DETAIL):
+    """An item with what a line, of at most so many characters, can say of the object."""
     try:
         kind = kind or descriptor.kind(value)
         if kind in ("function", "method", "class"):
@@ -74,7 +74,7 @@ def of_value(name, value, kind=None, bound=False):
             detail, doc = descriptor.type_name(value), ""
     except Exception:
         return item(name, kind or "variable")
-    return item(name, kind, detail[:_LONGEST_DETAIL], doc)
+    return item(name, kind, detail[:longest], doc)
 
 
 def arguments(signature, given, positional=0):

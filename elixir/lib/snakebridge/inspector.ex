@@ -78,6 +78,15 @@ defmodule SnakeBridge.Inspector do
        when is_atom(variable) and is_atom(context) and is_atom(name),
        do: {:dot, {:var, Atom.to_charlist(variable)}, Atom.to_charlist(name)}
 
+  # `fun.(`, `pd.DataFrame.(`, `df["a"].mean(`
+  defp call({:., _, [{variable, _, context}]}) when is_atom(variable) and is_atom(context),
+    do: {:local_or_var, Atom.to_charlist(variable)}
+
+  defp call({:., _, [callee]}), do: {:written, Macro.to_string(callee)}
+
+  defp call({:., _, [_, name]} = callee) when is_atom(name),
+    do: {:written, Macro.to_string({callee, [no_parens: true], []})}
+
   defp call(name) when is_atom(name) and name not in [:__block__, :=, :|>, :%{}, :{}, :->],
     do: {:local_call, Atom.to_charlist(name)}
 
@@ -127,6 +136,7 @@ defmodule SnakeBridge.Inspector do
     end
   end
 
+  defp sections({:written, code}, question, _), do: receiver(code, question) || []
   defp sections({:sigil, letters}, %{env: env}, detail), do: imported("sigil_#{letters}", env, detail)
 
   defp sections({:module_attribute, name}, _, _) do
@@ -216,18 +226,19 @@ defmodule SnakeBridge.Inspector do
 
   defp python(place, name, shown, question) do
     case Python.ask(place, :documentation, name, question) do
-      [item] -> described(item, shown)
+      [item] -> described(item, shown, :verbatim)
       _ -> []
     end
   end
 
-  defp described(%{kind: kind, detail: detail, doc: doc}, name) do
+  # Documentation of Python is laid out by hand: as Markdown its lists and tables would run together.
+  defp described(%{kind: kind, detail: detail, doc: doc}, name, form \\ :text) do
     heading =
       if String.starts_with?(detail, "("),
         do: name <> detail,
         else: "#{name} :: #{if detail == "", do: kind, else: detail}"
 
-    [{:heading, heading}, {:text, doc}]
+    [{:heading, heading}, {form, doc}]
   end
 
   @doc "A value as short text. Implementations of `Inspect` that are not Elixir's own are not called."
@@ -255,8 +266,9 @@ defmodule SnakeBridge.Inspector do
     sections
     |> Enum.map(fn
       {:heading, text} -> "### `#{text}`"
-      {:code, ""} -> ""
+      {form, ""} when form in [:code, :verbatim] -> ""
       {:code, text} -> "```elixir\n#{text}\n```"
+      {:verbatim, text} -> "``````text\n#{text}\n``````"
       {:text, text} -> String.trim(text)
     end)
     |> joined()

@@ -43,6 +43,7 @@ defmodule SnakeBridge.QuestionsTest do
       def lazy(self): return "text"
   shop = Shop()
   table = {"one": {"two": shop}, "list": [shop]}
+  def wide(#{Enum.map_join(1..20, ", ", &"parameter_#{&1}=0")}): 'Takes much.'
   """
 
   setup_all do
@@ -325,6 +326,8 @@ defmodule SnakeBridge.QuestionsTest do
     test "of the call around the cursor, where there is nothing at it", %{host: host} do
       assert text(host, "Enum.reduce([1], ‸") =~ "Enum.reduce"
       assert text(host, "run(‸") =~ "Runs it."
+      assert text(host, ~s|py.table["one"]["two"].items(‸|) =~ "items(kind='a', *, most: int = 3)"
+      assert text(host, "fractions.Fraction.(1, ‸") =~ "The numerator defaults to 0"
     end
 
     test "of variables and of Python", %{host: host} do
@@ -338,6 +341,10 @@ defmodule SnakeBridge.QuestionsTest do
 
       assert text(host, "fractions.Fract‸ion") =~
                "Fractions can also be constructed from:\n\n  - numeric strings"
+
+      # As it is laid out, and with the signature whole.
+      assert text(host, "py.su‸m") =~ "``````text\nReturn the sum of a 'start' value"
+      assert text(host, "wid‸e") =~ "parameter_20=0)`\n"
 
       assert text(host, ~s|py.table["one"]["two"].ite‸ms|) =~
                "items(kind='a', *, most: int = 3) -> list[Shop]"
