@@ -218,6 +218,7 @@ pub struct Session {
     last_cell: Arc<Mutex<Last>>,
     harmless: Arc<Mutex<Vec<String>>>,
     name: Option<String>,
+    directory: PathBuf,
 }
 
 /// Silent cells are counted from here on, apart from those that a user sees.
@@ -270,6 +271,7 @@ impl Session {
         };
         let (children, watched) = watch::channel(starting);
         let place = config.directory.clone();
+        let own = directory.path().to_owned();
         engine::spawn(Prepared {
             config,
             directory,
@@ -292,6 +294,7 @@ impl Session {
                 last_cell,
                 harmless: Arc::default(),
                 name,
+                directory: own,
             },
             Stream(late_events),
         ))
@@ -300,6 +303,11 @@ impl Session {
     /// The record's name; `None` when nothing is kept.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
+    }
+
+    /// The session's own directory, for what goes when the session ends.
+    pub fn directory(&self) -> &std::path::Path {
+        &self.directory
     }
 
     /// Hands a cell in. It runs when those before it, in its subshell, have finished.

@@ -16,7 +16,7 @@ class Assistant:
         self._namespace = namespace
         self._engine = engine
         self._completion = Completion(native, namespace, self._magics, self._magic)
-        self._inspection = Inspection(self._completion, self._magic)
+        self._inspection = Inspection(native, self._completion, self._magic)
         self.complete = self._completion.complete
         self.members = self._completion.members
         self.inspect = self._inspection.inspect

@@ -16,6 +16,7 @@ from snakebridge import descriptor, modules, paths, signatures, sources
 from snakebridge.descriptor import NOTHING
 from snakebridge.harmless import Looker
 from snakebridge.inference import Lookup, Unloaded
+from snakebridge.inspection import documentation
 from snakebridge.items import MOST_DESCRIBED, arguments, item, matching, members, of_value
 
 # What may stand inside an expression; all others begin a statement.
@@ -91,7 +92,7 @@ class Completion:
             if type(found) is Unloaded or self._is_elixir(found):
                 return []
             whole = of_value(word, found, bound=bound, longest=None)
-            return [whole | {"doc": descriptor.documentation(found)}]
+            return [whole | {"doc": documentation(found)}]
         return self._members(found, word)
 
     def _documented_property(self, lookup, value, steps):
@@ -101,7 +102,7 @@ class Completion:
         if owner is NOTHING or what != "attr":
             return []
         found, _ = descriptor.class_attribute(descriptor.class_of(owner[0]), key[0])
-        return [] if found is NOTHING else [item(key[0], "property", doc=descriptor.documentation(found))]
+        return [] if found is NOTHING else [item(key[0], "property", doc=documentation(found))]
 
     # --- by place ---
 
@@ -312,8 +313,8 @@ class Completion:
         word = rest.rpartition(" ")[2]
         if word.startswith("-"):
             function = self._magic(name)
-            documentation = "" if function is None else descriptor.documentation(function)
-            options = dict.fromkeys(_OPTION.findall(documentation))
+            text = "" if function is None else descriptor.documentation(function)
+            options = dict.fromkeys(_OPTION.findall(text))
             return len(text) - len(word), [item(o, "option") for o in options if o.startswith(word)]
         if name in ("%load_ext", "%reload_ext", "%unload_ext", "%aimport"):
             parent, dot, last = word.rpartition(".")

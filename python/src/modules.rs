@@ -157,3 +157,17 @@ pub(crate) fn exports<'py>(
         Ok(())
     })
 }
+
+/// What Elixir knows of a name of its own: texts by their mime types, or nothing. It is not waited for either.
+#[pyfunction]
+pub(crate) fn inspect<'py>(py: Python<'py>, name: &str, detail: u8) -> PyResult<Bound<'py, PyAny>> {
+    if !is_there() {
+        return Ok(PyDict::new(py).into_any());
+    }
+    call(py, op::INSPECT, |_, out| {
+        out.tuple_header(2)?;
+        out.binary(name.as_bytes())?;
+        out.int(i64::from(detail));
+        Ok(())
+    })
+}

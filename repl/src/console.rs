@@ -13,7 +13,9 @@ use crate::config::Config;
 use crate::editor::{Editor, Reading};
 use crate::entry::{Entry, cells, is_farewell, runnable};
 use crate::flood::Flood;
+use crate::help::{self, Help};
 use crate::history::{self, CellHistory};
+use crate::images::Images;
 use crate::keys;
 use crate::line::Line;
 use crate::plain::{Message, PlainReader};
@@ -22,7 +24,7 @@ use crate::question;
 use crate::render::{Look, can_edit, columns, hint_line};
 use crate::stage::{Now, Stage};
 use crate::tty::Tty;
-use crate::{late, signals, startup};
+use crate::{images, late, pager, signals, startup, theme};
 
 /// How long a cell may wait for its language to start before the user is told.
 const START: Duration = Duration::from_millis(700);
@@ -47,6 +49,8 @@ pub(crate) struct Console {
     tty: Option<Tty>,
     /// How the last cell ended.
     status: Status,
+    /// Whether text that is longer than the screen is paged.
+    pages: bool,
 }
 
 /// Runs the prompt until the user leaves.
@@ -82,6 +86,16 @@ impl Console {
         let line = Line::new(config.language);
         let stage = Arc::new(Stage::new(look));
         let tty = can_edit().then(Tty::set_up);
+        if tty.is_some() {
+            theme::begin(config.theme)?;
+            images::save_in(session.directory().join("shown"));
+            let images = if config.images && look.colours {
+                images::detect()
+            } else {
+                Images::Saved
+            };
+            stage.renderer().set_images(images);
+        }
         let (editor, printer, plain) = if tty.is_none() {
             let (reader, sender) = PlainReader::new();
             (Editor::Plain(reader), None, Some(sender))
@@ -104,6 +118,7 @@ impl Console {
             plain,
             tty,
             status: Status::Ok,
+            pages: config.pager,
         })
     }
 
@@ -182,14 +197,14 @@ impl Console {
                     return Ok(Next::Leave);
                 }
                 if text.starts_with(':') && offset > 0 {
-                    return self.run(CellRequest::new(language, runnable(language, source)));
+                    return self.ask_or_run(language, &runnable(language, source));
                 }
                 for cell in cells(text, language) {
                     let source = runnable(cell.language, cell.source);
                     if source.is_empty() {
                         continue;
                     }
-                    if self.run(CellRequest::new(cell.language, source))? == Next::Leave {
+                    if self.ask_or_run(cell.language, &source)? == Next::Leave {
                         return Ok(Next::Leave);
                     }
                     if self.status != Status::Ok {
@@ -198,6 +213,18 @@ impl Console {
                 }
                 Ok(Next::Read)
             }
+        }
+    }
+
+    /// Answers a question about a name, or runs a cell.
+    fn ask_or_run(&mut self, language: Language, source: &str) -> io::Result<Next> {
+        match Help::parse(language, source) {
+            Some(question) => {
+                self.status = Status::Ok;
+                help::show(self, question)?;
+                Ok(Next::Read)
+            }
+            None => self.run(CellRequest::new(language, source)),
         }
     }
 
@@ -311,6 +338,21 @@ impl Console {
     /// The terminal's width in columns.
     pub(crate) fn width(&self) -> usize {
         columns().map_or(80, |columns| columns as usize)
+    }
+
+    /// Shows a text, in a pager where it is longer than the screen.
+    pub(crate) fn page(&self, text: &str) -> io::Result<()> {
+        match &self.tty {
+            Some(tty) if self.pages && pager::is_long(text, pager::screen()) => {
+                let mut renderer = self.stage.renderer();
+                renderer.fresh_line()?;
+                let mut paged = Ok(());
+                // What others print meanwhile waits for the renderer.
+                tty.lend(|| paged = pager::page(text));
+                paged
+            }
+            _ => self.say(text),
+        }
     }
 
     pub(crate) fn say(&self, text: &str) -> io::Result<()> {

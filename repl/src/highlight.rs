@@ -18,6 +18,7 @@ use two_face::theme::EmbeddedThemeName;
 
 use crate::entry::{Entry, Part, cells};
 use crate::line::Line;
+use crate::theme::{Background, background};
 use crate::{pairs, tty};
 
 /// How long the text is held at a time to read lines of it: by a paint, or by the thread, for which a paint waits.
@@ -43,6 +44,8 @@ struct Cells {
     of: [Cell; 2],
     /// The text that was painted last, when not all of it has been read.
     unfinished: Option<(Language, String)>,
+    /// What the colours are for.
+    background: Option<Background>,
 }
 
 impl CellHighlighter {
@@ -63,7 +66,13 @@ impl CellHighlighter {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Cells> {
-        self.cells.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut cells = self.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Some(background());
+        if cells.background != now {
+            cells.background = now;
+            cells.of = Default::default();
+        }
+        cells
     }
 
     fn colour(&self, language: Language, source: &str, cursor: usize, styled: &mut StyledText) {
@@ -160,19 +169,28 @@ fn command_style() -> Style {
     Style::new().bold()
 }
 
-/// The grammars and the theme.
+/// The grammars, and a theme for each background.
 struct Grammars {
     syntaxes: SyntaxSet,
-    theme: Theme,
+    themes: [Theme; 3],
 }
 
 static GRAMMARS: OnceLock<Grammars> = OnceLock::new();
 
 /// Loads the grammars, and compiles what a first line needs.
 fn load() {
-    GRAMMARS.get_or_init(|| Grammars {
-        syntaxes: two_face::syntax::extra_newlines(),
-        theme: two_face::theme::extra().get(EmbeddedThemeName::Ansi).clone(),
+    GRAMMARS.get_or_init(|| {
+        let themes = two_face::theme::extra();
+        // The terminal's own palette is readable on its background, whatever that is.
+        let named = [
+            EmbeddedThemeName::Ansi,
+            EmbeddedThemeName::OneHalfLight,
+            EmbeddedThemeName::OneHalfDark,
+        ];
+        Grammars {
+            syntaxes: two_face::syntax::extra_newlines(),
+            themes: named.map(|name| themes.get(name).clone()),
+        }
     });
     let shared = Shared::default();
     let elixir = "def f(x), do: \"#{x}\" |> g(:a, 1.0) # c";
@@ -182,7 +200,49 @@ fn load() {
     }
 }
 
+/// The lines of a text, coloured as code of a language that is called so; as they are where it is not known.
+pub(crate) fn code(language: &str, text: &str) -> Vec<String> {
+    load();
+    let name = match language {
+        "iex" | "ex" => "elixir",
+        "pycon" | "python-console" | "python3" | "ipython" => "python",
+        "sh" | "console" | "shell" => "bash",
+        name => name,
+    };
+    let found = GRAMMARS
+        .get()
+        .and_then(|grammars| Some((grammars, grammars.syntaxes.find_syntax_by_token(name)?)));
+    let Some((grammars, syntax)) = found else {
+        return text.lines().map(str::to_owned).collect();
+    };
+    let highlighter = theme::Highlighter::new(grammars.theme());
+    let mut state = (
+        ParseState::new(syntax),
+        HighlightState::new(&highlighter, ScopeStack::new()),
+    );
+    text.split_inclusive('\n')
+        .map(|line| {
+            let pieces = read_line(grammars, &highlighter, &mut state, line);
+            pieces
+                .iter()
+                .map(|(style, text)| match text.trim_end_matches('\n') {
+                    "" => String::new(),
+                    text => style.paint(text).to_string(),
+                })
+                .collect()
+        })
+        .collect()
+}
+
 impl Grammars {
+    fn theme(&self) -> &Theme {
+        &self.themes[match background() {
+            Background::Light if has_many_colours() => 1,
+            Background::Dark if has_many_colours() => 2,
+            _ => 0,
+        }]
+    }
+
     fn syntax(&self, language: Language) -> &SyntaxReference {
         let name = match language {
             Language::Elixir => "Elixir",
@@ -235,7 +295,7 @@ impl Cell {
             .zip(texts[same..].iter().rev())
             .take_while(|(a, b)| a.text == ***b)
             .count();
-        let highlighter = theme::Highlighter::new(&grammars.theme);
+        let highlighter = theme::Highlighter::new(grammars.theme());
         let started = Instant::now();
         // The state behind the lines that are kept: found by reading the last of them again.
         let mut state = match self.lines.pop() {
@@ -317,12 +377,45 @@ fn terminal_style(style: theme::Style) -> Style {
         (0, 7) => Some(Color::White),
         (0, index) => Some(Color::Fixed(index)),
         (1, _) => None,
-        _ => Some(Color::Rgb(colour.r, colour.g, colour.b)),
+        _ if has_true_colours() => Some(Color::Rgb(colour.r, colour.g, colour.b)),
+        _ => Some(Color::Fixed(nearest(colour.r, colour.g, colour.b))),
     };
     terminal.is_bold = style.font_style.contains(FontStyle::BOLD);
     terminal.is_italic = style.font_style.contains(FontStyle::ITALIC);
     terminal.is_underline = style.font_style.contains(FontStyle::UNDERLINE);
     terminal
+}
+
+/// Whether the terminal says that it shows any colour.
+pub(crate) fn has_true_colours() -> bool {
+    std::env::var("COLORTERM").is_ok_and(|said| said == "truecolor" || said == "24bit")
+}
+
+/// Whether it shows more than the 16 of its palette.
+pub(crate) fn has_many_colours() -> bool {
+    has_true_colours() || std::env::var("TERM").is_ok_and(|term| term.contains("256color"))
+}
+
+/// The colour that comes closest, of the palette of 256: its cube of six steps, or its grays.
+pub(crate) fn nearest(red: u8, green: u8, blue: u8) -> u8 {
+    const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
+    let step = |value: u8| {
+        (0..6)
+            .min_by_key(|step| STEPS[*step].abs_diff(value))
+            .unwrap_or(0)
+    };
+    let distance = |r: u8, g: u8, b: u8| {
+        let square = |a: u8, b: u8| u32::from(a.abs_diff(b)).pow(2);
+        square(r, red) + square(g, green) + square(b, blue)
+    };
+    let (r, g, b) = (step(red), step(green), step(blue));
+    let mean = (u32::from(red) + u32::from(green) + u32::from(blue)) / 3;
+    let gray = u8::try_from(mean.saturating_sub(3) / 10).unwrap_or(0).min(23);
+    let level = 8 + 10 * gray;
+    if distance(level, level, level) < distance(STEPS[r], STEPS[g], STEPS[b]) {
+        return 232 + gray;
+    }
+    u8::try_from(16 + 36 * r + 6 * g + b).unwrap_or(15)
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ use crate::line::{Line, Snapshot};
 use crate::menu::COMPLETION;
 use crate::paste::pasted;
 use crate::scan;
+use crate::theme::{Answer, Taken};
 use crate::validate::{Verdict, verdict};
 
 /// The name of the key that switches the language, for people.
@@ -40,6 +41,8 @@ pub(crate) struct Keys {
     prefix: bool,
     /// vi waits for the rest of a command.
     unfinished: bool,
+    /// What the terminal says of its background.
+    answer: Answer,
 }
 
 impl Keys {
@@ -58,6 +61,7 @@ impl Keys {
             session,
             prefix: false,
             unfinished: false,
+            answer: Answer::awaited(),
         }
     }
 
@@ -203,6 +207,15 @@ impl Keys {
 impl EditMode for Keys {
     fn parse_event(&mut self, event: ReedlineRawEvent) -> ReedlineEvent {
         let event = Event::from(event);
+        match self.answer.take(&event) {
+            Taken::Key => {}
+            Taken::Part | Taken::Last(false) => return ReedlineEvent::None,
+            Taken::Last(true) => return ReedlineEvent::Repaint,
+            Taken::Typed(text) => {
+                let rest = ReedlineRawEvent::try_from(event).map(|event| self.parse_event(event));
+                return ReedlineEvent::Multiple(vec![insert(text), rest.unwrap_or(ReedlineEvent::None)]);
+            }
+        }
         let at = self.line.settled();
         if self.line.keep(&text_of(&event)) {
             if is_ctrl_c(&event) {

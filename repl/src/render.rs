@@ -5,15 +5,22 @@
 
 mod ansi;
 mod bundle;
+mod trail;
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
 use bridge_core::session::{Event, StreamName};
+use nu_ansi_term::{Color, Style};
 use unicode_width::UnicodeWidthStr;
+
+use crate::images::Images;
+use crate::markdown::{Run, paint, wrap};
+use crate::theme;
 
 pub(crate) use ansi::without_escapes;
 pub(crate) use bundle::size;
+use trail::Trail;
 
 /// How much of a begun line is kept, in bytes.
 const BEGUN: usize = 512;
@@ -25,6 +32,8 @@ pub struct Look {
     pub colours: bool,
     /// Whether the cursor can be moved: output goes to a terminal that is not dumb.
     pub terminal: bool,
+    /// How pictures are shown.
+    pub images: Images,
 }
 
 impl Look {
@@ -32,6 +41,7 @@ impl Look {
     pub const PLAIN: Look = Look {
         colours: false,
         terminal: false,
+        images: Images::Named,
     };
 
     /// What standard output and standard error allow, and the user wants (`NO_COLOR`, `TERM=dumb`).
@@ -41,15 +51,33 @@ impl Look {
         Look {
             colours: terminal && wanted,
             terminal,
+            images: Images::Named,
         }
     }
 
-    fn painted(self, code: &str, text: &str) -> String {
-        if self.colours {
-            format!("\x1b[{code}m{text}\x1b[0m")
-        } else {
-            text.to_owned()
+    /// A word in its colour and what follows it, wrapped at words.
+    fn told(self, colour: Color, word: &str, text: &str) -> String {
+        let run = |text: &str, style| Run {
+            text: text.to_owned(),
+            style,
+        };
+        let mut runs = vec![run(word, Style::new().fg(colour))];
+        if !text.is_empty() {
+            runs.push(run(&format!(" {text}"), Style::new()));
         }
+        if !self.terminal {
+            return paint(&runs, self.colours);
+        }
+        let lines = wrap(&runs, self.width());
+        let lines: Vec<String> = lines.iter().map(|line| paint(line, self.colours)).collect();
+        lines.join("\n")
+    }
+
+    /// The width that text may have.
+    fn width(self) -> usize {
+        columns()
+            .and_then(|columns| columns.try_into().ok())
+            .unwrap_or(80)
     }
 
     fn text(self, text: &str) -> String {
@@ -102,8 +130,8 @@ pub(crate) fn render(event: &Event, look: Look) -> Option<Piece<'_>> {
             text: text.as_str().into(),
             block: false,
         }),
-        Event::Display { data, .. } | Event::Result { data, .. } => {
-            block(StreamName::Stdout, look.text(&bundle::text(data)))
+        Event::Display { data, metadata, .. } | Event::Result { data, metadata } => {
+            block(StreamName::Stdout, bundle::text(data, metadata, look))
         }
         Event::Error {
             class,
@@ -140,7 +168,7 @@ fn error(class: &str, message: &str, traceback: &[String], hint: Option<&str>, l
         } else {
             format!("{class}: {message}")
         };
-        look.painted("31", &named)
+        look.told(theme::colours().error, &named, "")
     } else {
         let lines: Vec<&str> = traceback.iter().map(|line| line.trim_end_matches('\n')).collect();
         look.text(&lines.join("\n"))
@@ -154,18 +182,18 @@ fn error(class: &str, message: &str, traceback: &[String], hint: Option<&str>, l
 
 /// The line that says what to do.
 pub(crate) fn hint_line(hint: &str, look: Look) -> String {
-    format!("{} {hint}", look.painted("36", "hint:"))
+    look.told(theme::colours().hint, "hint:", hint)
 }
 
 /// The front end's own words, set off from what cells print.
 pub(crate) fn note(text: &str, look: Look) -> String {
-    format!("{} {text}", look.painted("33", "note:"))
+    look.told(theme::colours().note, "note:", text)
 }
 
 /// An error that is not a cell's, with its hint.
 pub(crate) fn failure(error: &bridge_core::error::Error, look: Look) -> String {
     use bridge_core::error::Hint;
-    let mut text = format!("{} {error}", look.painted("31", "error:"));
+    let mut text = look.told(theme::colours().error, "error:", &error.to_string());
     if let Some(hint) = error.hint() {
         text.push('\n');
         text.push_str(&hint_line(&hint, look));
@@ -185,6 +213,8 @@ pub struct Renderer<O = io::Stdout, E = io::Stderr> {
     begun: String,
     /// A clear that waits for the next output.
     clear: bool,
+    /// What can be taken back of it.
+    trail: Trail,
 }
 
 impl Renderer {
@@ -204,12 +234,18 @@ impl<O: Write, E: Write> Renderer<O, E> {
             fresh: [true; 2],
             begun: String::new(),
             clear: false,
+            trail: Trail::default(),
         }
     }
 
     /// How things may look.
     pub fn look(&self) -> Look {
         self.look
+    }
+
+    /// Shows pictures so.
+    pub(crate) fn set_images(&mut self, images: Images) {
+        self.look.images = images;
     }
 
     /// Writes what an event looks like.
@@ -221,15 +257,86 @@ impl<O: Write, E: Write> Renderer<O, E> {
             self.clear = true;
             return Ok(());
         }
+        if let Event::Started { .. } = event {
+            self.trail = Trail::default();
+        }
         let Some(piece) = render(event, self.look) else {
             return Ok(());
         };
         if std::mem::take(&mut self.clear)
+            && !matches!(event, Event::Clear { .. })
             && let Some(erase) = render(&Event::Clear { wait: false }, self.look)
         {
-            self.piece(&erase)?;
+            self.erase(&erase)?;
         }
-        self.piece(&piece)
+        match event {
+            Event::Clear { .. } => self.erase(&piece),
+            Event::Display {
+                display_id: Some(id),
+                update,
+                ..
+            } if self.look.terminal => self.display(id, *update, &piece),
+            _ => self.piece(&piece),
+        }
+    }
+
+    /// Takes back what the cell has written, where the screen still shows all of it; else the line that is begun.
+    fn erase(&mut self, line: &Piece<'_>) -> io::Result<()> {
+        match self
+            .trail
+            .rows(crate::pager::screen())
+            .filter(|_| self.look.terminal)
+        {
+            Some(rows) => self.take_back(rows)?,
+            None => self.piece(line)?,
+        }
+        self.trail = Trail::default();
+        Ok(())
+    }
+
+    /// Shows something that has a name: in its place, while it is among what was written last.
+    fn display(&mut self, id: &str, update: bool, piece: &Piece<'_>) -> io::Result<()> {
+        let mut texts = vec![(id.to_owned(), piece.text.clone().into_owned())];
+        if update && let Some((rows, after)) = self.trail.replaced(id, crate::pager::screen()) {
+            self.take_back(rows)?;
+            texts.extend(after);
+        }
+        for (id, text) in texts {
+            let mut displays = self.trail.take_displays();
+            self.block(&text)?;
+            displays.push((id, text));
+            self.trail.set_displays(displays);
+        }
+        Ok(())
+    }
+
+    /// Goes up so many rows and erases what is from there on.
+    fn take_back(&mut self, rows: usize) -> io::Result<()> {
+        let up = if rows == 0 {
+            String::new()
+        } else {
+            format!("\x1b[{rows}A")
+        };
+        self.out.write_all(format!("\r{up}\x1b[J").as_bytes())?;
+        self.set_fresh(true);
+        Ok(())
+    }
+
+    /// Writes whole lines above the line that has been begun, which a program will want to write over.
+    pub(crate) fn above(&mut self, lines: &[String]) -> io::Result<()> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let text = lines.join("\n");
+        let begun = std::mem::take(&mut self.begun);
+        let short = begun.len() < BEGUN && without_escapes(&begun).width() < self.look.width();
+        if self.fresh[0] || begun.is_empty() || !short || !self.look.terminal {
+            self.begun = begun;
+            return self.block(&text);
+        }
+        self.raw("\r\x1b[2K")?;
+        self.block(&text)?;
+        self.raw(&begun)
     }
 
     /// Writes text on lines of its own to standard output.
@@ -280,6 +387,7 @@ impl<O: Write, E: Write> Renderer<O, E> {
             stream.write_all(b"\n")?;
         }
         stream.flush()?;
+        self.trail.wrote(&piece.text, piece.block);
         if piece.block || !piece.text.is_empty() {
             self.fresh[which] = piece.block || ended;
         }

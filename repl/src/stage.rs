@@ -12,6 +12,7 @@ use std::time::Duration;
 use bridge_core::error::Result;
 use bridge_core::session::{Event, Reply};
 
+use crate::images::Images;
 use crate::render::{Look, Piece, Renderer, render, without_escapes};
 
 /// How many lines the editor is given at once: between pieces it looks at the keys.
@@ -107,17 +108,22 @@ impl Stage {
 
     /// Shows an event that comes from beside the running cell.
     pub(crate) fn aside(&self, event: &Event, lines: &mut Lines) -> io::Result<()> {
-        if self.printer().is_none() {
-            self.flush(lines)?;
-            return self.renderer().event(event);
-        }
-        let look = self.renderer().look();
+        // Above a prompt there is room for lines alone.
+        let images = match self.renderer().look().images {
+            Images::Named => Images::Named,
+            _ => Images::Saved,
+        };
+        let look = Look {
+            images,
+            ..self.renderer().look()
+        };
         render(event, look).map_or(Ok(()), |piece| self.piece_aside(&piece, lines))
     }
 
     /// The same of a piece of output.
     pub(crate) fn piece_aside(&self, piece: &Piece<'_>, lines: &mut Lines) -> io::Result<()> {
-        if self.printer().is_none() {
+        let look = self.renderer().look();
+        if self.printer().is_none() && !look.terminal {
             self.flush(lines)?;
             return self.renderer().piece(piece);
         }
@@ -132,6 +138,9 @@ impl Stage {
     }
 
     fn print(&self, lines: &[String]) -> io::Result<()> {
+        if self.printer().is_none() {
+            return self.renderer().above(lines);
+        }
         lines
             .chunks(PIECE)
             .try_for_each(|lines| self.print_piece(lines.join("\n")))

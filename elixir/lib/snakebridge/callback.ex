@@ -5,9 +5,9 @@ defmodule SnakeBridge.Callback do
   It runs in the process that waits for Python, and neither sends nor receives.
   """
 
-  alias SnakeBridge.{Fault, Marshal, Pins}
+  alias SnakeBridge.{Fault, Inspector, Marshal, Pins}
 
-  @doc "Serves a request, `apply`, `mfa`, `exports` or `read`: the answer, and what of it is to be held when it is sent."
+  @doc "Serves a request, `apply`, `mfa`, `exports`, `inspect` or `read`: the answer, and what of it is to be held when it is sent."
   @spec run(atom(), term(), %{
           :session => term(),
           :generation => pos_integer(),
@@ -45,6 +45,10 @@ defmodule SnakeBridge.Callback do
 
   defp serve(:exports, nil, _), do: below("")
   defp serve(:exports, name, _), do: functions(module(name)) ++ below(name <> ".")
+
+  defp serve(:inspect, {name, detail}, _) when is_binary(name),
+    do: Inspector.inspect(name, byte_size(name), if(detail == 1, do: 1, else: 0)).data
+
   defp serve(:read, names, lane), do: lane.names.(names)
 
   defp serve(op, _, _),

@@ -180,10 +180,21 @@ defmodule SnakeBridge.Inspector do
       specs = Docs.specs(module, atom)
 
       headings ++
-        [{:code, Enum.join(specs, "\n")}, {:text, Enum.join(info.docs, "\n\n")}, source(module, atom, detail)]
+        [
+          {:code, Enum.map_join(specs, "\n", &formatted/1)},
+          {:text, Enum.join(info.docs, "\n\n")},
+          source(module, atom, detail)
+        ]
     else
       _ -> []
     end
+  end
+
+  # As wide as a page of 80 columns shows code.
+  defp formatted(spec) do
+    spec |> Code.format_string!(line_length: 76) |> IO.iodata_to_binary()
+  rescue
+    _ -> spec
   end
 
   defp source(module, name, 1), do: {:code, Docs.source(module, name) || ""}

@@ -13,7 +13,7 @@ pub(crate) fn without_escapes(text: &str) -> String {
 }
 
 /// What follows a sequence, given the text behind its escape character.
-fn after_sequence(text: &str) -> &str {
+pub(super) fn after_sequence(text: &str) -> &str {
     let end = match text.bytes().next() {
         // CSI: parameters, then one byte that ends it.
         Some(b'[') => text[1..]

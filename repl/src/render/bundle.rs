@@ -1,6 +1,11 @@
 //! What a mime bundle looks like as text.
 
 use bridge_core::session::{Bundle, Data};
+use serde_json::{Map, Value};
+
+use super::Look;
+use crate::images::{self, Images};
+use crate::markdown;
 
 /// The forms that are text to read, best first.
 const READABLE: [&str; 5] = [
@@ -15,21 +20,28 @@ const READABLE: [&str; 5] = [
 /// has no text.
 const DESCRIPTIONS: [&str; 2] = ["<IPython.core.display.", "#SnakeBridge.MimeBundle<"];
 
-/// The form that reads best, and a line for each image: what it is and how large.
-pub(super) fn text(bundle: &Bundle) -> String {
+/// The form that reads best, and each image, or a line that says what it is.
+pub(super) fn text(bundle: &Bundle, metadata: &Map<String, Value>, look: Look) -> String {
     let mut lines: Vec<String> = Vec::new();
-    let readable = READABLE.iter().filter_map(|mime| bundle.get(mime));
+    let readable = READABLE
+        .iter()
+        .filter_map(|mime| Some((*mime, bundle.get(mime)?)));
     let described = |data: &Data| {
         data.text()
             .is_some_and(|text| DESCRIPTIONS.iter().any(|start| text.starts_with(start)))
     };
-    let (opaque, clear): (Vec<&Data>, Vec<&Data>) = readable.partition(|data| described(data));
-    if let Some(data) = clear.first() {
-        lines.push(written(data));
+    let (opaque, clear): (Vec<_>, Vec<_>) = readable.partition(|(_, data)| described(data));
+    if let Some((mime, data)) = clear.first() {
+        // Where the text is the Markdown itself, it stands for it.
+        let is_markdown = bundle.get("text/markdown") == Some(*data) || *mime == "text/markdown";
+        lines.push(match data.text() {
+            Some(text) if is_markdown && look.terminal => markdown::render(text, look.width(), look.colours),
+            _ => look.text(&written(data)),
+        });
     }
     for (mime, data) in &bundle.0 {
         if mime.starts_with("image/") {
-            lines.push(label(mime, data));
+            lines.push(picture(mime, data, metadata.get(mime), look));
         }
     }
     if lines.is_empty() {
@@ -38,14 +50,27 @@ pub(super) fn text(bundle: &Bundle) -> String {
                 .0
                 .iter()
                 .find(|(mime, _)| *mime != "text/plain")
-                .map(|(mime, data)| label(mime, data)),
+                .map(|(mime, data)| picture(mime, data, None, look)),
         );
     }
     if lines.is_empty() {
-        lines.extend(opaque.first().map(|data| written(data)));
+        lines.extend(opaque.first().map(|(_, data)| look.text(&written(data))));
     }
     lines.retain(|line| !line.is_empty());
     lines.join("\n")
+}
+
+/// A form that is not text to read: drawn, or saved for a program that can show it, or named.
+fn picture(mime: &str, data: &Data, metadata: Option<&Value>, look: Look) -> String {
+    let name = label(mime, data);
+    let side = |name: &str| u32::try_from(metadata?.get(name)?.as_u64()?).ok();
+    match data {
+        Data::Bytes(bytes) => images::show(mime, bytes, &name, look.images, (side("width"), side("height"))),
+        Data::Text(text) if look.images != Images::Named => {
+            images::show(mime, text.as_bytes(), &name, Images::Saved, (None, None))
+        }
+        _ => name,
+    }
 }
 
 fn written(data: &Data) -> String {

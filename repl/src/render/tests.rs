@@ -7,6 +7,7 @@ use super::*;
 const COLOURS: Look = Look {
     colours: true,
     terminal: true,
+    images: Images::Named,
 };
 
 /// What a run of events leaves on one screen, escapes made visible.
@@ -177,7 +178,7 @@ fn what_cannot_be_shown_is_named() {
 fn a_clear_that_waits_erases_the_line_once_something_comes() {
     let clear = |wait| Event::Clear { wait };
     insta::assert_snapshot!(shown(&[stream("50%"), clear(true), stream("51%"), clear(false), plain("done")], COLOURS), @r"
-    50%␍␛[2K51%␍␛[2Kdone
+    50%␍␛[J51%␍␛[Jdone
     --- stderr
     ");
     insta::assert_snapshot!(shown(&[stream("50%"), clear(true), stream("51%")], Look::PLAIN), @r"

@@ -416,6 +416,9 @@ messages = [
   {"exports", :elixir_lane, :worker, request.(3, :exports, "Enum")},
   {"exports_top", :elixir_lane, :worker, request.(4, :exports, nil)},
   {"exports_ok", :elixir_lane, :beam, {:ok, 3, ["all?", "map"]}},
+  {"inspect_elixir", :elixir_lane, :worker, request.(6, :inspect, {"Enum.map", 1})},
+  {"inspect_elixir_ok", :elixir_lane, :beam,
+   {:ok, 6, %{"text/markdown" => "### `Enum.map(enumerable, fun)`", "text/plain" => "Enum.map(enumerable, fun)"}}},
   {"read_elixir", :elixir_lane, :worker, request.(5, :read, ["big"])},
   {"read_elixir_ok", :elixir_lane, :beam, {:ok, 5, %{"big" => [1, 2, 3]}}},
   {"cancel", :elixir_lane, :worker, event.(:cancel, 1)}
