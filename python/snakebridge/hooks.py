@@ -4,10 +4,9 @@ Each question is answered by the module that knows; this one only joins them.
 """
 
 import builtins
-import os
 import sys
 
-from snakebridge import hints, leftovers, streams, tracebacks
+from snakebridge import fitting, hints, leftovers, streams, tracebacks
 from snakebridge.display import Display, Publisher
 from snakebridge.namespace import Namespace
 
@@ -73,8 +72,8 @@ class Hooks:
     def execute(self, body, done, trouble=None):
         """Queues a cell; `done(answer)` is called when it has run. `trouble`: an exception that came before it."""
         if body.get("width"):
-            # Where libraries look for the width of what they print; the real terminal is another process's.
-            os.environ["COLUMNS"] = str(body["width"])
+            # The real terminal is another process's.
+            fitting.fit(body["width"])
         self._cells.execute(body, done, trouble)
 
     def shutdown(self):

@@ -6,6 +6,7 @@
 use std::io;
 
 use bridge_core::language::Language;
+use bridge_core::session::ChildState;
 
 use crate::console::Console;
 use crate::markdown;
@@ -99,6 +100,19 @@ pub(crate) fn show(console: &mut Console, help: Help<'_>) -> io::Result<()> {
         .strip_suffix("{}")
         .map_or(topic, |name| name.trim_start_matches('%'));
     let detail = u8::from(help.source);
+    let session = console.session().clone();
+    let starting = || {
+        matches!(
+            session.children().borrow().of(help.language),
+            ChildState::Starting
+        )
+    };
+    if starting() {
+        console.note(&format!("{} is starting", help.language))?;
+        if !console.stage().wait_until(|| !starting()) {
+            return console.note("given up");
+        }
+    }
     let asked = console
         .session()
         .inspect(help.language, topic, topic.len(), detail);

@@ -88,6 +88,17 @@ impl Stage {
         self.given_up.store(true, Ordering::Relaxed);
     }
 
+    /// Waits until something is so; `false` when the user has given it up.
+    pub(crate) fn wait_until(&self, is_so: impl Fn() -> bool) -> bool {
+        self.given_up.store(false, Ordering::Relaxed);
+        self.set(Now::Waiting);
+        while !is_so() && !self.given_up.load(Ordering::Relaxed) {
+            std::thread::sleep(FULL);
+        }
+        self.set(Now::Busy);
+        is_so()
+    }
+
     /// Waits for an answer; `None` when the user has given it up.
     pub(crate) fn wait<T>(&self, mut reply: Reply<T>) -> Option<Result<T>> {
         self.given_up.store(false, Ordering::Relaxed);

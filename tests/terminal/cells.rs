@@ -213,7 +213,7 @@ fn a_death_at_the_prompt_is_told_above_what_is_typed() {
     );
     terminal
         .text("killed by signal 9")
-        .text("Names lost: lost_name")
+        .text("lost_name, os.")
         .prompt("python> typed");
 }
 

@@ -9,3 +9,4 @@ mod keys;
 mod looks;
 mod menu;
 mod screen;
+mod shown;

@@ -25,7 +25,11 @@ fn cells(count: u16) -> NonZero<u16> {
 type Writer = Arc<Mutex<Box<dyn Write + Send>>>;
 
 /// Answers the questions that programs put to terminals.
-struct Answers(Writer);
+struct Answers {
+    writer: Writer,
+    /// What it says of its background, and what somebody types just before and after that.
+    background: Option<(String, String, String)>,
+}
 
 impl vt100::Callbacks for Answers {
     fn unhandled_csi(
@@ -39,7 +43,18 @@ impl vt100::Callbacks for Answers {
         if c == 'n' && parameters == [[6]] {
             let (row, column) = screen.cursor_position();
             // A program that has ended does not read its answer.
-            let _ = write!(self.0.lock().unwrap(), "\x1b[{};{}R", row + 1, column + 1);
+            let _ = write!(self.writer.lock().unwrap(), "\x1b[{};{}R", row + 1, column + 1);
+        }
+    }
+
+    fn unhandled_osc(&mut self, _: &mut vt100::Screen, parameters: &[&[u8]]) {
+        if parameters == [b"11".as_slice(), b"?".as_slice()]
+            && let Some((before, colour, after)) = &self.background
+        {
+            let _ = write!(
+                self.writer.lock().unwrap(),
+                "{before}\x1b]11;{colour}\x1b\\{after}"
+            );
         }
     }
 }
@@ -58,6 +73,7 @@ pub(crate) struct Setup {
     environment: Vec<(String, String)>,
     arguments: Vec<String>,
     state: Option<PathBuf>,
+    background: Option<(String, String, String)>,
 }
 
 impl Setup {
@@ -66,7 +82,14 @@ impl Setup {
             environment: Vec::new(),
             arguments: Vec::new(),
             state: None,
+            background: None,
         }
+    }
+
+    /// The terminal says that its background is of that colour; `before` and `after` are typed at that moment.
+    pub(crate) fn background(mut self, before: &str, colour: &str, after: &str) -> Setup {
+        self.background = Some((before.into(), colour.into(), after.into()));
+        self
     }
 
     pub(crate) fn env(mut self, name: &str, value: &str) -> Setup {
@@ -121,7 +144,10 @@ impl Setup {
             cells(ROWS),
             cells(COLUMNS),
             1000,
-            Answers(Arc::clone(&writer)),
+            Answers {
+                writer: Arc::clone(&writer),
+                background: self.background,
+            },
         );
         let emulator = Emulator {
             parser,

@@ -439,7 +439,7 @@ defmodule SnakeBridge.Evaluator do
     do: IOServer.emit(job.device, :error, error_body(kind, reason, stack, job, options))
 
   defp error_body(kind, reason, stack, job, options) do
-    place = options[:line] && {CellParser.file(job.cell), options[:line]}
+    place = options[:line] && {CellParser.file(job.cell), options[:line], job.source}
     error = Render.error(kind, reason, stack, place)
     Map.merge(error, %{cell: job.cell, hint: options[:hint] || error.hint})
   end

@@ -10,6 +10,9 @@ defmodule SnakeBridge.Render do
   @key __MODULE__
   @max_bytes 256 * 1024
 
+  # Frames of a stack trace.
+  @frames 40
+
   @huge Bitwise.bsl(1, 128_000)
 
   # What evaluates and compiles cells.
@@ -110,10 +113,16 @@ defmodule SnakeBridge.Render do
   defp inspect_opts, do: if(Code.ensure_loaded?(IEx), do: IEx.inspect_opts(), else: [pretty: true])
 
   @doc """
-  An error of a cell as the body of an `error` event, without the cell. `line` is that of the expression that failed, for
-  the case that the stack does not say more. Frames of ours and of the evaluation are left out.
+  An error of a cell as the body of an `error` event, without the cell. `place` is the cell's file, the line of the
+  expression that failed, for the case that the stack does not say more, and the cell's source, of which the lines around
+  the innermost frame in it are shown. Frames of ours and of the evaluation are left out.
   """
-  @spec error(:error | :exit | :throw, term(), Exception.stacktrace(), {String.t(), pos_integer()} | nil) ::
+  @spec error(
+          :error | :exit | :throw,
+          term(),
+          Exception.stacktrace(),
+          {String.t(), pos_integer(), String.t()} | nil
+        ) ::
           map()
   def error(kind, reason, stack, place \\ nil)
 
@@ -273,10 +282,48 @@ defmodule SnakeBridge.Render do
     end
   end
 
+  # One expression of a cell, and the functions written in it, are all of one line there. Of many frames the middle says
+  # nothing more.
   defp frames(stack, place) do
-    # One expression of a cell, and the functions written in it, are all of one line there.
-    for frame <- stack |> prune(place) |> Enum.map(&frame/1) |> Enum.dedup() do
-      IO.iodata_to_binary(color(:red, ["    ", frame]))
+    frames = stack |> prune(place) |> Enum.map(&{frame(&1), &1}) |> Enum.dedup_by(&elem(&1, 0))
+    shown = Enum.find_index(frames, fn {_, frame} -> line_in(frame, place) != nil end)
+
+    lines =
+      for {{text, frame}, index} <- Enum.with_index(frames) do
+        line = IO.iodata_to_binary(color(:red, ["    ", text]))
+        if index == shown, do: [line | source_lines(line_in(frame, place), place)], else: [line]
+      end
+
+    case length(lines) - @frames do
+      more when more > 1 ->
+        {first, rest} = Enum.split(lines, div(@frames, 2))
+        Enum.concat(first ++ [["    ... #{more} more frames ..."]] ++ Enum.drop(rest, more))
+
+      _ ->
+        Enum.concat(lines)
+    end
+  end
+
+  defp line_in({_, _, _, location}, {file, _, _}),
+    do: if(to_string(location[:file] || "") == file, do: location[:line])
+
+  defp line_in(_, _), do: nil
+
+  # The line with its neighbours, marked. Notebooks show the cell itself, and one line needs no mark.
+  defp source_lines(number, {_, _, source}) do
+    lines = String.split(source, "\n")
+    if terminal?() and length(lines) > 1, do: marked_lines(lines, number), else: []
+  end
+
+  defp marked_lines(lines, number) do
+    last = min(number + 2, length(lines))
+    width = last |> Integer.to_string() |> String.length()
+
+    for {line, at} <- Enum.with_index(lines, 1),
+        at in max(number - 2, 1)..last//1,
+        at == number or line != "" do
+      text = "#{String.pad_leading("#{at}", width)} │ #{String.slice(line, 0, 200)}"
+      if at == number, do: IO.iodata_to_binary(color(:red, ["      → ", text])), else: "        " <> text
     end
   end
 
@@ -294,7 +341,7 @@ defmodule SnakeBridge.Render do
     end
   end
 
-  defp cell_frame({file, line}),
+  defp cell_frame({file, line, _}),
     do: {:elixir_eval, :__FILE__, 1, [file: String.to_charlist(file), line: line]}
 
   defp in_cell?({_, _, _, location}), do: CellParser.cell(Keyword.get(location, :file, ~c"")) != nil

@@ -16,9 +16,19 @@ defimpl SnakeBridge.Display, for: Any do
 end
 
 defimpl SnakeBridge.Display, for: List do
+  # In a terminal rows are a table; what can be copied back into code is better elsewhere, beside the HTML.
   def mime_bundle(list) do
-    text = SnakeBridge.Render.result(list)
-    if html = SnakeBridge.Table.of_rows(list), do: Map.put(text, "text/html", html), else: text
+    case SnakeBridge.Table.of_rows(list) do
+      nil ->
+        SnakeBridge.Render.result(list)
+
+      html ->
+        table =
+          if SnakeBridge.Render.terminal?(), do: SnakeBridge.Table.text(list, SnakeBridge.Render.width())
+
+        text = if table, do: %{"text/plain" => table}, else: SnakeBridge.Render.result(list)
+        Map.put(text, "text/html", html)
+    end
   end
 end
 
