@@ -5,7 +5,6 @@ A docstring that is none of these stays as it is. Nothing here looks at objects;
 understood is text.
 """
 
-import inspect
 import re
 
 # Longer than any that people have written; what generates docstrings may go further.
@@ -113,7 +112,7 @@ _ADORNMENTS = "=-~^\"'`#*+:.<>_"
 
 
 def to_markdown(text):
-    """A docstring as Markdown.
+    """A docstring as Markdown. Its indentation must be taken away already, as `inspect.cleandoc` does.
 
     >>> print(to_markdown('''Add.
     ...
@@ -128,7 +127,7 @@ def to_markdown(text):
     """
     if len(text) > _LONGEST:
         text = f"{text[:_LONGEST]}\n\n... ({len(text) - _LONGEST:,} more characters)"
-    lines = inspect.cleandoc(text.replace("\x00", "")).split("\n")
+    lines = text.replace("\x00", "").expandtabs().split("\n")
     for read in (_numpy, _google, _fields):
         sections = read(lines)
         if sections is not None:
@@ -177,7 +176,7 @@ def _without_signature(lines):
 
 
 def _numpy_list(title, lines):
-    lines = inspect.cleandoc("\n".join(lines)).split("\n")
+    lines = _dedented(lines)
     entries = []
     for line in lines:
         if line and not line[0].isspace():
@@ -190,7 +189,7 @@ def _numpy_list(title, lines):
     for head, body in entries:
         # `name : type`, or in See also `name : what it does`.
         name, colon, rest = re.match(r"^(.*?)(\s:\s|\s:$|:\s|:$|$)(.*)$", head).groups()
-        body = inspect.cleandoc("\n".join(["", *body])).split("\n") if body else []
+        body = _dedented(body) if body else []
         if title == "See also":
             text = " ".join([rest, *body]).strip()
             names = ", ".join(f"`{part.strip()}`" for part in _inline_names(name).split(",") if part.strip())
@@ -232,7 +231,7 @@ def _google(lines):
         found = True
         sections.append((None, _body(current)))
         current = []
-        body = inspect.cleandoc("\n".join(["", *body])).split("\n")
+        body = _dedented(body)
         sections.append((title, _google_list(title, body) if title in _LISTS else _body(body)))
         i = end
     sections.append((None, _body(current)))
@@ -252,7 +251,7 @@ def _google_list(title, lines):
         match = re.match(r"^([\w.\[\], |]+):\s+(.*)$", lines[0])
         if match is None:
             return _body(lines)
-        return _item(_type(match[1]), _body([match[2], *inspect.cleandoc("\n".join(lines[1:])).split("\n")]))
+        return _item(_type(match[1]), _body([match[2], *_dedented(lines[1:])]))
     if not entries or not all(pattern.match(entry[0]) for entry in entries[:1]):
         return _body(lines)
     out = []
@@ -264,7 +263,7 @@ def _google_list(title, lines):
         name, kind, text = match.groups()
         head = _type(name) if title == "Raises" else f"**{_escape(name)}**"
         head += f" ({_type(kind)})" if kind else ""
-        out += _item(head, _body([text or "", *inspect.cleandoc("\n".join(["", *entry[1:]])).split("\n")]))
+        out += _item(head, _body([text or "", *_dedented(entry[1:])]))
     return out
 
 
@@ -283,7 +282,7 @@ def _fields(lines):
         end = i + 1
         while end < len(lines) and lines[end][:1].isspace() and lines[end].strip():
             end += 1
-        text = [match["text"] or "", *inspect.cleandoc("\n".join(["", *lines[i + 1 : end]])).split("\n")]
+        text = [match["text"] or "", *_dedented(lines[i + 1 : end])]
         fields.append((match["kind"], (match["argument"] or "").strip(), [t for t in text if t.strip()]))
         i = end
     if not fields:

@@ -27,6 +27,24 @@ def test_inspecting_a_function(session, tmp_path, monkeypatch):
     assert "def decorated" in inspect(session, "inspected", detail=1)
 
 
+def test_inspecting_as_markdown(session):
+    session.run(
+        "def area(radius, /, unit='m'):\n"
+        '    """An area.\n\n    Args:\n        radius: of the ``circle``\n    """\n'
+        "    return radius\n"
+        "def many(" + ", ".join(f"parameter_{i}=({i}, 'a,b')" for i in range(9)) + "): pass\n"
+    )
+
+    def markdown(source, detail=0):
+        return session.assistant.inspect(source, len(source), detail)["data"]["text/markdown"]
+
+    assert markdown("area") == (
+        "```python\narea(radius, /, unit='m')\n```\n\nAn area.\n\n## Parameters\n\n- **radius**: of the `circle`"
+    )
+    laid_out = markdown("many").split("\n")
+    assert laid_out[1:3] == ["many(", "    parameter_0=(0, 'a,b'),"] and laid_out[-2:] == [")", "```"]
+
+
 def test_where_the_cursor_may_stand(session):
     session.run("import math\nwords = ['a']")
     for source, cursor in [

@@ -86,16 +86,6 @@ impl Console {
         let line = Line::new(config.language);
         let stage = Arc::new(Stage::new(look));
         let tty = can_edit().then(Tty::set_up);
-        if tty.is_some() {
-            theme::begin(config.theme)?;
-            images::save_in(session.directory().join("shown"));
-            let images = if config.images && look.colours {
-                images::detect()
-            } else {
-                Images::Saved
-            };
-            stage.renderer().set_images(images);
-        }
         let (editor, printer, plain) = if tty.is_none() {
             let (reader, sender) = PlainReader::new();
             (Editor::Plain(reader), None, Some(sender))
@@ -109,7 +99,7 @@ impl Console {
         };
         let found = tty.as_ref().and_then(Tty::found);
         signals::watch(session.clone(), Arc::clone(&stage), plain.clone(), found)?;
-        Ok(Console {
+        let mut console = Console {
             session,
             line,
             editor,
@@ -119,7 +109,26 @@ impl Console {
             tty,
             status: Status::Ok,
             pages: config.pager,
-        })
+        };
+        images::save_in(console.session.directory().join("shown"));
+        console.configure_display(config)?;
+        Ok(console)
+    }
+
+    /// Shows things as the configuration says from now on.
+    pub(crate) fn configure_display(&mut self, config: &Config) -> io::Result<()> {
+        self.pages = config.pager;
+        if self.tty.is_none() {
+            return Ok(());
+        }
+        let mut renderer = self.stage.renderer();
+        let images = if config.images && renderer.look().colours {
+            images::detect()
+        } else {
+            Images::Saved
+        };
+        renderer.set_images(images);
+        theme::begin(config.theme)
     }
 
     fn greet(&self) -> io::Result<()> {

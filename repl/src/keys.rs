@@ -61,7 +61,7 @@ impl Keys {
             session,
             prefix: false,
             unfinished: false,
-            answer: Answer::awaited(),
+            answer: Answer::default(),
         }
     }
 

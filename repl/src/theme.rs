@@ -105,6 +105,7 @@ pub(crate) enum Taken {
 }
 
 /// Looks for the terminal's answer among the keys.
+#[derive(Default)]
 pub(crate) struct Answer {
     /// When the terminal was asked; `None` when no answer is to come.
     asked: Option<Instant>,
@@ -113,20 +114,11 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Looks for one if the terminal has been asked.
-    pub(crate) fn awaited() -> Answer {
-        Answer::new(ASKED.swap(false, Ordering::Relaxed))
-    }
-
-    fn new(asked: bool) -> Answer {
-        Answer {
-            asked: asked.then(Instant::now),
-            begun: None,
-        }
-    }
-
     /// Looks at what has come.
     pub(crate) fn take(&mut self, event: &Event) -> Taken {
+        if ASKED.swap(false, Ordering::Relaxed) {
+            self.asked = Some(Instant::now());
+        }
         let Some(asked) = self.asked else {
             return Taken::Key;
         };
@@ -145,7 +137,7 @@ impl Answer {
             // BEL is read as Ctrl-G, ESC \ as Alt-\.
             (KeyCode::Char('g'), KeyModifiers::CONTROL) | (KeyCode::Char('\\'), KeyModifiers::ALT) => {
                 let found = parse(begun);
-                *self = Answer::new(false);
+                *self = Answer::default();
                 let before = background();
                 if let Some(found) = found {
                     set(found);
@@ -221,6 +213,13 @@ mod tests {
         keys
     }
 
+    fn asked() -> Answer {
+        Answer {
+            asked: Some(Instant::now()),
+            begun: None,
+        }
+    }
+
     fn left(answer: &mut Answer, text: &str) -> String {
         let mut left = String::new();
         for event in keys(text) {
@@ -246,17 +245,17 @@ mod tests {
     #[test]
     fn an_answer_is_taken_out_of_what_is_typed() {
         let check = |text: &str, expect: &str| {
-            assert_eq!(left(&mut Answer::new(true), text), expect, "{text:?}");
+            assert_eq!(left(&mut asked(), text), expect, "{text:?}");
         };
         check("1 +\x1b]11;rgb:ffff/ffff/ffff\x1b\\ 1", "1 + 1");
         check("ab\x1b]11;rgb:1e1e/1e1e/1e1e\x07cd", "abcd");
         check("x\x1b]11;rgba:0000/0000/0000/ffff\x07", "x");
         check("\x1b]11;foo", "11;foo");
         check("\x1b]y", "y");
-        let mut answer = Answer::new(true);
+        let mut answer = asked();
         left(&mut answer, "\x1b]11;rgb:ff/ff/ff\x07");
         assert_eq!(left(&mut answer, "\x1b]11;"), "]11;", "one answer is enough");
-        assert_eq!(left(&mut Answer::new(false), "\x1b]11;"), "]11;");
+        assert_eq!(left(&mut Answer::default(), "\x1b]11;"), "]11;");
     }
 
     #[test]
