@@ -28,6 +28,12 @@ pub struct Config {
     pub hints: bool,
     /// How many entries the history keeps.
     pub history_size: usize,
+    /// The background that colours must be readable on.
+    pub theme: Theme,
+    /// Whether text that is longer than the screen is paged.
+    pub pager: bool,
+    /// Whether pictures are drawn in the terminal.
+    pub images: bool,
     /// Cells that run when a language starts.
     pub startup: Startup,
     /// Types of Python whose attributes and items may be evaluated for completion, as `module.Class`.
@@ -52,6 +58,17 @@ pub enum Keys {
     Vi,
 }
 
+/// The terminal's background.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Theme {
+    /// The terminal is asked.
+    Auto,
+    /// Light.
+    Light,
+    /// Dark.
+    Dark,
+}
+
 impl Default for Config {
     fn default() -> Config {
         Config {
@@ -61,6 +78,9 @@ impl Default for Config {
             pairs: true,
             hints: true,
             history_size: 20_000,
+            theme: Theme::Auto,
+            pager: true,
+            images: true,
             startup: Startup::default(),
             harmless: Vec::new(),
         }
@@ -81,7 +101,7 @@ pub struct Setting {
 }
 
 /// All settings, in the order of the file: those of a table stand together.
-pub static SETTINGS: [Setting; 9] = [
+pub static SETTINGS: [Setting; 12] = [
     Setting {
         name: "language",
         about: "the language of the first prompt",
@@ -146,6 +166,39 @@ pub static SETTINGS: [Setting; 9] = [
             config.history_size = Some(size).filter(|size| (1..=1_000_000).contains(size))?;
             Some(())
         },
+    },
+    Setting {
+        name: "display.theme",
+        about: "the terminal's background; auto asks the terminal",
+        values: r#""auto", "light" or "dark""#,
+        get: |config| match config.theme {
+            Theme::Auto => "auto".into(),
+            Theme::Light => "light".into(),
+            Theme::Dark => "dark".into(),
+        },
+        set: |config, value| {
+            config.theme = match value.as_str()? {
+                "auto" => Theme::Auto,
+                "light" => Theme::Light,
+                "dark" => Theme::Dark,
+                _ => return None,
+            };
+            Some(())
+        },
+    },
+    Setting {
+        name: "display.pager",
+        about: "whether text that is longer than the screen is paged",
+        values: "true or false",
+        get: |config| config.pager.into(),
+        set: |config, value| value.as_bool().map(|on| config.pager = on),
+    },
+    Setting {
+        name: "display.images",
+        about: "whether pictures are drawn in the terminal; else they are saved, and the path is shown",
+        values: "true or false",
+        get: |config| config.images.into(),
+        set: |config, value| value.as_bool().map(|on| config.images = on),
     },
     Setting {
         name: "startup.elixir",
@@ -424,7 +477,7 @@ mod tests {
     #[test]
     fn every_setting_can_be_changed() {
         let text = "language = 'python'\npython = '/opt/python'\n[editor]\nkeys = 'vi'\npairs = false\nhints = false\n\
-                    [history]\nsize = 1_000\n\
+                    [history]\nsize = 1_000\n[display]\ntheme = 'dark'\npager = false\nimages = false\n\
                     [startup]\nelixir = 'import Enum'\npython = '''\nimport os\n'''\n\
                     [completion]\nharmless = ['torch.Tensor']\n";
         let (config, problems) = Config::parse(text);
@@ -451,18 +504,18 @@ mod tests {
             [
                 r#"line 3: editor.keys cannot be that (it may be "emacs" or "vi")"#,
                 "line 5: there is no setting \"editor.colour\" (there are language, python, editor.keys, editor.pairs, \
-                 editor.hints, history.size, startup.elixir, \
+                 editor.hints, history.size, display.theme, display.pager, display.images, startup.elixir, \
                  startup.python, completion.harmless)",
                 "line 6: there is no setting \"nothing\" (there are language, python, editor.keys, editor.pairs, \
-                 editor.hints, history.size, startup.elixir, \
+                 editor.hints, history.size, display.theme, display.pager, display.images, startup.elixir, \
                  startup.python, completion.harmless)",
             ]
         );
         let (config, _) = Config::parse(text);
         assert_eq!((config.language, config.pairs), (Language::Python, false));
         assert_eq!(
-            problems("keys = 'vi'"),
-            ["line 1: there is no setting \"keys\" (it is called editor.keys)"]
+            problems("theme = 'dark'"),
+            ["line 1: there is no setting \"theme\" (it is called display.theme)"]
         );
         assert_eq!(problems("editor = 1").len(), 1);
         assert_eq!(
@@ -474,8 +527,8 @@ mod tests {
     #[test]
     fn a_text_that_is_no_toml_costs_its_line() {
         let (config, problems) =
-            Config::parse("language = 'python'\nthis is no toml\n[editor]\npairs = false\n");
-        assert_eq!((config.language, config.pairs), (Language::Python, false));
+            Config::parse("language = 'python'\nthis is no toml\n[display]\npager = false\n");
+        assert_eq!((config.language, config.pager), (Language::Python, false));
         assert_eq!(problems[0].line, Some(2), "{problems:?}");
         for text in [
             "\u{0}",
@@ -494,13 +547,13 @@ mod tests {
     fn values_are_set_by_name() {
         let mut config = Config::default();
         config.set("editor.keys", "vi").unwrap();
-        config.set("language", "\"python\"").unwrap();
+        config.set("display.theme", "\"light\"").unwrap();
         config.set("history.size", "5").unwrap();
         config.set("startup.elixir", "import Enum").unwrap();
         config.set("completion.harmless", "['a.B']").unwrap();
         assert_eq!(
-            (config.keys, config.language, config.history_size),
-            (Keys::Vi, Language::Python, 5)
+            (config.keys, config.theme, config.history_size),
+            (Keys::Vi, Theme::Light, 5)
         );
         assert_eq!(config.startup.elixir, "import Enum");
         assert_eq!(config.get("completion.harmless").unwrap(), r#"["a.B"]"#);
