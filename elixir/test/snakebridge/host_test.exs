@@ -198,6 +198,30 @@ defmodule SnakeBridge.HostTest do
     assert value(host, "{:io.columns(), IO.ANSI.enabled?()}") == "{{:ok, 100}, true}"
   end
 
+  test "in a terminal rows are tables, and errors show the lines of the cell" do
+    host = started(info: %{width: 40, colors: false})
+    rows = "for i <- 1..30, do: %{n: i * 10, word: String.duplicate(\"日\", i), more: :yes, other: 1.5}"
+    lines = run(host, rows).result |> String.split("\n")
+    assert Enum.at(lines, 0) == "more    n  other"
+    assert Enum.at(lines, 2) == "yes    10    1.5"
+    assert List.last(lines) == "… 10 more rows, 1 more columns"
+    assert run(host, "[%{a: 1}]").result == "[%{a: 1}]"
+    assert run(host, "[%{a: 1}, 2]").result == "[%{a: 1}, 2]"
+
+    error = run(host, "x = 0\n\nfor n <- [1] do\n  div(n, x)\nend\n:never").error
+
+    assert error.traceback == [
+             "** (ArithmeticError) bad argument in arithmetic expression: div(1, 0)",
+             "    :erlang.div(1, 0)",
+             "    cell #{error.cell}:4",
+             "        3 │ for n <- [1] do",
+             "      → 4 │   div(n, x)",
+             "        5 │ end",
+             "        6 │ :never",
+             "    cell #{error.cell}:3"
+           ]
+  end
+
   test "NO_COLOR is heeded" do
     host = started(env: [{~c"NO_COLOR", ~c"1"}])
     assert run(host, "{:a, 1}").result == "{:a, 1}"
