@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use snakebridge_repl::config::{self, Config, Problem, SETTINGS};
+use snakebridge_repl::config::{self, Config, Problem};
 
 use crate::cli::ConfigAction;
 use crate::start;
@@ -53,21 +53,7 @@ pub(crate) fn act(action: &ConfigAction) -> anyhow::Result<ExitCode> {
             )?;
         }
         ConfigAction::Show => {
-            let defaults = Config::default();
-            let width = SETTINGS
-                .iter()
-                .map(|setting| setting.name.len())
-                .max()
-                .unwrap_or(0);
-            for setting in &SETTINGS {
-                let value = config.get(setting.name).unwrap_or_default();
-                let own = if Some(&value) == defaults.get(setting.name).as_ref() {
-                    " "
-                } else {
-                    "*"
-                };
-                writeln!(out, "{own} {:width$}  {value}", setting.name)?;
-            }
+            write!(out, "{}", config::table(&config))?;
             let state = if file.exists() {
                 ""
             } else {

@@ -8,11 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use anyhow::Context;
-use bridge_core::notebook::{CellKind, CellOutputs, Format, Notebook, Output};
+use bridge_core::notebook::{CellKind, CellOutputs, Format, Notebook, Outputs};
 use bridge_core::record::Record;
-use bridge_core::session::{
-    CellRequest, Event, LateEvent, LateEvents, Session, Status, StreamName, error_lines,
-};
+use bridge_core::session::{CellRequest, Event, LateEvent, LateEvents, Session, Status};
 use serde_json::{Map, Value};
 use snakebridge_repl::render::{Look, Renderer, columns};
 
@@ -291,126 +289,6 @@ impl Sink {
         serde_json::to_writer(&mut stdout, &line)?;
         stdout.write_all(b"\n")?;
         stdout.flush()
-    }
-}
-
-/// How many bytes of one stream a notebook keeps, about: no program opens one with more.
-const LONGEST_STREAM: usize = 16 << 20;
-
-/// Gathers a cell's events as a notebook keeps them.
-struct Outputs {
-    cell: CellOutputs,
-    /// A `clear` that waits for the next output.
-    clear: bool,
-}
-
-impl Outputs {
-    fn of_cell(number: u64) -> Self {
-        Outputs {
-            cell: CellOutputs {
-                execution_count: number,
-                outputs: Vec::new(),
-            },
-            clear: false,
-        }
-    }
-
-    fn add(&mut self, event: Event) {
-        let outputs = &mut self.cell.outputs;
-        let output = match event {
-            Event::Started { .. }
-            | Event::Input { .. }
-            | Event::Finished { .. }
-            | Event::Expressions { .. }
-            | Event::Comm { .. } => return,
-            Event::Clear { wait: true } => {
-                self.clear = true;
-                return;
-            }
-            Event::Clear { wait: false } => {
-                outputs.clear();
-                return;
-            }
-            Event::Stream { name, text } => stream(stream_name(name), text),
-            Event::Notice { text } => stream("stderr", format!("{}\n", text.trim_end_matches('\n'))),
-            Event::Display {
-                data,
-                metadata,
-                display_id,
-                update,
-            } => {
-                let shown = Output::Display {
-                    data: start::json_map(&data),
-                    metadata,
-                    display_id,
-                };
-                if update {
-                    replace(outputs, &shown);
-                    return;
-                }
-                shown
-            }
-            Event::Result { data, metadata } => Output::Result {
-                data: start::json_map(&data),
-                metadata,
-            },
-            Event::Error {
-                class,
-                message,
-                traceback,
-                hint,
-            } => Output::Error {
-                traceback: error_lines(&class, &message, traceback, hint),
-                class,
-                message,
-            },
-        };
-        if std::mem::take(&mut self.clear) {
-            outputs.clear();
-        }
-        match (outputs.last_mut(), output) {
-            (Some(Output::Stream { name: last, text }), Output::Stream { name, text: more })
-                if *last == name =>
-            {
-                if text.len() < LONGEST_STREAM {
-                    text.push_str(&more);
-                    if text.len() >= LONGEST_STREAM {
-                        text.push_str("\n[the rest was printed, but is not kept in the notebook]\n");
-                    }
-                }
-            }
-            (_, output) => outputs.push(output),
-        }
-    }
-}
-
-fn stream(name: &str, text: String) -> Output {
-    Output::Stream {
-        name: name.to_owned(),
-        text,
-    }
-}
-
-fn stream_name(name: StreamName) -> &'static str {
-    match name {
-        StreamName::Stdout => "stdout",
-        StreamName::Stderr => "stderr",
-    }
-}
-
-/// An update stands wherever its id was displayed before.
-fn replace(outputs: &mut [Output], new: &Output) {
-    let Output::Display {
-        display_id: Some(wanted),
-        ..
-    } = new
-    else {
-        return;
-    };
-    for old in outputs {
-        if matches!(old, Output::Display { display_id: Some(id), .. } if id == wanted) {
-            *old = new.clone();
-        }
     }
 }
 

@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::bail;
-use bridge_core::record::{Listed, Record, Records};
+use bridge_core::record::{Record, Records};
 use bridge_core::session::Status;
 use snakebridge_repl::render::{Look, Renderer};
+use snakebridge_repl::{recorded_time, sessions_table};
 
 use crate::cli::{SessionArgs, SessionsAction};
 use crate::run::{self, Options, Run};
@@ -26,7 +27,7 @@ pub(crate) fn act(action: SessionsAction, args: &SessionArgs) -> anyhow::Result<
             if sessions.is_empty() {
                 writeln!(out, "no sessions are recorded")?;
             } else {
-                write!(out, "{}", table(&sessions))?;
+                write!(out, "{}", sessions_table(&sessions))?;
             }
         }
         SessionsAction::Show { name } => {
@@ -60,35 +61,12 @@ pub(crate) fn act(action: SessionsAction, args: &SessionArgs) -> anyhow::Result<
     Ok(ExitCode::SUCCESS)
 }
 
-fn table(sessions: &[Listed]) -> String {
-    let width = sessions
-        .iter()
-        .map(|s| s.name.len())
-        .max()
-        .unwrap_or(0)
-        .max("session".len());
-    let mut text = format!(
-        "{:width$}  {:20}  {:>6}  {:>9}\n",
-        "session", "started", "cells", "size"
-    );
-    for session in sessions {
-        let size = session.size_bytes.div_ceil(1024);
-        text += &format!(
-            "{:width$}  {:20}  {:>6}  {size:>6} kB\n",
-            session.name,
-            seconds(&session.started),
-            session.cells
-        );
-    }
-    text
-}
-
 fn show(record: &Record) -> anyhow::Result<()> {
     let mut text = Renderer::new(Look::detect());
     write_line(&format!(
         "{}, started {} in {}",
         record.name,
-        seconds(&record.started),
+        recorded_time(&record.started),
         record.directory
     ))?;
     for cell in &record.cells {
@@ -116,14 +94,6 @@ fn show(record: &Record) -> anyhow::Result<()> {
 }
 
 /// Replays, then goes on: at the prompt, or with the cells of standard input.
-/// A record's time without the part that only orders records.
-fn seconds(time: &str) -> String {
-    match time.split_once('.') {
-        Some((seconds, _)) => format!("{seconds}Z"),
-        None => time.to_owned(),
-    }
-}
-
 fn resume(record: Record, yes: bool, args: &SessionArgs) -> anyhow::Result<ExitCode> {
     let terminal = io::stdin().is_terminal();
     if !yes {

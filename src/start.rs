@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use anyhow::Context;
 use bridge_core::error::Hint;
 use bridge_core::record::RecordedCell;
-use bridge_core::session::{Bundle, Config, Recording, Session};
-use serde_json::{Map, Value};
+use bridge_core::runtime::{find_elixir, find_python};
+use bridge_core::session::{Config, Recording, Session};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::SessionArgs;
@@ -45,8 +45,15 @@ pub(crate) fn prompt(args: &SessionArgs, replay: &[RecordedCell]) -> anyhow::Res
     if config.python.is_none() {
         config.python.clone_from(&own.python);
     }
+    let start = snakebridge_repl::Start {
+        config: &own,
+        problems: &problems,
+        python: find_python(config.python.as_deref(), &config.directory).ok(),
+        elixir: find_elixir(config.elixir.as_deref(), &config.directory).ok(),
+        replay,
+    };
     let (session, late) = Session::start(config).map_err(with_hint)?;
-    snakebridge_repl::run(session, late, &own, &problems, replay)?;
+    snakebridge_repl::run(session, late, &start)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -85,14 +92,6 @@ impl std::fmt::Display for Hinted {
 /// Whether standard output is a terminal that wants colours.
 pub(crate) fn wants_colors() -> bool {
     anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never
-}
-
-/// A bundle as Jupyter writes it.
-pub(crate) fn json_map(data: &Bundle) -> Map<String, Value> {
-    match serde_json::to_value(data) {
-        Ok(Value::Object(map)) => map,
-        _ => Map::new(),
-    }
 }
 
 /// Ctrl-C interrupts the cell and ends the run; the signals that end a program end the session first.

@@ -1,9 +1,10 @@
 //! Files of cells: Jupyter notebooks, percent-format Python, Elixir scripts and plain cell scripts.
 //!
 //! Reading gives a [`Notebook`], whatever the file was; writing gives `.ipynb`, with everything that the file held
-//! besides cells' outputs kept as it was. Nothing here runs a cell.
+//! besides cells' outputs kept as it was, or a text of cells. Nothing here runs a cell.
 
 mod ipynb;
+mod outputs;
 mod script;
 
 use std::path::Path;
@@ -11,6 +12,7 @@ use std::path::Path;
 use crate::language::Language;
 
 pub use ipynb::Output;
+pub use outputs::Outputs;
 
 /// Why a file is no notebook.
 #[derive(Debug, thiserror::Error)]
@@ -164,6 +166,39 @@ impl Notebook {
             Format::Percent => Ok(script::percent(text)),
             Format::Exs | Format::Script => Ok(script::cells(text)),
         }
+    }
+
+    /// A notebook of these cells of code; its language is that of most.
+    pub fn of_cells(cells: &[(Language, &str)]) -> Self {
+        let python = cells.iter().filter(|(language, _)| *language == Language::Python);
+        let language = match python.count() * 2 > cells.len() {
+            true => Language::Python,
+            false => Language::Elixir,
+        };
+        let cells = cells.iter().map(|(language, code)| Cell {
+            kind: CellKind::Code(*language),
+            source: (*code).to_owned(),
+            code: (*code).to_owned(),
+        });
+        Notebook {
+            cells: cells.collect(),
+            language,
+            document: None,
+        }
+    }
+
+    /// The notebook's code as a text of that format (not [`Format::Ipynb`], which is [`Notebook::to_ipynb`]'s). Read
+    /// back it gives the same cells, but for an `.exs` without Python, which is left free of markers, so that Elixir
+    /// can run it: that is one cell.
+    ///
+    /// ```
+    /// use bridge_core::{language::Language::{Elixir, Python}, notebook::{Format, Notebook}};
+    /// let notebook = Notebook::of_cells(&[(Python, "x = 1"), (Elixir, "x + 1")]);
+    /// assert_eq!(notebook.to_script(Format::Script), "%%python\nx = 1\n\n%%elixir\nx + 1\n");
+    /// assert_eq!(notebook.to_script(Format::Percent), "# %%\nx = 1\n\n# %% [elixir]\n# x + 1\n");
+    /// ```
+    pub fn to_script(&self, format: Format) -> String {
+        script::write(self, format)
     }
 
     /// The notebook as `.ipynb` text, each code cell with the outputs and the execution count that `results` gives

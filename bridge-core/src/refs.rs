@@ -10,6 +10,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use pyo3::prelude::*;
+use pyo3::types::PyType;
 
 /// So many ids that follow each other share a page.
 const PAGE: u64 = 64;
@@ -89,6 +90,13 @@ impl Refs {
             .into_values()
             .flat_map(|page| page.slots.into_iter().flatten())
             .collect()
+    }
+
+    /// The types of all objects that are held, one for each object.
+    pub fn types<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyType>> {
+        let table = self.table();
+        let objects = table.pages.values().flat_map(|page| page.slots.iter().flatten());
+        objects.map(|object| object.bind(py).get_type()).collect()
     }
 
     /// How many objects are held.

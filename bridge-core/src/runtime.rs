@@ -19,6 +19,7 @@ mod listener;
 pub use find::{Interpreter, find_elixir, find_python};
 pub use launch::Program;
 pub use support::Support;
+pub use version::otp_on_disk;
 
 pub(crate) use connection::{Connection, Lost, MessageReader, MessageWriter};
 pub(crate) use directory::Directory;

@@ -310,6 +310,11 @@ impl Session {
         &self.directory
     }
 
+    /// The number that the next cell has, if its request names none.
+    pub fn next_cell(&self) -> u64 {
+        self.last_cell.lock().unwrap_or_else(PoisonError::into_inner).cell + 1
+    }
+
     /// Hands a cell in. It runs when those before it, in its subshell, have finished.
     ///
     /// # Errors

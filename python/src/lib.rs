@@ -39,7 +39,7 @@ use bridge_core::refs::Refs;
 use bridge_core::term::{Limits, Reader, Writer, inflate};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyTuple, PyType};
 
 #[pymodule]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -69,6 +69,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(elixir_names, module)?)?;
     module.add_function(wrap_pyfunction!(names_to_come, module)?)?;
     module.add_function(wrap_pyfunction!(is_of_elixir, module)?)?;
+    module.add_function(wrap_pyfunction!(held, module)?)?;
     module.add_function(wrap_pyfunction!(encode, module)?)?;
     module.add_function(wrap_pyfunction!(decode, module)?)?;
     Ok(())
@@ -167,6 +168,12 @@ fn elixir_names(py: Python<'_>) -> PyResult<Vec<String>> {
 #[pyfunction]
 fn names_to_come() -> Vec<String> {
     names::to_come()
+}
+
+/// The types of the objects that Elixir holds, one for each object.
+#[pyfunction]
+fn held(py: Python<'_>) -> Vec<Bound<'_, PyType>> {
+    worker::worker().map_or_else(Vec::new, |worker| worker.refs.types(py))
 }
 
 /// Whether a name of the session's is Elixir's.

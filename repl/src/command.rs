@@ -1,13 +1,26 @@
-//! The commands of the prompt: one table, from which dispatch, help and completion come.
+//! The commands of the prompt: one table, from which dispatch, help, completion and the guide's table come.
+//!
+//! What a command does stands in a file for its theme. None asks a language anything but through a cell or a question of
+//! the session.
 
-use std::fmt::Write;
+mod files;
+mod help;
+mod memory;
+mod names;
+mod records;
+mod settings;
+mod shell;
+mod timing;
 
 use bridge_core::language::Language;
 use reedline::{Span, Suggestion};
+use unicode_width::UnicodeWidthStr;
 
+use crate::config;
 use crate::console::{Console, Next};
-use crate::keys;
-use crate::names;
+
+pub use records::{table as sessions_table, time as recorded_time};
+pub(crate) use shell::command_line;
 
 /// A command.
 pub(crate) struct Command {
@@ -19,76 +32,200 @@ pub(crate) struct Command {
     summary: &'static str,
     /// More of it.
     detail: &'static str,
-    /// The words that may follow, for completion.
-    words: &'static [&'static str],
-    /// The language that it switches to, or runs one entry of.
-    pub(crate) language: Option<Language>,
+    /// What may follow, for completion.
+    follows: Follows,
+    /// For what is followed by code: its language, if that is not the prompt's, and what is done with it. Without code
+    /// it is a command like others.
+    pub(crate) code: Option<(Option<Language>, Way)>,
     /// What it does. Failing is its own affair: it says what went wrong.
     pub(crate) run: fn(&mut Console, &str) -> std::io::Result<Next>,
 }
 
+/// What is done with code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// It runs.
+    Plain,
+    /// It runs, and its time is told.
+    Timed,
+    /// It runs again and again, for its time alone.
+    Repeated,
+}
+
+/// What may follow a command's name.
+enum Follows {
+    Nothing,
+    Words(&'static [&'static str]),
+    Commands,
+    Settings,
+    Files,
+}
+
+impl Command {
+    const fn new(
+        name: &'static str,
+        arguments: &'static str,
+        run: fn(&mut Console, &str) -> std::io::Result<Next>,
+    ) -> Command {
+        Command {
+            name,
+            arguments,
+            summary: "",
+            detail: "",
+            follows: Follows::Nothing,
+            code: None,
+            run,
+        }
+    }
+
+    const fn says(self, summary: &'static str, detail: &'static str) -> Command {
+        Command {
+            summary,
+            detail,
+            ..self
+        }
+    }
+
+    const fn takes(self, follows: Follows) -> Command {
+        Command { follows, ..self }
+    }
+
+    const fn code(self, language: Option<Language>, way: Way) -> Command {
+        Command {
+            code: Some((language, way)),
+            ..self
+        }
+    }
+}
+
 /// All commands, in the order of help.
-pub(crate) static COMMANDS: [Command; 6] = [
-    Command {
-        name: "help",
-        arguments: "[COMMAND]",
-        summary: "this list, or more about one command",
-        detail: "",
-        words: &["ex", "py", "vars", "restart", "quit"],
-        language: None,
-        run: help,
-    },
-    Command {
-        name: "ex",
-        arguments: "[CODE]",
-        summary: "switch to Elixir, or run one entry of it",
-        detail: "`:ex` makes the following entries Elixir. `:ex CODE` runs CODE as Elixir; the prompt stays as it is.",
-        words: &[],
-        language: Some(Language::Elixir),
-        run: |console, _| console.switch(Language::Elixir),
-    },
-    Command {
-        name: "py",
-        arguments: "[CODE]",
-        summary: "switch to Python, or run one entry of it",
-        detail: "`:py` makes the following entries Python. `:py CODE` runs CODE as Python; the prompt stays as it is.",
-        words: &[],
-        language: Some(Language::Python),
-        run: |console, _| console.switch(Language::Python),
-    },
-    Command {
-        name: "vars",
-        arguments: "",
-        summary: "the names of the session, and who owns them",
-        detail: "The language that wrote a name last owns it; the other one reads it under the same name.",
-        words: &[],
-        language: None,
-        run: vars,
-    },
-    Command {
-        name: "restart",
-        arguments: "python|elixir|all",
-        summary: "end a language's process and start a new one",
-        detail: "The names that the language owned are gone, and so are the objects that the other one held of it.\n\
-                 The other language keeps its own names.",
-        words: &["python", "elixir", "all"],
-        language: None,
-        run: restart,
-    },
-    Command {
-        name: "quit",
-        arguments: "",
-        summary: "leave; Ctrl-D at an empty prompt does the same",
-        detail: "Nothing is asked. The cells of the session have been recorded as they ran.",
-        words: &[],
-        language: None,
-        run: |_, _| Ok(Next::Leave),
-    },
+pub(crate) static COMMANDS: [Command; 17] = [
+    Command::new("help", "[COMMAND]", help::help)
+        .says("this list, or more about one command", "")
+        .takes(Follows::Commands),
+    Command::new("ex", "[CODE]", |console, _| console.switch(Language::Elixir))
+        .says(
+            "switch to Elixir, or run one entry of it",
+            "`:ex` makes the following entries Elixir. `:ex CODE` runs CODE as Elixir; the prompt stays as it is.",
+        )
+        .code(Some(Language::Elixir), Way::Plain),
+    Command::new("py", "[CODE]", |console, _| console.switch(Language::Python))
+        .says(
+            "switch to Python, or run one entry of it",
+            "`:py` makes the following entries Python. `:py CODE` runs CODE as Python; the prompt stays as it is.",
+        )
+        .code(Some(Language::Python), Way::Plain),
+    Command::new("vars", "[PATTERN]", names::vars).says(
+        "the names of the session, and who owns them",
+        "The language that wrote a name last owns it; the other one reads it under the same name.\n\
+         With PATTERN only those that contain it; `*` stands for anything: `:vars df*`.",
+    ),
+    Command::new("time", "CODE", timing::without_code)
+        .says(
+            "run one entry and tell its time",
+            "The cell runs as always. Then its time is told, and the processor time of both languages' processes\n\
+             meanwhile, which the system counts in hundredths of a second.",
+        )
+        .code(None, Way::Timed),
+    Command::new("timeit", "CODE", timing::without_code)
+        .says(
+            "run code many times and tell its time",
+            "How often is chosen so that a measurement takes a fifth of a second; of five the best is told, and the\n\
+             slowest. Nothing that the code prints or binds is kept. Elixir is timed as cells run it: evaluated; code\n\
+             in modules is compiled, and faster. Where it calls Python, the calls are counted.",
+        )
+        .code(None, Way::Repeated),
+    Command::new("mem", "", memory::mem).says(
+        "memory of the processes, and the largest names",
+        "What the system says that each process holds; for names what they reach, objects that two share counted\n\
+         for both.",
+    ),
+    Command::new("refs", "", memory::refs).says(
+        "objects of Python that Elixir holds",
+        "By type, and which names of Elixir hold them. What Elixir does not reach any more is collected first.",
+    ),
+    Command::new("restart", "python|elixir|all", names::restart)
+        .says(
+            "end a language's process and start a new one",
+            "The names that the language owned are gone, and so are the objects that the other one held of it.\n\
+             The other language keeps its own names.",
+        )
+        .takes(Follows::Words(&["python", "elixir", "all"])),
+    Command::new("load", "FILE", files::load)
+        .says(
+            "run the cells of a file",
+            ".ipynb, .py (`# %%` starts a cell), .exs, or a cell script (lines `%%python` and `%%elixir` start one).\n\
+             After a cell that fails the rest does not run.",
+        )
+        .takes(Follows::Files),
+    Command::new("save", "FILE [CELLS]", files::save)
+        .says(
+            "write the session's cells to a file",
+            "The name says how: .ipynb (with outputs), .py, .exs, or a cell script. CELLS are numbers, as in `3 5-7 9-`;\n\
+             without them all cells that went well. `:save -f FILE` replaces a file.",
+        )
+        .takes(Follows::Files),
+    Command::new("sessions", "", records::sessions).says(
+        "the recorded sessions",
+        "Each session is recorded as it runs. `snakebridge sessions resume NAME` runs the cells of one again.",
+    ),
+    Command::new("history", "[PATTERN|N]", records::history).says(
+        "earlier entries, with language and number",
+        "The last 20, the last N, or those that contain PATTERN.",
+    ),
+    Command::new("pip", "ARGUMENTS", shell::pip)
+        .says(
+            "install packages into the Python in use",
+            "`uv pip` where uv is installed, else `python -m pip`, for the environment in use. New modules can be\n\
+             imported at once; those that are imported already stay as they are until `:restart python`.",
+        )
+        .takes(Follows::Words(&["install", "uninstall", "list", "show", "freeze"])),
+    Command::new("doctor", "", shell::doctor).says("what was found here, and what is missing", ""),
+    Command::new("set", "[NAME [VALUE]]", settings::set)
+        .says(
+            "show or change settings, for this session",
+            "`:set` shows all, `:set NAME` one and what it may be. What is to last belongs into the file of\n\
+             `snakebridge config path`.",
+        )
+        .takes(Follows::Settings),
+    Command::new("quit", "", |_, _| Ok(Next::Leave)).says(
+        "leave; Ctrl-D at an empty prompt does the same",
+        "Nothing is asked. The cells of the session have been recorded as they ran.",
+    ),
 ];
 
 /// The command of that name.
 pub(crate) fn find(name: &str) -> Option<&'static Command> {
     COMMANDS.iter().find(|command| command.name == name)
+}
+
+/// A text as a literal of Python.
+fn python_text(text: &str) -> String {
+    // JSON's escapes are Python's too.
+    serde_json::Value::from(text).to_string()
+}
+
+/// Rows in columns, the second one aligned at its end.
+fn columns(rows: &[[String; 3]]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].width()).max().unwrap_or(0);
+    let (first, second) = (width(0), width(1));
+    let lines = rows.iter().map(|[name, number, rest]| {
+        let name = format!("{name}{}", " ".repeat(first - name.width()));
+        format!("{name}  {number:>second$}  {rest}").trim_end().to_owned()
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The command whose name is meant by a word that is nearly one.
+pub(crate) fn similar(word: &str) -> Option<&'static str> {
+    let mut letters: Vec<char> = word.chars().collect();
+    letters.sort_unstable();
+    COMMANDS.iter().map(|command| command.name).find(|name| {
+        let mut others: Vec<char> = name.chars().collect();
+        others.sort_unstable();
+        // Letters exchanged, or the beginning or more than the name typed.
+        others == letters || (word.len() > 1 && (name.starts_with(word) || word.starts_with(name)))
+    })
 }
 
 /// What completes a command's name, or the word after it, at the end of `text[..position]`.
@@ -115,98 +252,26 @@ pub(crate) fn suggestions(text: &str, position: usize) -> Vec<Suggestion> {
             })
             .collect(),
         Some((name, argument)) => {
-            let words = find(name).map_or(&[] as &[&str], |command| command.words);
-            let start = position - argument.trim_start().len();
+            let argument = argument.trim_start();
+            let start = position - argument.len();
+            let described = format!("argument of :{name}");
+            let words = match find(name).map(|command| &command.follows) {
+                None | Some(Follows::Nothing) => Vec::new(),
+                Some(Follows::Words(words)) => words.iter().map(|word| (*word).to_owned()).collect(),
+                Some(Follows::Commands) => COMMANDS.iter().map(|command| command.name.to_owned()).collect(),
+                Some(Follows::Settings) => config::SETTINGS
+                    .iter()
+                    .map(|setting| setting.name.to_owned())
+                    .collect(),
+                Some(Follows::Files) => files::names(argument),
+            };
             words
-                .iter()
-                .filter(|word| word.starts_with(argument.trim_start()))
-                .map(|word| suggestion((*word).to_owned(), format!("argument of :{name}"), start))
+                .into_iter()
+                .filter(|word| word.starts_with(argument))
+                .map(|word| suggestion(word, described.clone(), start))
                 .collect()
         }
     }
-}
-
-fn help(console: &mut Console, topic: &str) -> std::io::Result<Next> {
-    let topic = topic.trim_start_matches(':');
-    match (topic, find(topic)) {
-        ("", _) => console.say(&overview())?,
-        (_, Some(command)) => console.say(&about(command))?,
-        (topic, None) => console.complain(
-            &format!("there is no command :{topic}"),
-            ":help lists those that there are",
-        )?,
-    }
-    Ok(Next::Read)
-}
-
-fn usage(command: &Command) -> String {
-    format!(":{} {}", command.name, command.arguments)
-        .trim_end()
-        .to_owned()
-}
-
-/// The text of `:help`.
-fn overview() -> String {
-    let mut text = String::new();
-    let rows = COMMANDS.iter().map(|command| (usage(command), command.summary));
-    let keys = keys::HELP.iter().map(|(key, what)| ((*key).to_owned(), *what));
-    let _ = writeln!(text, "Commands");
-    for (left, right) in rows {
-        let _ = writeln!(text, "  {left:<28}{right}");
-    }
-    let _ = writeln!(
-        text,
-        "\nA leading space makes code of what looks like a command: ` :help` is an atom.\n\nKeys"
-    );
-    for (left, right) in keys {
-        let _ = writeln!(text, "  {left:<28}{right}");
-    }
-    text
-}
-
-/// The text of `:help COMMAND`.
-fn about(command: &Command) -> String {
-    let mut text = format!("{}\n  {}\n", usage(command), command.summary);
-    for line in command.detail.lines() {
-        let _ = writeln!(text, "  {line}");
-    }
-    text
-}
-
-fn vars(console: &mut Console, _: &str) -> std::io::Result<Next> {
-    let names = console.session().names();
-    match console.stage().wait(names) {
-        Some(Ok(names)) => console.say(&names::table(&names, console.width()))?,
-        Some(Err(error)) => console.fail(&error)?,
-        None => console.note("given up")?,
-    }
-    Ok(Next::Read)
-}
-
-fn restart(console: &mut Console, which: &str) -> std::io::Result<Next> {
-    let languages: &[Language] = match which {
-        "all" => &[Language::Python, Language::Elixir],
-        "python" | "py" => &[Language::Python],
-        "elixir" | "ex" => &[Language::Elixir],
-        _ => {
-            console.complain(
-                "restart what?",
-                "`:restart python`, `:restart elixir` or `:restart all`",
-            )?;
-            return Ok(Next::Read);
-        }
-    };
-    let restarted = console.session().restart(languages);
-    match console.stage().wait(restarted) {
-        Some(Ok(lost)) => {
-            for lost in lost {
-                console.note(&lost.to_string())?;
-            }
-        }
-        Some(Err(error)) => console.fail(&error)?,
-        None => console.note("the restart goes on; the next cell waits for it")?,
-    }
-    Ok(Next::Read)
 }
 
 #[cfg(test)]
@@ -215,42 +280,13 @@ mod tests {
 
     #[test]
     fn help_fits_80_columns() {
-        let text = overview();
+        let text = help::overview();
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
-        insta::assert_snapshot!(text, @r"
-        Commands
-          :help [COMMAND]             this list, or more about one command
-          :ex [CODE]                  switch to Elixir, or run one entry of it
-          :py [CODE]                  switch to Python, or run one entry of it
-          :vars                       the names of the session, and who owns them
-          :restart python|elixir|all  end a language's process and start a new one
-          :quit                       leave; Ctrl-D at an empty prompt does the same
-
-        A leading space makes code of what looks like a command: ` :help` is an atom.
-
-        Keys
-          Tab at an empty prompt      switch between Elixir and Python
-          Tab                         complete; in an indentation, indent
-          Enter                       run, or go on below; in the menu: take
-          Alt-Enter                   run as it is
-          Ctrl-O                      start a new line
-          Up, Down                    lines; then earlier entries that begin as typed
-          Ctrl-R                      search the entries of both languages
-          Right, End                  take the dimmed hint; Ctrl-Right: a word of it
-          PageUp, PageDown            turn the pages of the menu
-          Esc                         close the menu; vi's keys: leave insert mode
-          Ctrl-X Ctrl-E               edit in $VISUAL or $EDITOR; vi's keys: v too
-          Ctrl-_, Ctrl-G              undo, redo
-          Ctrl-C                      drop the entry; stop the running cell
-          Ctrl-D                      at an empty prompt: leave
-          Ctrl-L                      clear the screen
-          Ctrl-Z                      suspend
-        ");
         for command in &COMMANDS {
-            let text = about(command);
+            let text = help::about(command);
             assert!(text.lines().all(|line| line.chars().count() <= 120), "{text}");
         }
-        insta::assert_snapshot!(about(find("restart").unwrap()), @r"
+        insta::assert_snapshot!(help::about(find("restart").unwrap()), @r"
         :restart python|elixir|all
           end a language's process and start a new one
           The names that the language owned are gone, and so are the objects that the other one held of it.
@@ -266,7 +302,11 @@ mod tests {
                 .map(|found| (found.value, found.span.start))
                 .collect()
         };
-        assert_eq!(values(":re"), [(":restart".to_owned(), 0)]);
+        assert_eq!(
+            values(":re"),
+            [(":refs".to_owned(), 0), (":restart".to_owned(), 0)]
+        );
+        assert_eq!(values(":set his"), [("history.size".to_owned(), 5)]);
         assert_eq!(values(":").len(), COMMANDS.len());
         assert_eq!(values(":restart p"), [("python".to_owned(), 9)]);
         assert_eq!(values(":restart ").len(), 3);
@@ -276,9 +316,17 @@ mod tests {
     }
 
     #[test]
-    fn every_command_can_be_asked_about() {
-        for command in COMMANDS.iter().filter(|command| command.name != "help") {
-            assert!(find("help").unwrap().words.contains(&command.name));
-        }
+    fn a_word_that_is_nearly_a_command_means_it() {
+        assert_eq!(similar("hlep"), Some("help"));
+        assert_eq!(similar("helpme"), Some("help"));
+        assert_eq!(similar("hist"), Some("history"));
+        assert_eq!(similar("x"), None);
+    }
+
+    #[test]
+    fn the_guide_has_the_same_table() {
+        let guide = include_str!("../../docs/repl.md");
+        let table = help::guide();
+        assert!(guide.contains(&table), "docs/repl.md should have:\n{table}");
     }
 }

@@ -367,6 +367,27 @@ impl Config {
     }
 }
 
+/// Every setting and its value, those marked that differ from the defaults.
+pub fn table(config: &Config) -> String {
+    let defaults = Config::default();
+    let width = SETTINGS
+        .iter()
+        .map(|setting| setting.name.len())
+        .max()
+        .unwrap_or(0);
+    let mut text = String::new();
+    for setting in &SETTINGS {
+        let value = config.get(setting.name).unwrap_or_default();
+        let own = if Some(&value) == defaults.get(setting.name).as_ref() {
+            " "
+        } else {
+            "*"
+        };
+        let _ = writeln!(text, "{own} {:width$}  {value}", setting.name);
+    }
+    text
+}
+
 /// The line, from 1, in which that byte of a text is.
 fn line_of(text: &str, at: usize) -> usize {
     1 + text.as_bytes()[..at.min(text.len())]
@@ -428,7 +449,8 @@ fn no_value(name: &str) -> Problem {
 }
 
 /// A path in which `~/` stands for the home directory.
-fn home(path: &str) -> PathBuf {
+/// A path of the user's, with `~` for the home directory.
+pub(crate) fn home(path: &str) -> PathBuf {
     match (path.strip_prefix("~/"), etcetera::home_dir()) {
         (Some(rest), Ok(home)) => home.join(rest),
         _ => path.into(),

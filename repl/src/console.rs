@@ -1,33 +1,29 @@
 //! The loop of the prompt: reads an entry, runs it, shows what it does.
 
+use std::collections::VecDeque;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
-use std::time::Duration;
 
 use bridge_core::language::Language;
 use bridge_core::record::RecordedCell;
-use bridge_core::session::{Cell, CellRequest, ChildState, Event, NotYet, Session, Status};
+use bridge_core::session::{CellRequest, LateEvents, Session, Status};
 
+use crate::command::{Way, command_line};
 use crate::config::Config;
 use crate::editor::{Editor, Reading};
 use crate::entry::{Entry, cells, is_farewell, runnable};
-use crate::flood::Flood;
 use crate::help::{self, Help};
 use crate::history::{self, CellHistory};
 use crate::images::Images;
 use crate::keys;
 use crate::line::Line;
 use crate::plain::{Message, PlainReader};
-use crate::prompt::{CONTINUATION, INDICATOR};
-use crate::question;
-use crate::render::{Look, can_edit, columns, hint_line};
+use crate::render::{Look, can_edit, columns, dim, hint_line};
 use crate::stage::{Now, Stage};
 use crate::tty::Tty;
-use crate::{images, late, pager, signals, startup, theme};
-
-/// How long a cell may wait for its language to start before the user is told.
-const START: Duration = Duration::from_millis(700);
+use crate::{Start, banner, images, late, pager, prompt, signals, startup, theme};
 
 /// What follows an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,28 +44,26 @@ pub(crate) struct Console {
     plain: Option<Sender<Message>>,
     tty: Option<Tty>,
     /// How the last cell ended.
-    status: Status,
-    /// Whether text that is longer than the screen is paged.
-    pages: bool,
+    pub(crate) status: Status,
+    config: Config,
+    /// Where Python was found.
+    python: Option<PathBuf>,
+    /// What was answered to the cell that is replayed.
+    answers: VecDeque<Option<String>>,
 }
 
 /// Runs the prompt until the user leaves.
-pub(crate) fn run(
-    session: Session,
-    late: bridge_core::session::LateEvents,
-    config: &Config,
-    problems: &[String],
-    replay: &[RecordedCell],
-) -> anyhow::Result<()> {
-    session.set_harmless(&config.harmless);
-    let mut console = Console::new(session, config)?;
-    console.greet()?;
-    for problem in problems {
+pub(crate) fn run(session: Session, late: LateEvents, start: &Start<'_>) -> anyhow::Result<()> {
+    session.set_harmless(&start.config.harmless);
+    let mut console = Console::new(session, start)?;
+    console.greet(start)?;
+    for problem in start.problems {
         console.note(problem)?;
     }
+    console.tell_of_continuing(start)?;
     late::watch(late, &console.session, Arc::clone(&console.stage));
-    startup::run(&config.startup, &console.session, &console.stage);
-    let left = console.replay(replay).and_then(|next| match next {
+    startup::run(&start.config.startup, &console.session, &console.stage);
+    let left = console.replay(start.replay).and_then(|next| match next {
         Next::Read => console.converse(),
         Next::Leave => Ok(()),
     });
@@ -81,7 +75,8 @@ pub(crate) fn run(
 }
 
 impl Console {
-    fn new(session: Session, config: &Config) -> anyhow::Result<Console> {
+    fn new(session: Session, start: &Start<'_>) -> anyhow::Result<Console> {
+        let config = start.config.clone();
         let look = Look::detect();
         let line = Line::new(config.language);
         let stage = Arc::new(Stage::new(look));
@@ -90,11 +85,7 @@ impl Console {
             let (reader, sender) = PlainReader::new();
             (Editor::Plain(reader), None, Some(sender))
         } else {
-            let (history, trouble) = CellHistory::open(history::path(), config.history_size, line.clone());
-            if let Some(trouble) = trouble {
-                stage.renderer().note(&trouble)?;
-            }
-            let (editor, printer) = Editor::full(&session, &line, history, look, config);
+            let (editor, printer) = full_editor(&session, &line, &stage, &config)?;
             (editor, Some(printer), None)
         };
         let found = tty.as_ref().and_then(Tty::found);
@@ -108,59 +99,94 @@ impl Console {
             plain,
             tty,
             status: Status::Ok,
-            pages: config.pager,
+            config,
+            python: start.python.as_ref().map(|python| python.path.clone()),
+            answers: VecDeque::new(),
         };
         images::save_in(console.session.directory().join("shown"));
-        console.configure_display(config)?;
+        console.configure_display()?;
         Ok(console)
     }
 
-    /// Shows things as the configuration says from now on.
-    pub(crate) fn configure_display(&mut self, config: &Config) -> io::Result<()> {
-        self.pages = config.pager;
+    /// Shows pictures and colours as the configuration says.
+    fn configure_display(&self) -> io::Result<()> {
         if self.tty.is_none() {
             return Ok(());
         }
         let mut renderer = self.stage.renderer();
-        let images = if config.images && renderer.look().colours {
+        let images = if self.config.images && renderer.look().colours {
             images::detect()
         } else {
             Images::Saved
         };
         renderer.set_images(images);
-        theme::begin(config.theme)
+        theme::begin(self.config.theme)
     }
 
-    fn greet(&self) -> io::Result<()> {
-        let greeting = |switch: &str| {
-            let version = env!("CARGO_PKG_VERSION");
-            let what = "Elixir and Python in one session";
-            format!("SnakeBridge {version}: {what}\n{switch} the language, :help tells more, Ctrl-D leaves")
+    fn greet(&self, start: &Start<'_>) -> io::Result<()> {
+        let switch = match &self.editor {
+            Editor::Full(_) => format!("{} switches", keys::SWITCH),
+            Editor::Plain(_) => ":ex and :py switch".to_owned(),
         };
+        let greeting = format!(
+            "{}\n{switch} the language, :help tells more, Ctrl-D leaves",
+            banner::versions(start, self.width())
+        );
         match &self.editor {
-            Editor::Full(_) => self.say(&greeting(&format!("{} switches", keys::SWITCH))),
-            Editor::Plain(reader) => reader.show(&(greeting(":ex and :py switch") + "\n")),
+            Editor::Full(_) => self.say(&greeting),
+            Editor::Plain(reader) => reader.show(&(greeting + "\n")),
         }
     }
 
-    /// Runs recorded cells as if they were typed again.
+    /// A name that was there before says so: its cells have numbers, but what they made is gone.
+    fn tell_of_continuing(&self, start: &Start<'_>) -> io::Result<()> {
+        let (last, name) = (self.session.next_cell() - 1, self.session.name());
+        match name.filter(|_| last > 0 && start.replay.is_empty()) {
+            Some(name) => {
+                self.note(&format!("the record of `{name}` is continued after cell {last}"))?;
+                self.hint(&format!(
+                    "what its cells made is not here; `snakebridge sessions resume {name}` runs them again"
+                ))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Runs recorded cells as if they were typed again, with the answers that were given then.
     fn replay(&mut self, cells: &[RecordedCell]) -> io::Result<Next> {
         for cell in cells {
-            let mut lines = cell.source.lines();
-            let first = format!("{}{INDICATOR}{}", cell.language, lines.next().unwrap_or_default());
-            let rest = lines.map(|line| format!("\n{CONTINUATION}{line}"));
-            self.stage
-                .renderer()
-                .block(&(first + &rest.collect::<String>()))?;
+            self.stage.renderer().fresh_line()?;
+            self.show_entry_as(cell.language, cell.number, &cell.source)?;
             let request = CellRequest {
                 number: Some(cell.number),
                 ..CellRequest::new(cell.language, cell.source.as_str())
             };
-            if self.run(request)? == Next::Leave {
+            self.answers = cell.answers.iter().cloned().collect();
+            let next = self.run(request)?;
+            self.answers.clear();
+            if next == Next::Leave {
                 return Ok(Next::Leave);
             }
         }
         Ok(Next::Read)
+    }
+
+    /// Shows a cell that nobody types, as if it were typed.
+    pub(crate) fn show_entry(&self, language: Language, source: &str) -> io::Result<()> {
+        self.show_entry_as(language, self.session.next_cell(), source)
+    }
+
+    fn show_entry_as(&self, language: Language, number: u64, source: &str) -> io::Result<()> {
+        let mut lines = source.lines();
+        let first = prompt::first(language, number) + lines.next().unwrap_or_default();
+        let further = prompt::continuation(language, number);
+        let rest = lines.map(|line| format!("\n{further}{line}"));
+        self.say(&(first + &rest.collect::<String>()))
+    }
+
+    /// The next answer of the cell that is replayed.
+    pub(crate) fn recorded_answer(&mut self) -> Option<Option<String>> {
+        self.answers.pop_front()
     }
 
     fn converse(&mut self) -> io::Result<()> {
@@ -193,27 +219,24 @@ impl Console {
         }
     }
 
-    fn entry(&mut self, text: &str, language: Language) -> io::Result<Next> {
-        match Entry::parse(text, language) {
+    fn entry(&mut self, text: &str, typed_in: Language) -> io::Result<Next> {
+        match Entry::parse(text, typed_in) {
             Entry::Blank => Ok(Next::Read),
             Entry::Command { command, arguments } => (command.run)(self, arguments),
             Entry::Code {
                 language,
                 source,
                 offset,
+                way,
             } => {
-                if is_farewell(language, source) {
+                if way == Way::Plain && is_farewell(language, source) {
                     return Ok(Next::Leave);
                 }
                 if text.starts_with(':') && offset > 0 {
-                    return self.ask_or_run(language, &runnable(language, source));
+                    return self.code(language, source, way);
                 }
-                for cell in cells(text, language) {
-                    let source = runnable(cell.language, cell.source);
-                    if source.is_empty() {
-                        continue;
-                    }
-                    if self.ask_or_run(cell.language, &source)? == Next::Leave {
+                for cell in cells(text, typed_in) {
+                    if self.code(cell.language, cell.source, Way::Plain)? == Next::Leave {
                         return Ok(Next::Leave);
                     }
                     if self.status != Status::Ok {
@@ -225,101 +248,54 @@ impl Console {
         }
     }
 
-    /// Answers a question about a name, or runs a cell.
-    fn ask_or_run(&mut self, language: Language, source: &str) -> io::Result<Next> {
-        match Help::parse(language, source) {
-            Some(question) => {
-                self.status = Status::Ok;
-                help::show(self, question)?;
-                Ok(Next::Read)
+    fn code(&mut self, language: Language, source: &str, way: Way) -> io::Result<Next> {
+        if language == Language::Python && way == Way::Plain {
+            if let Some(command) = command_line(source) {
+                return self.shell(command);
             }
-            None => self.run(CellRequest::new(language, source)),
+        }
+        let source = runnable(language, source);
+        if way == Way::Plain
+            && let Some(question) = Help::parse(language, &source)
+        {
+            self.status = Status::Ok;
+            help::show(self, question)?;
+            return Ok(Next::Read);
+        }
+        match way {
+            _ if source.is_empty() => Ok(Next::Read),
+            Way::Plain => self.run(CellRequest::new(language, source)),
+            Way::Timed => self.time(CellRequest::new(language, source)),
+            Way::Repeated => self.timeit(language, &source),
         }
     }
 
-    fn run(&mut self, mut request: CellRequest) -> io::Result<Next> {
-        request.width = columns();
-        let (language, source) = (request.language, request.source.clone());
-        let mut cell = match self.session.execute(request) {
-            Ok(cell) => cell,
-            Err(error) => {
-                self.fail(&error)?;
-                return Ok(Next::Leave);
-            }
-        };
-        self.stage.set(Now::Running(cell.number));
-        let shown = self.show(&mut cell, language, &source);
-        self.stage.set(Now::Busy);
-        shown
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
     }
 
-    /// Shows the cell's events to the last.
-    fn show(&mut self, cell: &mut Cell, language: Language, source: &str) -> io::Result<Next> {
-        let mut waited = !self.is_starting(language);
-        let mut failed = false;
-        let mut meanwhile = None;
-        let mut flood = Flood::default();
-        loop {
-            let event = match meanwhile.take() {
-                Some(event) => Some(event),
-                None if waited => cell.events.wait(),
-                None => match cell.events.wait_for(START) {
-                    Ok(event) => event,
-                    Err(NotYet) => {
-                        waited = true;
-                        if self.is_starting(language) {
-                            self.note(&format!("{language} is starting; the cell runs when it is up"))?;
-                        }
-                        continue;
-                    }
-                },
-            };
-            let event = match event {
-                Some(event) if self.stage.was_interrupted(cell.number) => match flood.hold(event) {
-                    Some(event) => Some(event),
-                    None => continue,
-                },
-                event => event,
-            };
-            if !matches!(event, Some(Event::Stream { .. }))
-                && let Some((note, end)) = flood.ebb()
-            {
-                self.note(&note)?;
-                self.stage.renderer().raw(&end)?;
-            }
-            match event {
-                Some(Event::Input { prompt, password }) => {
-                    meanwhile = question::ask(self, cell, &prompt, password)?;
-                }
-                Some(Event::Finished { status, .. }) => {
-                    self.status = status;
-                    if status == Status::Interrupted && !failed {
-                        self.note("interrupted")?;
-                    }
-                    return Ok(Next::Read);
-                }
-                Some(event) => {
-                    self.stage.renderer().event(&event)?;
-                    if let Event::Error { .. } = event {
-                        failed = true;
-                        if language == Language::Python && looks_like_a_command(source) {
-                            self.hint(":help lists the commands that there are")?;
-                        }
-                    }
-                }
-                None => {
-                    self.fail(&bridge_core::error::Error::Ended)?;
-                    return Ok(Next::Leave);
-                }
-            }
+    /// Has settings take effect.
+    pub(crate) fn configure(&mut self, config: Config) -> io::Result<()> {
+        self.config = config;
+        self.session.set_harmless(&self.config.harmless);
+        if let Editor::Full(_) = self.editor {
+            let (editor, printer) = full_editor(&self.session, &self.line, &self.stage, &self.config)?;
+            (self.editor, self.printer) = (editor, Some(printer));
         }
+        self.configure_display()
     }
 
-    fn is_starting(&self, language: Language) -> bool {
-        matches!(
-            self.session.children().borrow().of(language),
-            ChildState::Starting
-        )
+    /// Where Python was found.
+    pub(crate) fn found_python(&self) -> Option<&Path> {
+        self.python.as_deref()
+    }
+
+    /// Does something while the terminal is as it was found.
+    pub(crate) fn with_terminal<T>(&self, act: impl FnOnce() -> T) -> T {
+        match &self.tty {
+            Some(tty) => tty.lend(act),
+            None => act(),
+        }
     }
 
     pub(crate) fn session(&self) -> &Session {
@@ -352,7 +328,7 @@ impl Console {
     /// Shows a text, in a pager where it is longer than the screen.
     pub(crate) fn page(&self, text: &str) -> io::Result<()> {
         match &self.tty {
-            Some(tty) if self.pages && pager::is_long(text, pager::screen()) => {
+            Some(tty) if self.config.pager && pager::is_long(text, pager::screen()) => {
                 let mut renderer = self.stage.renderer();
                 renderer.fresh_line()?;
                 let mut paged = Ok(());
@@ -381,22 +357,39 @@ impl Console {
         self.hint(hint)
     }
 
-    fn hint(&self, hint: &str) -> io::Result<()> {
+    /// Something that is good to know and never in the way; said in a terminal alone.
+    pub(crate) fn aside(&self, text: &str) -> io::Result<()> {
+        let look = self.stage.renderer().look();
+        if look.terminal {
+            self.say(&dim(text, look))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn hint(&self, hint: &str) -> io::Result<()> {
         let mut renderer = self.stage.renderer();
         let line = hint_line(hint, renderer.look());
         renderer.block(&line)
     }
 }
 
+/// The editor as it is configured, and where lines go that shall appear above it.
+fn full_editor(
+    session: &Session,
+    line: &Line,
+    stage: &Stage,
+    config: &Config,
+) -> io::Result<(Editor, std::sync::mpsc::SyncSender<String>)> {
+    let (history, trouble) = CellHistory::open(history::path(), config.history_size, line.clone());
+    let look = stage.renderer().look();
+    if let Some(trouble) = trouble {
+        stage.renderer().note(&trouble)?;
+    }
+    Ok(Editor::full(session, line, history, look, config))
+}
+
 /// Ctrl-Z: as a shell expects of whom it started.
 fn suspend() {
     // Where there is no job control the system ignores it.
     let _ = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
-}
-
-/// In Python no code starts with a colon and a letter; who types it means a command.
-fn looks_like_a_command(source: &str) -> bool {
-    source
-        .strip_prefix(':')
-        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase()))
 }

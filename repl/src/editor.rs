@@ -127,14 +127,14 @@ impl Editor {
     /// Reads the next entry.
     pub(crate) fn read(&mut self, line: &Line, session: &Session) -> Reading {
         match self {
-            Editor::Full(editor) => editor.read(line),
+            Editor::Full(editor) => editor.read(line, session.next_cell()),
             Editor::Plain(reader) => reader.read(line, session),
         }
     }
 }
 
 impl FullEditor {
-    fn read(&mut self, line: &Line) -> Reading {
+    fn read(&mut self, line: &Line, number: u64) -> Reading {
         self.lookup.forget();
         let Some(mut engine) = self.engine.take() else {
             return Reading::End;
@@ -152,7 +152,11 @@ impl FullEditor {
         }
         rest.strip_prefix('\n').unwrap_or(rest).clone_into(&mut self.rest);
         engine = engine.with_immediately_accept(runs.is_some());
-        let read = engine.read_line(&LanguagePrompt(line.clone()));
+        let prompt = LanguagePrompt {
+            line: line.clone(),
+            number,
+        };
+        let read = engine.read_line(&prompt);
         self.engine = Some(engine.with_immediately_accept(false));
         match read {
             Ok(Signal::Success(text)) => Reading::Entry(text),

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use bridge_core::language::Language;
 
-use crate::command::{self, Command};
+use crate::command::{self, Command, Way};
 
 /// A typed entry.
 #[derive(Clone, Copy)]
@@ -26,6 +26,7 @@ pub(crate) enum Entry<'a> {
         language: Language,
         source: &'a str,
         offset: usize,
+        way: Way,
     },
 }
 
@@ -42,19 +43,20 @@ impl<'a> Entry<'a> {
                 language,
                 source: &text[offset..],
                 offset,
+                way: Way::Plain,
             };
         };
         let arguments = rest.trim();
-        match command.language {
-            Some(language) if !arguments.is_empty() => {
-                let source = rest.trim_start();
-                Entry::Code {
-                    language,
-                    source,
-                    offset: text.len() - source.len(),
-                }
-            }
-            _ => Entry::Command { command, arguments },
+        let source = rest.trim_start();
+        match command.code {
+            _ if arguments.is_empty() => Entry::Command { command, arguments },
+            Some((own, way)) => Entry::Code {
+                language: own.unwrap_or(language),
+                source,
+                offset: text.len() - source.len(),
+                way,
+            },
+            None => Entry::Command { command, arguments },
         }
     }
 }
@@ -147,6 +149,7 @@ mod tests {
                 language,
                 source,
                 offset,
+                ..
             } => {
                 assert_eq!(&text[offset..], source);
                 format!("{language} {source:?}")
@@ -164,6 +167,11 @@ mod tests {
         check(":ex  ", "ex []");
         check(":py x = 1", "python \"x = 1\"");
         check(":py for x in y:\n    x", "python \"for x in y:\\n    x\"");
+        check(":time f(x)", "elixir \"f(x)\"");
+        check(":timeit", "timeit []");
+        check("%%python\nx = 1", "python \"x = 1\"");
+        check("%%python", "python \"\"");
+        check("%%python x", "elixir \"%%python x\"");
     }
 
     #[test]

@@ -134,6 +134,7 @@ impl Highlighter for CellHighlighter {
                 language,
                 source,
                 offset,
+                ..
             } => {
                 let parts = if text.starts_with(':') && offset > 0 {
                     vec![Part {

@@ -44,6 +44,7 @@ impl Hints {
             language,
             source,
             offset,
+            ..
         } = Entry::parse(text, language)
         else {
             return None;

@@ -134,7 +134,7 @@ impl CellHistory {
         // Nobody looks for what the key that switches does too.
         let switches = match Entry::parse(&record.source, record.language) {
             Entry::Blank => true,
-            Entry::Command { command, .. } => command.language.is_some(),
+            Entry::Command { command, .. } => command.code.is_some_and(|(own, _)| own.is_some()),
             Entry::Code { .. } => false,
         };
         let repeated = records
@@ -263,6 +263,12 @@ fn now() -> u64 {
 }
 
 /// Reads the file, makes it if there is none, and cuts it when it has grown too long.
+/// The entries of the user's history, the oldest first, and what hinders it.
+pub(crate) fn read(kept: usize) -> (Vec<Record>, Option<String>) {
+    let (history, trouble) = CellHistory::open(path(), kept, Line::new(Language::Elixir));
+    (history.records.lock().clone(), trouble)
+}
+
 fn load(path: &Path, kept: usize) -> io::Result<Vec<Record>> {
     if let Some(parent) = path.parent() {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(parent)?;

@@ -7,7 +7,7 @@ use bridge_core::session::Session;
 
 use crate::editor::{Reading, is_complete};
 use crate::line::Line;
-use crate::prompt::{CONTINUATION, INDICATOR};
+use crate::prompt;
 use crate::validate::{Verdict, verdict};
 
 /// What may come while a line is waited for.
@@ -57,7 +57,8 @@ impl PlainReader {
     pub(crate) fn read(&mut self, line: &Line, session: &Session) -> Reading {
         let language = line.language();
         let mut text = String::new();
-        let mut prompt = format!("{language}{INDICATOR}");
+        let number = session.next_cell();
+        let mut prompt = prompt::first(language, number);
         loop {
             match self.line(&prompt) {
                 Message::Interrupt => return Reading::Dropped,
@@ -70,7 +71,7 @@ impl PlainReader {
                 Verdict::Run => return Reading::Entry(text),
                 Verdict::More(_) => text.push('\n'),
             }
-            prompt = CONTINUATION.to_owned();
+            prompt = prompt::continuation(language, number);
         }
     }
 

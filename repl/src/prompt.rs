@@ -1,4 +1,5 @@
-//! The prompt: which language the next cell is in. Its text and colour carry no meaning for code.
+//! The prompt: which language the next cell is in, and its number, by which `v(3)`, `Out[3]` and errors name it. Its
+//! text and colour carry no meaning for code.
 
 use std::borrow::Cow;
 
@@ -15,15 +16,26 @@ pub(crate) const INDICATOR: &str = "> ";
 const NORMAL: &str = ": ";
 const VISUAL: &str = "/ ";
 
-/// What stands before the further lines of a cell, as wide as `elixir> `.
-pub(crate) const CONTINUATION: &str = "   ...> ";
+/// What stands before the first line of a cell.
+pub(crate) fn first(language: Language, number: u64) -> String {
+    format!("{language}({number}){INDICATOR}")
+}
+
+/// What stands before its further lines, as wide.
+pub(crate) fn continuation(language: Language, number: u64) -> String {
+    format!("{:>width$}", "...> ", width = first(language, number).len())
+}
 
 /// The prompt of the language that the line is in.
-pub(crate) struct LanguagePrompt(pub(crate) Line);
+pub(crate) struct LanguagePrompt {
+    pub(crate) line: Line,
+    /// The number of the next cell.
+    pub(crate) number: u64,
+}
 
 impl Prompt for LanguagePrompt {
     fn render_prompt_left(&self) -> Cow<'_, str> {
-        Cow::Borrowed(self.0.shown_language().name())
+        Cow::Owned(format!("{}({})", self.line.shown_language(), self.number))
     }
 
     fn render_prompt_right(&self) -> Cow<'_, str> {
@@ -39,7 +51,7 @@ impl Prompt for LanguagePrompt {
     }
 
     fn render_prompt_multiline_indicator(&self) -> Cow<'_, str> {
-        Cow::Borrowed(CONTINUATION)
+        Cow::Owned(continuation(self.line.shown_language(), self.number))
     }
 
     fn render_prompt_history_search_indicator(&self, search: PromptHistorySearch) -> Cow<'_, str> {
@@ -51,15 +63,15 @@ impl Prompt for LanguagePrompt {
     }
 
     fn get_prompt_color(&self) -> Color {
-        colour(self.0.shown_language())
+        colour(self.line.shown_language())
     }
 
     fn get_indicator_color(&self) -> Color {
-        colour(self.0.shown_language())
+        colour(self.line.shown_language())
     }
 
     fn get_prompt_multiline_color(&self) -> Color {
-        colour(self.0.shown_language())
+        colour(self.line.shown_language())
     }
 }
 

@@ -185,6 +185,11 @@ pub(crate) fn hint_line(hint: &str, look: Look) -> String {
     look.told(theme::colours().hint, "hint:", hint)
 }
 
+/// Words that may be passed over.
+pub(crate) fn dim(text: &str, look: Look) -> String {
+    look.painted("2", text)
+}
+
 /// The front end's own words, set off from what cells print.
 pub(crate) fn note(text: &str, look: Look) -> String {
     look.told(theme::colours().note, "note:", text)
@@ -215,6 +220,8 @@ pub struct Renderer<O = io::Stdout, E = io::Stderr> {
     clear: bool,
     /// What can be taken back of it.
     trail: Trail,
+    /// Whether a line stands there that the next output takes away.
+    passing: bool,
 }
 
 impl Renderer {
@@ -235,6 +242,7 @@ impl<O: Write, E: Write> Renderer<O, E> {
             begun: String::new(),
             clear: false,
             trail: Trail::default(),
+            passing: false,
         }
     }
 
@@ -312,6 +320,7 @@ impl<O: Write, E: Write> Renderer<O, E> {
 
     /// Goes up so many rows and erases what is from there on.
     fn take_back(&mut self, rows: usize) -> io::Result<()> {
+        self.passed()?;
         let up = if rows == 0 {
             String::new()
         } else {
@@ -372,7 +381,28 @@ impl<O: Write, E: Write> Renderer<O, E> {
         })
     }
 
+    /// Writes a line that the next output takes away. Where a line has been begun, or cannot be taken away, nothing.
+    pub(crate) fn passing(&mut self, text: &str) -> io::Result<()> {
+        if self.look.terminal && self.fresh[0] {
+            let text = dim(text, self.look);
+            write!(self.out, "\r\x1b[2K{text}\r")?;
+            self.out.flush()?;
+            self.passing = true;
+        }
+        Ok(())
+    }
+
+    /// Takes that line away.
+    pub(crate) fn passed(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.passing) {
+            self.out.write_all(b"\r\x1b[2K")?;
+            self.out.flush()?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn piece(&mut self, piece: &Piece<'_>) -> io::Result<()> {
+        self.passed()?;
         let which = piece.to as usize;
         let stream: &mut dyn Write = match piece.to {
             StreamName::Stdout => &mut self.out,
@@ -406,6 +436,7 @@ impl<O: Write, E: Write> Renderer<O, E> {
     /// Takes the line that has been begun from the screen, for an editor that draws it again before what is typed.
     /// One that is too long for that stays, and a new line starts.
     pub(crate) fn take_begun_line(&mut self, width: usize) -> io::Result<String> {
+        self.passed()?;
         let begun = std::mem::take(&mut self.begun);
         if self.fresh[0] {
             return Ok(String::new());
@@ -427,6 +458,7 @@ impl<O: Write, E: Write> Renderer<O, E> {
 
     /// Starts a new line where one has been begun: before a prompt, and before the end.
     pub(crate) fn fresh_line(&mut self) -> io::Result<()> {
+        self.passed()?;
         if !self.fresh[0] {
             self.out.write_all(b"\n")?;
             self.out.flush()?;

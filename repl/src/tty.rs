@@ -24,10 +24,11 @@ impl Tty {
     }
 
     /// Leaves the terminal to another process for as long as that takes.
-    pub(crate) fn lend(&self, lent: impl FnOnce()) {
+    pub(crate) fn lend<T>(&self, lent: impl FnOnce() -> T) -> T {
         self.set_back();
-        lent();
+        let done = lent();
         self.set();
+        done
     }
 
     /// How the terminal was found.
@@ -38,7 +39,8 @@ impl Tty {
     fn set(&self) {
         if let Some(mut modes) = self.found() {
             modes.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON);
-            modes.local_modes.insert(LocalModes::ISIG);
+            // Ctrl-C does not take away what was typed before it.
+            modes.local_modes.insert(LocalModes::ISIG | LocalModes::NOFLSH);
             modes.input_modes.remove(InputModes::ICRNL);
             set(&modes);
         }

@@ -110,6 +110,7 @@ mod tests {
     fn the_language_decides() {
         check(Elixir, "1 + 1", Some(Completeness::Complete), Verdict::Run);
         check(Elixir, "foo(", incomplete(""), more(2));
+        check(Elixir, "%%python", Some(Completeness::Complete), more(0));
         check(Elixir, "foo)", Some(Completeness::Invalid), Verdict::Run);
         // The quick look takes this for open.
         check(Elixir, "x = [", Some(Completeness::Complete), Verdict::Run);

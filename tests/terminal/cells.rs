@@ -93,7 +93,7 @@ fn an_error_is_shown_and_the_prompt_goes_on() {
     terminal
         .enter(":hlep")
         .text("SyntaxError")
-        .line("hint: :help lists the commands that there are")
+        .text("hint: there is no command :hlep; :help is one")
         .prompt("python> ");
 }
 

@@ -199,7 +199,7 @@ fn a_block_that_arrives_as_keys_keeps_its_shape() {
 fn the_edges_of_the_screen_do_no_harm() {
     let terminal = Terminal::start();
     let long = "x".repeat(100);
-    terminal.write(&long).text(&"x".repeat(72));
+    terminal.write(&long).text(&"x".repeat(69));
     terminal.resize(24, 40).keys("y").text("xy");
     terminal.resize(24, 120).keys("z").text(&format!("{long}yz"));
     terminal.write(CTRL_C).prompt("elixir> ");

@@ -177,7 +177,7 @@ impl Setup {
             writer,
             child,
             master: pty.master,
-            _directory: directory,
+            directory,
         }
     }
 }
@@ -188,7 +188,7 @@ pub(crate) struct Terminal {
     writer: Writer,
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Terminal {
@@ -362,10 +362,11 @@ impl Terminal {
         self.wait(&format!("the prompt {text:?}"), |emulator| {
             let (row, column) = emulator.parser.screen().cursor_position();
             let lines = emulator.lines();
+            let column = usize::from(column) - emulator.unnumbered(row).1;
             let below = lines.iter().skip(usize::from(row) + 1).all(String::is_empty);
             let line = lines.get(usize::from(row)).map_or("", String::as_str);
             let answered = emulator.raw.len() > emulator.typed_at;
-            answered && below && line == text.trim_end() && usize::from(column) == text.chars().count()
+            answered && below && line == text.trim_end() && column == text.chars().count()
         });
         self
     }
@@ -398,6 +399,11 @@ impl Terminal {
     pub(crate) fn ended(&mut self) -> ExitStatus {
         self.wait("the end", |emulator| emulator.ended);
         self.child.wait().unwrap()
+    }
+
+    /// Where the program runs.
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// The program's process.
@@ -436,12 +442,31 @@ impl Drop for Terminal {
 
 impl Emulator {
     fn lines(&self) -> Vec<String> {
+        let (rows, _) = self.parser.screen().size();
+        (0..rows.get()).map(|row| self.unnumbered(row).0).collect()
+    }
+
+    /// A line without the number in its prompt, which no test wants to count, and how many columns that takes away.
+    fn unnumbered(&self, row: u16) -> (String, usize) {
         let screen = self.parser.screen();
         let (_, columns) = screen.size();
-        screen
+        let line = screen
             .rows(0, columns.get())
-            .map(|line| line.trim_end().to_owned())
-            .collect()
+            .nth(usize::from(row))
+            .unwrap_or_default();
+        let line = line.trim_end();
+        let numbered = ["elixir(", "python("].into_iter().find_map(|start| {
+            let rest = line.strip_prefix(start)?;
+            let end = rest.find(|c: char| !c.is_ascii_digit())?;
+            let typed = rest[end..].strip_prefix(')')?;
+            Some((format!("{}{typed}", start.trim_end_matches('(')), end + 2))
+        });
+        let further = || {
+            let typed = line.trim_start().strip_prefix("...>")?;
+            let spaces = line.len() - line.trim_start().len();
+            Some((format!("   ...>{typed}"), spaces.checked_sub(3)?))
+        };
+        numbered.or_else(further).unwrap_or((line.to_owned(), 0))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Text files of cells: percent-format Python, and cell scripts with marker lines.
 
-use super::{Cell, CellKind, Notebook};
+use super::{Cell, CellKind, Format, Notebook};
 use crate::language::Language;
 
 /// A plain cell script: marker lines start a cell, and what stands before the first marker is Elixir.
@@ -125,4 +125,35 @@ fn uncomment(line: &str) -> &str {
         Some(rest) => rest.strip_prefix(' ').unwrap_or(rest),
         None => line,
     }
+}
+
+pub(super) fn write(notebook: &Notebook, format: Format) -> String {
+    let code: Vec<(Language, &str)> = notebook
+        .cells
+        .iter()
+        .filter_map(|cell| match cell.kind {
+            CellKind::Code(language) => Some((language, cell.code.trim_matches('\n'))),
+            CellKind::Markdown | CellKind::Raw => None,
+        })
+        .collect();
+    let bare = format == Format::Exs && code.iter().all(|(language, _)| *language == Language::Elixir);
+    let cells = code.into_iter().map(|(language, code)| match (format, language) {
+        (Format::Percent, Language::Python) => format!("# %%\n{code}\n"),
+        (Format::Percent, Language::Elixir) => {
+            let lines = code
+                .lines()
+                .map(|line| format!("# {line}").trim_end().to_owned() + "\n");
+            format!("# %% [elixir]\n{}", lines.collect::<String>())
+        }
+        _ if bare => format!("{code}\n"),
+        (_, language) => {
+            // A marker made a comment is the marker again.
+            let code = Language::join_marker(language, code, language);
+            match Language::split_marker(&code).0 {
+                Some(_) => format!("{code}\n"),
+                None => format!("%%{language}\n{code}\n"),
+            }
+        }
+    });
+    cells.collect::<Vec<_>>().join("\n")
 }

@@ -169,3 +169,37 @@ fn a_script_becomes_a_notebook_that_reads_back() {
     assert_eq!(again.cells, script.cells);
     assert_eq!(again.language, Language::Elixir);
 }
+
+#[test]
+fn what_is_written_as_text_is_read_back() {
+    let cells = [
+        (
+            Language::Elixir,
+            "defmodule A do\n  def f, do: 1\n\n  def g, do: 2\nend",
+        ),
+        (Language::Python, "def f():\n    x = 1\n\n    return x"),
+        (Language::Elixir, "# a comment\nA.f()"),
+        (Language::Python, "%%time\nf()"),
+    ];
+    let notebook = Notebook::of_cells(&cells);
+    for format in [Format::Script, Format::Percent, Format::Exs] {
+        let text = notebook.to_script(format);
+        let read = Notebook::parse(&text, format).unwrap();
+        let found: Vec<(CellKind, &str)> = read
+            .cells
+            .iter()
+            .map(|cell| {
+                let marker = ["# %%elixir\n", "# %%python\n"];
+                let code = marker.iter().find_map(|marker| cell.code.strip_prefix(marker));
+                (cell.kind, code.unwrap_or(&cell.code))
+            })
+            .collect();
+        let expected: Vec<_> = cells
+            .iter()
+            .map(|(language, code)| (CellKind::Code(*language), *code))
+            .collect();
+        assert_eq!(found, expected, "{format:?}:\n{text}");
+    }
+    let elixir = Notebook::of_cells(&cells[..1]).to_script(Format::Exs);
+    assert!(elixir.starts_with("defmodule A do"), "{elixir}");
+}

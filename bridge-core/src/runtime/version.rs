@@ -17,6 +17,25 @@ impl Interpreter {
     }
 }
 
+/// The release of OTP on the path (`27`), as far as its files tell it.
+pub fn otp_on_disk() -> Option<String> {
+    let path = std::env::var_os("PATH")?;
+    let erl = std::env::split_paths(&path)
+        .map(|folder| folder.join("erl"))
+        .find(|erl| erl.is_file())?;
+    releases(erl.canonicalize().ok()?.parent()?.parent()?)
+}
+
+/// The newest of the releases in an installation: folders by their numbers.
+fn releases(root: &Path) -> Option<String> {
+    let folders = std::fs::read_dir(root.join("releases")).ok()?;
+    let newest = folders
+        .flatten()
+        .filter_map(|folder| folder.file_name().to_str()?.parse::<u32>().ok())
+        .max()?;
+    Some(newest.to_string())
+}
+
 /// What `pyvenv.cfg` says, in any of the ways that the makers of environments write it.
 fn environment(python: &Path) -> Option<String> {
     let file = python.parent()?.parent()?.join("pyvenv.cfg");
@@ -91,6 +110,16 @@ mod tests {
     fn a_program_says_it_in_its_name() {
         check(Language::Python, "bin/python3.11", "other", "", Some("3.11"));
         check(Language::Python, "bin/python3", "other", "", None);
+    }
+
+    #[test]
+    fn otp_says_it_in_its_folders() {
+        let root = tempfile::tempdir().unwrap();
+        assert_eq!(releases(root.path()), None);
+        for name in ["releases/9", "releases/27", "releases/RELEASES"] {
+            std::fs::create_dir_all(root.path().join(name)).unwrap();
+        }
+        assert_eq!(releases(root.path()).as_deref(), Some("27"));
     }
 
     #[test]

@@ -1,10 +1,74 @@
-//! The table of `:vars`.
+//! `:vars`, and `:restart`, which takes names away.
 
+use std::io;
+
+use bridge_core::language::Language;
 use bridge_core::session::Name;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::console::{Console, Next};
+
+/// `:vars [PATTERN]`.
+pub(super) fn vars(console: &mut Console, pattern: &str) -> io::Result<Next> {
+    let names = console.session().names();
+    match console.stage().wait(names) {
+        Some(Ok(mut names)) => {
+            names.retain(|name| matches(&name.name, pattern));
+            if names.is_empty() && !pattern.is_empty() {
+                console.note(&format!("no name is like {pattern}"))?;
+            } else {
+                console.say(&table(&names, console.width()))?;
+            }
+        }
+        Some(Err(error)) => console.fail(&error)?,
+        None => console.note("given up")?,
+    }
+    Ok(Next::Read)
+}
+
+/// Whether a name has this in it, or is like it where it has a `*`.
+fn matches(name: &str, pattern: &str) -> bool {
+    match pattern.split_once('*') {
+        None => name.contains(pattern),
+        Some((start, rest)) => name.strip_prefix(start).is_some_and(|name| {
+            if rest.contains('*') {
+                (0..=name.len()).any(|at| name.is_char_boundary(at) && matches(&name[at..], rest))
+            } else {
+                name.ends_with(rest)
+            }
+        }),
+    }
+}
+
+/// `:restart`.
+pub(super) fn restart(console: &mut Console, which: &str) -> io::Result<Next> {
+    let languages: &[Language] = match which {
+        "all" => &[Language::Python, Language::Elixir],
+        "python" | "py" => &[Language::Python],
+        "elixir" | "ex" => &[Language::Elixir],
+        _ => {
+            console.complain(
+                "restart what?",
+                "`:restart python`, `:restart elixir` or `:restart all`",
+            )?;
+            return Ok(Next::Read);
+        }
+    };
+    let restarted = console.session().restart(languages);
+    match console.stage().wait(restarted) {
+        Some(Ok(lost)) => {
+            for lost in lost {
+                console.note(&lost.to_string())?;
+            }
+        }
+        Some(Err(error)) => console.fail(&error)?,
+        None => console.note("the restart goes on; the next cell waits for it")?,
+    }
+    Ok(Next::Read)
+}
+
 /// The names, in columns that fit that width; the value has what the others leave.
-pub(crate) fn table(names: &[Name], width: usize) -> String {
+fn table(names: &[Name], width: usize) -> String {
     if names.is_empty() {
         return "no names yet".to_owned();
     }
@@ -74,7 +138,22 @@ fn fitted(text: &str, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bridge_core::language::Language;
+
+    #[test]
+    fn a_pattern_is_a_part_or_has_stars() {
+        for (name, pattern) in [
+            ("df", ""),
+            ("my_df", "df"),
+            ("df2", "df*"),
+            ("a_b_c", "a*b*"),
+            ("x", "*"),
+        ] {
+            assert!(matches(name, pattern), "{name} {pattern}");
+        }
+        for (name, pattern) in [("df", "x"), ("my_df", "df*"), ("a_c", "a*b*")] {
+            assert!(!matches(name, pattern), "{name} {pattern}");
+        }
+    }
 
     #[test]
     fn the_table_fits_the_terminal() {
