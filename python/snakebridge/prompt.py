@@ -27,8 +27,15 @@ def timeit(source, names):
     # An error of syntax is told as that of any cell.
     compile(source, "cell", "exec", dont_inherit=True)
     timer = timing.Timer(source, globals=names)
-    loops, _ = timer.autorange()
-    runs = [taken / loops * 1e9 for taken in timer.repeat(MEASUREMENTS, loops)]
+    try:
+        loops, _ = timer.autorange()
+        runs = [taken / loops * 1e9 for taken in timer.repeat(MEASUREMENTS, loops)]
+    except BaseException as error:
+        # From the code on.
+        frames = error.__traceback__
+        while frames.tb_next and frames.tb_frame.f_code.co_filename != timing.dummy_src_name:
+            frames = frames.tb_next
+        raise error.with_traceback(frames) from None
     _tell({"loops": loops, "runs": runs})
 
 

@@ -249,10 +249,11 @@ impl Console {
     }
 
     fn code(&mut self, language: Language, source: &str, way: Way) -> io::Result<Next> {
-        if language == Language::Python && way == Way::Plain {
-            if let Some(command) = command_line(source) {
-                return self.shell(command);
-            }
+        if language == Language::Python
+            && way == Way::Plain
+            && let Some(command) = command_line(source)
+        {
+            return self.shell(command);
         }
         let source = runnable(language, source);
         if way == Way::Plain

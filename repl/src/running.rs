@@ -65,8 +65,6 @@ impl Console {
             silent: true,
             store_history: false,
             allow_input: false,
-            // Where what it runs is the user's, an error names the cell that it would have been.
-            number: Some(self.session().next_cell()),
             ..CellRequest::new(language, source)
         };
         let mut cell = match self.session().execute(request) {
@@ -79,7 +77,16 @@ impl Console {
         self.stage().set(Now::Running(cell.number));
         let mut printed = String::new();
         let mut status = Status::Error;
-        while let Some(event) = cell.events.wait() {
+        let began = Instant::now();
+        loop {
+            let event = match cell.events.wait_for(until_tick(began)) {
+                Ok(Some(event)) => event,
+                Ok(None) => break,
+                Err(NotYet) => {
+                    self.passing(began)?;
+                    continue;
+                }
+            };
             match event {
                 Event::Stream {
                     name: StreamName::Stdout,
@@ -89,6 +96,7 @@ impl Console {
                 event => self.stage().renderer().event(&event)?,
             }
         }
+        self.stage().renderer().passed()?;
         self.stage().set(Now::Busy);
         Ok((status == Status::Ok).then_some(printed))
     }
@@ -112,8 +120,7 @@ impl Console {
                                 began = Instant::now();
                                 continue;
                             }
-                            let text = format!("{}, Ctrl-C stops it", span::seconds(began.elapsed()));
-                            self.stage().renderer().passing(&text)?;
+                            self.passing(began)?;
                             continue;
                         }
                         Err(NotYet) => {
@@ -176,6 +183,12 @@ impl Console {
                 }
             }
         }
+    }
+
+    /// Shows how long it has been.
+    fn passing(&self, began: Instant) -> io::Result<()> {
+        let text = format!("{}, Ctrl-C stops it", span::seconds(began.elapsed()));
+        self.stage().renderer().passing(&text)
     }
 
     /// Gives the answer that was given when the cell ran first, and shows it as it was typed.
