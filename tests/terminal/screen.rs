@@ -286,9 +286,10 @@ impl Terminal {
             let (row, column) = emulator.parser.screen().cursor_position();
             let lines = emulator.lines();
             let line = lines.get(usize::from(row)).map_or("", String::as_str);
+            let column = usize::from(column).saturating_sub(emulator.unnumbered(row).1);
             let found = prompts
                 .iter()
-                .any(|prompt| line == prompt.trim_end() && usize::from(column) == prompt.len());
+                .any(|prompt| line == prompt.trim_end() && column == prompt.len());
             if found {
                 break;
             }
@@ -362,7 +363,7 @@ impl Terminal {
         self.wait(&format!("the prompt {text:?}"), |emulator| {
             let (row, column) = emulator.parser.screen().cursor_position();
             let lines = emulator.lines();
-            let column = usize::from(column) - emulator.unnumbered(row).1;
+            let column = usize::from(column).saturating_sub(emulator.unnumbered(row).1);
             let below = lines.iter().skip(usize::from(row) + 1).all(String::is_empty);
             let line = lines.get(usize::from(row)).map_or("", String::as_str);
             let answered = emulator.raw.len() > emulator.typed_at;
