@@ -408,9 +408,9 @@ fn settings_are_shown_and_changed() {
         .text("note: language counts when a session starts")
         .prompt("elixir> ");
     terminal
-        .keys(":set display.th")
+        .keys(":set editor.pa")
         .write("\t")
-        .prompt("elixir> :set display.theme");
+        .prompt("elixir> :set editor.pairs");
 }
 
 #[test]
