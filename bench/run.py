@@ -44,7 +44,7 @@ def command_ms(*command, times=5):
     return statistics.median(taken)
 
 
-def table(calls, many, bulk, session, peers, kernels):
+def table(calls, many, bulk, session, peers, kernels, prompt):
     """Rows of (what, peer, peer's figure, ours, ratio, bar)."""
     rows = []
 
@@ -129,7 +129,7 @@ def table(calls, many, bulk, session, peers, kernels):
     row("one IO.puts in an Elixir cell", prints["elixir"], "ns", "IO.puts to a pipe", peers.get("io_puts_ns"))
     syntax = session["syntax_us"]
     row("f.(i) in an Elixir cell", syntax["natural"], "us", "SnakeBridge.apply!", syntax["written_out"])
-    for measured in kernels:
+    for measured in kernels + prompt:
         row(**measured)
     return rows
 
@@ -189,8 +189,10 @@ def main():
     session = json_of(TARGET / "release/examples/bench-session", cwd=ROOT)
     print("kernels...", file=sys.stderr)
     kernels = json_of(sys.executable, ROOT / "bench/kernel.py")
+    print("the prompt...", file=sys.stderr)
+    prompt = json_of(sys.executable, ROOT / "bench/repl.py")
     print("peers...", file=sys.stderr)
-    text = render(table(calls, many, bulk, session, measure_peers(elixir), kernels))
+    text = render(table(calls, many, bulk, session, measure_peers(elixir), kernels, prompt))
     print(text)
     if options.write:
         cpu = platform.processor()
