@@ -130,11 +130,11 @@ impl Leave {
                             _ = signals.1.recv() => libc::SIGTERM,
                             _ = signals.2.recv() => libc::SIGHUP,
                         };
-                        seen.store(number, Ordering::Relaxed);
-                        if number == libc::SIGINT {
-                            session.interrupt();
-                        } else {
-                            drop(session.shutdown());
+                        let before = seen.swap(number, Ordering::Relaxed);
+                        match number {
+                            libc::SIGINT if before == libc::SIGINT => session.insist(),
+                            libc::SIGINT => session.interrupt(),
+                            _ => drop(session.shutdown()),
                         }
                     }
                 });

@@ -239,6 +239,7 @@ struct Last {
 enum Command {
     Execute(u64, Box<CellRequest>, mpsc::Sender<Event>),
     Interrupt(Option<u64>),
+    Insist,
     OpenSubshell(u64),
     CloseSubshell(u64),
     Answer(u64, Option<String>),
@@ -339,11 +340,19 @@ impl Session {
         })
     }
 
-    /// Stops the cells that run, in all subshells: politely first; after the grace time, or at the second call, by
-    /// ending the process of the main shell's, and by leaving those of other subshells to themselves.
-    /// Does nothing when no cell runs.
+    /// Stops the cells that run, in all subshells: politely first; after the grace time by ending the process of the
+    /// main shell's, and by leaving those of other subshells to themselves.
+    /// Code of Python that has been given the `KeyboardInterrupt` and still runs (it cleans up, or saves what it has) is
+    /// left in peace, and the user told; the grace time then begins with the next call.
+    /// Does nothing when no cell runs. Calls within a second are one.
     pub fn interrupt(&self) {
         let _ = self.commands.send(Command::Interrupt(None));
+    }
+
+    /// The same for a user who has interrupted already, and was told what comes next: the grace time is over, but for
+    /// code that has been given a `KeyboardInterrupt` once only.
+    pub fn insist(&self) {
+        let _ = self.commands.send(Command::Insist);
     }
 
     /// The same for the cell that runs in that subshell.

@@ -66,6 +66,7 @@ pub mod op {
     pub const NAMES: &str = "names";
     // Control.
     pub const INTERRUPT: &str = "interrupt";
+    pub const HEARD: &str = "heard";
     pub const SHUTDOWN: &str = "shutdown";
     pub const PING: &str = "ping";
     pub const USAGE: &str = "usage";

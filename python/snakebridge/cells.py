@@ -210,8 +210,10 @@ class MainCells(Cells):
                 return True
             # The loop is free: the cell is on its way out, and what it does there should not be disturbed.
             self._reminding = None
+            self._native.heard_interrupt(number)
             return False
         if in_cell:
+            self._native.heard_interrupt(number)
             return True
         cell.cancelled = True
         self._task.cancel()

@@ -47,6 +47,8 @@ struct Running {
     conn: Arc<Conn>,
     cell: Option<u64>,
     what: What,
+    /// The package says that its code has been given an interrupt.
+    heard: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,6 +128,7 @@ impl Activity {
             conn,
             cell,
             what,
+            heard: false,
         });
         Activity { serial, busy: None }
     }
@@ -182,6 +185,21 @@ pub(crate) fn interrupt_cell(cell: u64) -> bool {
                 .is_some()
         }
     }
+}
+
+/// Takes down that the code of a cell has been given an interrupt.
+#[pyfunction]
+pub(crate) fn heard_interrupt(cell: u64) {
+    for running in running().iter_mut().filter(|running| running.cell == Some(cell)) {
+        running.heard = true;
+    }
+}
+
+/// Whether a cell that runs on the main thread has been given an interrupt. Called without the interpreter.
+pub(crate) fn has_heard(cell: u64) -> bool {
+    running()
+        .iter()
+        .any(|running| running.what == What::Cell && running.cell == Some(cell) && running.heard)
 }
 
 /// Interrupts what the main thread does for a lane whose peer is gone; whether there is such a thing. Called without

@@ -431,6 +431,10 @@ impl Io {
                 let cell = reader.expect_int()?;
                 out.bool(u64::try_from(cell).is_ok_and(interrupt::interrupt_cell));
             }
+            op::HEARD => {
+                let cell = reader.expect_int()?;
+                out.bool(u64::try_from(cell).is_ok_and(interrupt::has_heard));
+            }
             op::USAGE => {
                 reader.skip()?;
                 self.usage(out)?;

@@ -55,6 +55,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(worker::start, module)?)?;
     module.add_function(wrap_pyfunction!(main_thread::poll, module)?)?;
     module.add_function(wrap_pyfunction!(interrupt::take_interrupt, module)?)?;
+    module.add_function(wrap_pyfunction!(interrupt::heard_interrupt, module)?)?;
     module.add_function(wrap_pyfunction!(callback::input, module)?)?;
     module.add_function(wrap_pyfunction!(callback::exception, module)?)?;
     module.add_function(wrap_pyfunction!(modules::exports, module)?)?;

@@ -21,8 +21,8 @@ use crate::tty;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The session's grace time is three seconds, of which [`PATIENCE`] has gone.
-const STILL_RUNNING: &str =
-    "still running; in two seconds, or at another Ctrl-C, its process is ended and its names are lost";
+const STILL_RUNNING: &str = "still running; if it does not listen its process is ended, in two seconds or at another \
+                             Ctrl-C, and its names are lost";
 
 /// How long the children may take to end when the terminal has gone.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -59,7 +59,7 @@ pub(crate) fn watch(
                 tokio::select! {
                     _ = signals.interrupt.recv() => {
                         if !slow.is_some_and(|(cell, _)| stage.runs(cell)) {
-                            let cell = interrupted(&session, &stage, plain.as_ref());
+                            let cell = interrupted(&session, &stage, plain.as_ref(), told);
                             slow = cell.filter(|cell| told != Some(*cell)).map(|cell| (cell, Instant::now() + PATIENCE));
                         }
                     }
@@ -85,8 +85,14 @@ struct Signals {
     hangup: Signal,
 }
 
-/// Passes Ctrl-C on to whom it concerns; the number of the cell that shall stop.
-fn interrupted(session: &Session, stage: &Stage, plain: Option<&Sender<Message>>) -> Option<u64> {
+/// Passes Ctrl-C on to whom it concerns; the number of the cell that shall stop. `told`: of which cell the user knows
+/// how it is ended.
+fn interrupted(
+    session: &Session,
+    stage: &Stage,
+    plain: Option<&Sender<Message>>,
+    told: Option<u64>,
+) -> Option<u64> {
     let now = stage.now();
     if let (Now::Editing(_) | Now::Asking { .. }, Some(plain)) = (&now, plain) {
         let _ = plain.send(Message::Interrupt);
@@ -94,7 +100,10 @@ fn interrupted(session: &Session, stage: &Stage, plain: Option<&Sender<Message>>
     match now {
         Now::Running(cell) | Now::Asking { cell, .. } => {
             stage.interrupt(cell);
-            session.interrupt();
+            match told == Some(cell) {
+                true => session.insist(),
+                false => session.interrupt(),
+            }
             Some(cell)
         }
         Now::Waiting => {

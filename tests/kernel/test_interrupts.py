@@ -152,3 +152,86 @@ def test_front_ends_are_shown_a_keyboard_interrupt(elixir):
     error = stopped(elixir, request)
     assert error["ename"] == "KeyboardInterrupt"
     assert any("KeyboardInterrupt" in line for line in error["traceback"])
+
+
+def interrupt(client):
+    """As a front end's button does it."""
+    client.client.control_channel.send(client.client.session.msg("interrupt_request", {}))
+
+
+def printed(client, request, text, seconds=15):
+    """Waits until a cell has printed that."""
+    seen, until = "", time.monotonic() + seconds
+    while text not in seen:
+        assert time.monotonic() < until, seen
+        message = client.client.get_iopub_msg(timeout=seconds)
+        if message["msg_type"] == "stream" and message["parent_header"].get("msg_id") == request:
+            seen += message["content"]["text"]
+    return seen
+
+
+@pytest.mark.parametrize("kind", ["python loops", "python sleeps", "elixir sleeps"])
+def test_a_button_that_is_pressed_twice_costs_no_names(elixir, kind):
+    elixir.run("%%python\nprecious = 1")
+    request = start(elixir, WAITING[kind])
+    for _ in range(5):
+        interrupt(elixir)
+    stopped(elixir, request)
+    assert elixir.text("%%python\nprint(precious, kept)")[0] == "1 1\n"
+
+
+SAVES = """%%python
+import time
+precious = 1
+try:
+    print("go", flush=True)
+    time.sleep(60)
+except KeyboardInterrupt:
+    print("saving", flush=True)
+    for part in range(10):
+        time.sleep(0.5)
+    print("saved")
+"""
+
+
+def test_code_that_saves_what_it_has_is_given_the_time(own):
+    request = own.client.execute(SAVES)
+    printed(own, request, "go")
+    interrupt(own)
+    said = printed(own, request, "saved")
+    # After the grace time the user is told what another interrupt does.
+    assert "has been interrupted and is still running" in said
+    assert own.shell()["content"]["status"] == "ok"
+    assert own.text("precious")[1] == "1"
+
+
+def test_another_interrupt_reaches_what_cleans_up(own):
+    own.run("%%python\nprecious = 1")
+    # Leaving the block waits for the threads; as long as they sleep.
+    request = own.client.execute(
+        "%%python\nimport time\nfrom concurrent.futures import ThreadPoolExecutor\n"
+        "with ThreadPoolExecutor() as pool:\n    running = [pool.submit(time.sleep, 30) for _ in range(2)]\n"
+        "    print('go', flush=True)\n    [task.result() for task in running]"
+    )
+    printed(own, request, "go")
+    interrupt(own)
+    printed(own, request, "is still running")
+    interrupt(own)
+    error = stopped(own, request)
+    assert error["ename"] == "KeyboardInterrupt"
+    assert own.text("precious")[1] == "1"
+
+
+def test_code_that_stops_at_no_interrupt_is_ended_by_the_second(own):
+    own.run("kept = 1")
+    request = own.client.execute(
+        "%%python\nimport time\nwhile True:\n    try:\n        print('go', flush=True)\n        time.sleep(60)\n"
+        "    except KeyboardInterrupt:\n        pass"
+    )
+    printed(own, request, "go")
+    interrupt(own)
+    printed(own, request, "is still running")
+    interrupt(own)
+    assert stopped(own, request)["ename"] == "Interrupted"
+    assert own.text("kept + 1")[1] == "2"
+    assert own.text("%%python\nprint(2)")[0] == "2\n"

@@ -143,7 +143,7 @@ fn a_second_ctrl_c_ends_what_does_not_stop_and_names_what_was_lost() {
     terminal.enter("print('stuck'); time.sleep(100)").line("stuck");
     terminal
         .write(CTRL_C)
-        .text("note: still running; in two seconds, or at another Ctrl-C, its process");
+        .text("note: still running; if it does not listen its process is ended, in two seconds");
     terminal.write(CTRL_C).prompt("python> ");
     assert!(
         terminal

@@ -292,7 +292,7 @@ impl Running<'_> {
             tokio::select! {
                 ready = &mut ready => return ready.map_err(|error| End::failed("StartError", &error)),
                 message = self.inbox.recv() => match message {
-                    Some(Inbox::Interrupt) => return Err(End::interrupted()),
+                    Some(Inbox::Interrupt | Inbox::Insist) => return Err(End::interrupted()),
                     Some(Inbox::Notice(text)) => self.sink.push(shared, Event::Notice { text }),
                     Some(Inbox::Answer(_)) => {}
                     Some(Inbox::End) | None => return Err(End::failed("SessionEnded", &Error::Ended)),
@@ -315,7 +315,10 @@ impl Running<'_> {
         loop {
             let patience = async {
                 match self.stop {
-                    Stop::Asked(deadline) => sleep_until(deadline).await,
+                    Stop::Asked {
+                        deadline: Some(deadline),
+                        ..
+                    } => sleep_until(deadline).await,
                     _ => std::future::pending().await,
                 }
             };
@@ -332,8 +335,9 @@ impl Running<'_> {
                     return self.died(live.language, ending);
                 }
                 message = self.inbox.recv() => match message {
-                    Some(Inbox::Interrupt) => {
-                        if let Some(end) = self.interrupt(live).await {
+                    Some(Inbox::Interrupt) => self.interrupt(live),
+                    Some(Inbox::Insist) => {
+                        if let Some(end) = self.insist(live).await {
                             return end;
                         }
                     }

@@ -140,6 +140,7 @@ fn serve(shared: &Rc<Shared>, queues: &mut Queues, command: Command) {
             events,
         }),
         Command::Interrupt(subshell) => queues.interrupt(subshell),
+        Command::Insist => queues.insist(),
         Command::OpenSubshell(subshell) => queues.open(subshell),
         Command::CloseSubshell(subshell) => queues.close(subshell),
         Command::Answer(cell, text) => {

@@ -78,6 +78,13 @@ impl Queues {
         }
     }
 
+    /// Stops what runs without much patience.
+    pub(super) fn insist(&self) {
+        for subshell in self.open.keys() {
+            self.send(*subshell, || Inbox::Insist);
+        }
+    }
+
     pub(super) fn open(&mut self, subshell: u64) {
         let shared = self.shared.clone();
         self.open.entry(subshell).or_insert_with(|| Queue::start(shared));

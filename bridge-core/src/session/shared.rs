@@ -51,6 +51,8 @@ pub(super) struct Current {
 /// What reaches a running cell from elsewhere.
 pub(super) enum Inbox {
     Interrupt,
+    /// The same, of a user who has been told what comes next.
+    Insist,
     Answer(Option<String>),
     Notice(String),
     End,

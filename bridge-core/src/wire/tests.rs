@@ -124,6 +124,7 @@ fn the_golden_frames_have_every_operation_and_no_other() {
         op::IS_COMPLETE,
         op::NAMES,
         op::INTERRUPT,
+        op::HEARD,
         op::SHUTDOWN,
         op::PING,
         op::USAGE,

@@ -137,6 +137,7 @@ class Connection:
 NAMES = {}
 EVENTS = []
 INTERRUPTED = set()
+HEARD = set()
 RUNNING = set()
 
 
@@ -230,6 +231,13 @@ class Cell:
         # Who waits for this line knows that no interrupt is looked at any more.
         self.do_out("stuck")
         time.sleep(float(seconds))
+
+    def do_cleanup(self, seconds):
+        # Hears the interrupt, and takes its time.
+        self.do_sleep(60)
+        HEARD.add(self.number)
+        time.sleep(float(seconds))
+        self.do_out("saved")
 
     def do_flood(self, size):
         while self.number not in INTERRUPTED:
@@ -338,6 +346,8 @@ def serve_control():
                 if running:
                     INTERRUPTED.add(body)
                 CONTROL.send((Atom("ok"), number, running))
+            elif op == "heard":
+                CONTROL.send((Atom("ok"), number, body in HEARD))
             elif op == "shutdown":
                 if START == "stubborn":
                     continue

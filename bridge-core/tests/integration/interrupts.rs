@@ -111,14 +111,14 @@ fn a_cell_that_does_not_stop_loses_its_process_after_the_grace_time() {
 }
 
 #[test]
-fn a_second_interrupt_does_not_wait() {
+fn who_insists_does_not_wait() {
     let rig = Rig::with(|config| config.grace = Duration::from_secs(60));
     for language in [Python, Elixir] {
         let pid = rig.up(language);
         let mut cell = rig.submit(language, "stuck 60");
         next(&mut cell, streams);
         rig.session.interrupt();
-        rig.session.interrupt();
+        rig.session.insist();
         let mut last = None;
         while let Ok(Some(event)) = cell.events.wait_for(DEADLINE) {
             last = Some(event);
@@ -133,6 +133,56 @@ fn a_second_interrupt_does_not_wait() {
         gone(pid);
         assert_ne!(rig.up(language), pid);
     }
+}
+
+#[test]
+fn interrupts_in_a_row_are_one() {
+    let rig = Rig::with(|config| config.grace = Duration::from_secs(60));
+    for language in [Python, Elixir] {
+        let pid = rig.up(language);
+        let mut cell = rig.submit(language, "out go\nsleep 60");
+        next(&mut cell, streams);
+        for _ in 0..10 {
+            rig.session.interrupt();
+        }
+        assert_eq!(rest_of(cell).last(), Some(&Status::Interrupted));
+        assert_eq!(rig.up(language), pid);
+    }
+}
+
+#[test]
+fn a_cell_that_has_heard_the_interrupt_is_given_time_until_the_next_one() {
+    let rig = Rig::with(|config| config.grace = Duration::from_millis(300));
+    let pid = rig.up(Python);
+    let mut cell = rig.submit(Python, "out go\ncleanup 2");
+    next(&mut cell, streams);
+    rig.session.interrupt();
+    next(
+        &mut cell,
+        |event| matches!(event, Event::Notice { text } if text.contains("has been interrupted and is still running")),
+    );
+    next(
+        &mut cell,
+        |event| matches!(event, Event::Stream { text, .. } if text == "saved\n"),
+    );
+    assert_eq!(rest_of(cell).last(), Some(&Status::Interrupted));
+    assert_eq!(rig.up(Python), pid);
+
+    // The next one gives it the grace time.
+    let mut cell = rig.submit(Python, "out go\ncleanup 60");
+    next(&mut cell, streams);
+    rig.session.interrupt();
+    next(&mut cell, |event| matches!(event, Event::Notice { .. }));
+    std::thread::sleep(Duration::from_secs(1));
+    rig.session.interrupt();
+    let mut said = String::new();
+    while let Ok(Some(event)) = cell.events.wait_for(DEADLINE) {
+        if let Event::Notice { text } = event {
+            said += &text;
+        }
+    }
+    assert!(said.contains("it did not stop within 0.3 s"), "{said}");
+    gone(pid);
 }
 
 #[test]

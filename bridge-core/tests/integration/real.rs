@@ -174,7 +174,7 @@ fn a_beam_that_is_killed_takes_its_programs_along() {
     next(&mut cell, |event| matches!(event, Event::Stream { .. }));
     signal(pid, libc::SIGSTOP);
     rig.session.interrupt();
-    rig.session.interrupt();
+    rig.session.insist();
     let last = std::iter::from_fn(|| cell.events.wait_for(DEADLINE).expect("the cell ends")).last();
     assert!(matches!(
         last,

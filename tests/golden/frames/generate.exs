@@ -269,6 +269,8 @@ messages = [
   {"interrupt", :host_control, :host, request.(7, :interrupt, 3)},
   {"interrupt_ok", :host_control, :worker, {:ok, 7, true}},
   {"interrupt_not_running", :host_control, :beam, {:ok, 7, false}},
+  {"heard", :host_control, :host, request.(9, :heard, 3)},
+  {"heard_ok", :host_control, :worker, {:ok, 9, true}},
   {"shutdown", :host_control, :host, request.(8, :shutdown, nil)},
   {"shutdown_ok", :host_control, :worker, {:ok, 8, true}},
   {"ping", :host_control, :host, request.(11, :ping, [1, {:two, "three"}, 2.5])},
