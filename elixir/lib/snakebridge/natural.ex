@@ -160,6 +160,12 @@ defmodule SnakeBridge.Natural do
 
       iex> SnakeBridge.Natural.syntax_hint("%%bash\\nls")
       "%%bash is a magic of IPython, for Python cells: a first line `%%python` makes this one"
+
+      iex> SnakeBridge.Natural.syntax_hint("\\n%%python\\nx = 1")
+      "`%%python` says the language of a cell only where it is the first line, and alone in it"
+
+      iex> SnakeBridge.Natural.syntax_hint("def f(x): return x")
+      "this is how Python is written: a first line `%%python` makes the cell one of Python"
   """
   @spec syntax_hint(String.t(), term()) :: String.t() | nil
   def syntax_hint(source, error \\ nil) do
@@ -169,8 +175,14 @@ defmodule SnakeBridge.Natural do
   # The compiler stumbles over it later than where it stands, which is first.
   defp magic_hint(source) do
     case Regex.run(~r/\A(?:\s*#.*\n)*\s*(%%?[a-z]\w*)(?![\w{])/u, source) do
-      [_, magic] -> "#{magic} is a magic of IPython, for Python cells: a first line `%%python` makes this one"
-      nil -> nil
+      [_, marker] when marker in ["%%python", "%%elixir"] ->
+        "`#{marker}` says the language of a cell only where it is the first line, and alone in it"
+
+      [_, magic] ->
+        "#{magic} is a magic of IPython, for Python cells: a first line `%%python` makes this one"
+
+      nil ->
+        nil
     end
   end
 

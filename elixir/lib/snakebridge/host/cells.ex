@@ -13,6 +13,8 @@ defmodule SnakeBridge.Host.Cells do
 
   @kept "variables, imports and modules are kept; its mailbox, its ETS tables and processes linked to it are gone"
 
+  @unheard "The group leader of the cell has ended, and with it what the cell showed last.\n"
+
   # Deaths of evaluators between two cells. More than some in a row are no accident.
   @most_deaths 10
 
@@ -66,6 +68,9 @@ defmodule SnakeBridge.Host.Cells do
 
       {:DOWN, ^monitor, :process, pid, reason} ->
         loop(ended(pid, reason, state))
+
+      {:DOWN, _, :process, device, _} ->
+        loop(unheard(device, state))
 
       {:killed_late, ^monitor} ->
         Process.demonitor(monitor, [:flush])
@@ -177,11 +182,21 @@ defmodule SnakeBridge.Host.Cells do
   # --- the end of a cell: flush its output, hand its names to Python, answer ---
 
   defp finish(outcome, %{cell: %{phase: :running} = cell} = state) do
+    # Code of the cell may have killed it: it is a group leader.
+    Process.monitor(cell.device)
     IOServer.finish(cell.device)
     %{state | cell: %{cell | phase: :finishing, outcome: outcome}}
   end
 
   defp finish(_, state), do: state
+
+  # What the cell's device had not sent yet is lost with it.
+  defp unheard(device, %{cell: %{device: device, phase: :finishing}} = state) do
+    IOServer.print(IOServer.background(), :stderr, @unheard)
+    flushed(device, state)
+  end
+
+  defp unheard(_, state), do: state
 
   defp flushed(device, %{cell: %{device: device, phase: :finishing} = cell} = state) do
     Host.Names.bind_written({:bound, cell.device})
