@@ -90,7 +90,7 @@ impl Console {
         };
         let found = tty.as_ref().and_then(Tty::found);
         signals::watch(session.clone(), Arc::clone(&stage), plain.clone(), found)?;
-        let mut console = Console {
+        let console = Console {
             session,
             line,
             editor,

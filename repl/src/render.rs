@@ -187,7 +187,11 @@ pub(crate) fn hint_line(hint: &str, look: Look) -> String {
 
 /// Words that may be passed over.
 pub(crate) fn dim(text: &str, look: Look) -> String {
-    look.painted("2", text)
+    if look.colours {
+        Style::new().dimmed().paint(text).to_string()
+    } else {
+        text.to_owned()
+    }
 }
 
 /// The front end's own words, set off from what cells print.
