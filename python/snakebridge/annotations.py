@@ -15,7 +15,7 @@ import types
 import typing
 
 from snakebridge import descriptor, signatures
-from snakebridge.descriptor import NOTHING, Instance
+from snakebridge.descriptor import CLASS_MODULE, NOTHING, Instance
 
 # What Python's own methods give; they are not annotated.
 _BUILTIN_RESULTS = {
@@ -84,16 +84,21 @@ def of_property(found, receiver):
     function = found.fget if type(found) is property else NOTHING
     if type(found) is functools.cached_property:
         function = found.func
-    elif descriptor.CLASS_MODULE.__get__(type(found)) == "pandas._libs.properties":
+    elif CLASS_MODULE.__get__(type(found)) == "pandas._libs.properties":
         function = getattr(found, "func", NOTHING)
     return _annotated(function, receiver) if type(function) is types.FunctionType else NOTHING
 
 
 def of_field(annotation, owner, receiver):
     """What an attribute holds that a class only annotates."""
-    module = sys.modules.get(descriptor.CLASS_MODULE.__get__(owner))
-    scope = {} if module is None else descriptor.instance_dict(module)
-    return _meaning(annotation, _Scope(scope), receiver)
+    return _meaning(annotation, Scope(names_around(owner)), receiver)
+
+
+def names_around(cls):
+    """The names of the module in which a class is defined."""
+    module = CLASS_MODULE.__get__(cls)
+    module = sys.modules.get(module) if type(module) is str else None
+    return {} if module is None else descriptor.instance_dict(module)
 
 
 def meaning(node, scope, receiver=NOTHING):
@@ -107,7 +112,7 @@ def _annotated(function, receiver):
     found = descriptor.annotations(function)
     if "return" not in found:
         return NOTHING
-    scope = _Scope(function.__globals__)
+    scope = Scope(function.__globals__)
     annotation = found["return"]
     names = function.__code__.co_varnames
     if receiver is not NOTHING and names and _is_same(found.get(names[0], NOTHING), annotation):
@@ -135,7 +140,7 @@ def _again(receiver):
     return Instance(descriptor.class_of(receiver))
 
 
-class _Scope:
+class Scope:
     """The names that an annotation may use: those of its module, builtins, and what is imported for checkers alone."""
 
     def __init__(self, names):
@@ -214,7 +219,7 @@ def _meaning(annotation, scope, receiver, depth=0):
 
 
 def _is_of_typing(annotation):
-    return descriptor.CLASS_MODULE.__get__(type(annotation)) in ("typing", "types") and not (
+    return CLASS_MODULE.__get__(type(annotation)) in ("typing", "types") and not (
         descriptor.is_instance(annotation, type)
     )
 
@@ -309,7 +314,7 @@ def _module_name(function):
         module = getattr(function, "__module__", None)
         if module is None:
             owner = getattr(function, "__objclass__", None) or type(getattr(function, "__self__", None))
-            module = descriptor.CLASS_MODULE.__get__(owner)
+            module = CLASS_MODULE.__get__(owner)
     return module if type(module) is str else ""
 
 

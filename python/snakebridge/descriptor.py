@@ -492,12 +492,31 @@ _PLAIN = {bool, int, float, complex, str, bytes, bytearray, range, list, tuple, 
 _BRACKETS = {list: "[]", tuple: "()", set: "{}", dict: "{}", frozenset: ("frozenset({", "})")}
 
 
+def _fitting(texts, longest):
+    kept, length = [], 0
+    for text in texts:
+        length += len(text) + 2
+        if length > longest:
+            return [*kept, "..."]
+        kept.append(text)
+    return kept
+
+
+_MOST_SORTED = 1000
+
+
 def _short_container(value, longest, depth):
     opening, closing = _BRACKETS[type(value)]
     if not value:
         return {set: "set()", frozenset: "frozenset()"}.get(type(value), opening + closing)
     if depth == 0:
         return f"{opening}...{closing}"
+    if type(value) in (set, frozenset):
+        # In an order that is the same in each process.
+        if len(value) > _MOST_SORTED:
+            return f"{opening}...{closing}"
+        texts = sorted(_short(part, longest, depth - 1) or f"<{type_name(part)}>" for part in list(value))
+        return opening + ", ".join(_fitting(texts, longest)) + closing
     texts, length = [], 0
     try:
         for part in itertools.islice(value.items() if type(value) is dict else value, 50):

@@ -125,16 +125,94 @@ def to_markdown(text):
     <BLANKLINE>
     - **x** (`int`): a `number`
     """
+    return _read(text)[0]
+
+
+def parsed(text):
+    """What a docstring says, as plain data; `markdown` is the whole, as `to_markdown` gives it.
+
+    >>> found = parsed("Add.\\n\\n:param x: a number\\n:type x: int")
+    >>> found["style"], found["summary"], found["parameters"]
+    ('rest', 'Add.', [{'name': 'x', 'type': 'int', 'text': 'a number'}])
+    """
+    markdown, style, entries, lines = _read(text)
+    found = {"parameters": [], "returns": [], "raises": []}
+    for title, name, kind, body in entries:
+        entry = {"name": name, "type": kind, "text": "\n".join(_tidy(body)).strip()}
+        part = _PARTS.get(title)
+        if part == "parameters":
+            # `x, y : int` are two.
+            found[part] += [{**entry, "name": one} for one in _names(name)]
+        elif part == "raises":
+            found[part].append({"type": name or kind, "text": entry["text"]})
+        elif part is not None:
+            found[part].append(entry)
+    return {
+        "summary": _summary(lines),
+        "text": text,
+        "markdown": markdown,
+        "style": style,
+        **found,
+        "examples": _examples(lines),
+    }
+
+
+# What is told of by part; all other sections are in the Markdown alone.
+_PARTS = {
+    "Parameters": "parameters",
+    "Other parameters": "parameters",
+    "Returns": "returns",
+    "Yields": "returns",
+    "Raises": "raises",
+}
+
+
+def _names(text):
+    return [
+        name for part in text.split(",") if (name := part.strip().replace("\\", "").lstrip("*").strip("`"))
+    ]
+
+
+def _summary(lines):
+    """The first paragraph, in one line; a signature before it is none."""
+    lines = _without_signature(lines)
+    start = next((i for i, line in enumerate(lines) if line.strip()), 0)
+    end = next((i for i in range(start, len(lines)) if not lines[i].strip()), len(lines))
+    if end - start > 1 and _underlined(lines, start):
+        # A title, as modules have it: what it says is enough.
+        end = start + 1
+    return " ".join(" ".join(lines[start:end]).split())[:_LONGEST_SUMMARY]
+
+
+_LONGEST_SUMMARY = 500
+
+
+def _examples(lines):
+    """What can be typed at Python's prompt, block by block."""
+    found, i = [], 0
+    while i < len(lines):
+        if not lines[i].lstrip().startswith(">>>"):
+            i += 1
+            continue
+        end = next((k for k in range(i, len(lines)) if not lines[k].strip()), len(lines))
+        found.append("\n".join(_dedented(lines[i:end])))
+        i = end
+    return found
+
+
+def _read(text):
+    """(Markdown, style, entries, lines) of a docstring; an entry is (section, name, type, lines of Markdown)."""
     if len(text) > _LONGEST:
         text = f"{text[:_LONGEST]}\n\n... ({len(text) - _LONGEST:,} more characters)"
     lines = text.replace("\x00", "").expandtabs().split("\n")
-    for read in (_numpy, _google, _fields):
-        sections = read(lines)
+    for style, read in (("numpydoc", _numpy), ("google", _google), ("rest", _fields)):
+        entries = []
+        sections = read(lines, entries)
         if sections is not None:
-            return _document(sections)
+            return _document(sections), style, entries, lines
     if _has_markup(lines):
-        return "\n".join(_body(lines)).strip()
-    return _plain(lines)
+        return "\n".join(_body(lines)).strip(), "rest", [], lines
+    return _plain(lines), "plain", [], lines
 
 
 def _document(sections):
@@ -150,7 +228,7 @@ def _document(sections):
 # --- numpydoc ---
 
 
-def _numpy(lines):
+def _numpy(lines, entries):
     """[(title or None, lines of Markdown)], or None where there are no sections underlined as numpydoc has them."""
     starts = []
     for i, line in enumerate(lines[:-1]):
@@ -164,7 +242,7 @@ def _numpy(lines):
         end = starts[i + 1] if i + 1 < len(starts) else len(lines)
         title = _NUMPY_SECTIONS[lines[start].strip().lower()]
         body = lines[start + 2 : end]
-        sections.append((title, _numpy_list(title, body) if title in _LISTS else _body(body)))
+        sections.append((title, _numpy_list(title, body, entries) if title in _LISTS else _body(body)))
     return sections
 
 
@@ -175,7 +253,7 @@ def _without_signature(lines):
     return lines[end:] if re.match(r"^\w[\w.]*\([^()]*\)(\s*->.*)?$", first) else lines
 
 
-def _numpy_list(title, lines):
+def _numpy_list(title, lines, told):
     lines = _dedented(lines)
     entries = []
     for line in lines:
@@ -195,13 +273,17 @@ def _numpy_list(title, lines):
             names = ", ".join(f"`{part.strip()}`" for part in _inline_names(name).split(",") if part.strip())
             out += _item(names, _body([text]) if text else [])
         elif not colon and title in _OF_TYPES:
-            out += _item(_type(name), _body(body))
+            body = _body(body)
+            told.append((title, name if title == "Raises" else "", name, body))
+            out += _item(_type(name), body)
         elif not colon and " " in name and "," not in name and not body:
             # A sentence where a name should be.
             out += _body([name])
         else:
             what = ", ".join(f"**{_escape(part.strip())}**" for part in name.split(",") if part.strip())
-            out += _item(f"{what} ({_type(rest)})" if rest else what, _body(body))
+            body = _body(body)
+            told.append((title, name.strip(), rest.strip(), body))
+            out += _item(f"{what} ({_type(rest)})" if rest else what, body)
     return out
 
 
@@ -212,7 +294,7 @@ def _inline_names(text):
 # --- Google ---
 
 
-def _google(lines):
+def _google(lines, entries):
     """The same for sections of Google's style: a word and a colon, and what is indented below."""
     sections, current, i = [], [], 0
     found = False
@@ -232,13 +314,13 @@ def _google(lines):
         sections.append((None, _body(current)))
         current = []
         body = _dedented(body)
-        sections.append((title, _google_list(title, body) if title in _LISTS else _body(body)))
+        sections.append((title, _google_list(title, body, entries) if title in _LISTS else _body(body)))
         i = end
     sections.append((None, _body(current)))
     return sections if found else None
 
 
-def _google_list(title, lines):
+def _google_list(title, lines, told):
     entries = []
     for line in lines:
         if line and not line[0].isspace():
@@ -250,8 +332,12 @@ def _google_list(title, lines):
         # `type: what it is`, once; what goes on is not another entry.
         match = re.match(r"^([\w.\[\], |]+):\s+(.*)$", lines[0])
         if match is None:
-            return _body(lines)
-        return _item(_type(match[1]), _body([match[2], *_dedented(lines[1:])]))
+            body = _body(lines)
+            told.append((title, "", "", body))
+            return body
+        body = _body([match[2], *_dedented(lines[1:])])
+        told.append((title, "", match[1].strip(), body))
+        return _item(_type(match[1]), body)
     if not entries or not all(pattern.match(entry[0]) for entry in entries[:1]):
         return _body(lines)
     out = []
@@ -263,14 +349,16 @@ def _google_list(title, lines):
         name, kind, text = match.groups()
         head = _type(name) if title == "Raises" else f"**{_escape(name)}**"
         head += f" ({_type(kind)})" if kind else ""
-        out += _item(head, _body([text or "", *_dedented(entry[1:])]))
+        body = _body([text or "", *_dedented(entry[1:])])
+        told.append((title, name, kind or "", body))
+        out += _item(head, body)
     return out
 
 
 # --- reStructuredText's fields ---
 
 
-def _fields(lines):
+def _fields(lines, entries):
     """The same for `:param x:` and its like, wherever they stand."""
     rest, fields, i = [], [], 0
     while i < len(lines):
@@ -294,15 +382,20 @@ def _fields(lines):
         if title is None:
             continue
         *before, name = argument.split() or [""]
+        of = ""
         if title == "Raises":
             head = _type(name) if name else ""
         elif title in ("Returns", "Yields"):
-            head = _type(types[("rtype", "")]) if ("rtype", "") in types else ""
+            name, of = "", types.get(("rtype", ""), "")
+            head = _type(of)
         else:
-            of = " ".join(before) or types.get(("type", name)) or types.get(("vartype", name))
+            of = " ".join(before) or types.get(("type", name)) or types.get(("vartype", name)) or ""
             head = f"**{_escape(name)}**" + (f" ({_type(of)})" if of else "")
-        sections.setdefault(title, []).extend(_item(head, _body(text)) if head else _body(text))
+        body = _body(text)
+        entries.append((title, name, of, body))
+        sections.setdefault(title, []).extend(_item(head, body) if head else body)
     if ("rtype", "") in types and "Returns" not in sections:
+        entries.append(("Returns", "", types[("rtype", "")], []))
         sections["Returns"] = [f"- {_type(types[('rtype', '')])}"]
     return [(None, _body(rest)), *((title, sections[title]) for title in _FIELD_ORDER if title in sections)]
 

@@ -9,6 +9,7 @@ import os
 import pkgutil
 import sys
 import types
+import warnings
 
 from snakebridge import descriptor
 
@@ -129,16 +130,44 @@ def _in_folder(path):
 def _defined(name):
     """The names that a module's source binds at its top level, read and not run."""
     spec = _spec(name)
-    if spec is None or not spec.origin or not spec.origin.endswith(".py"):
-        return set()
+    tree = None if spec is None or not spec.origin else parsed_file(spec.origin)
+    return set() if tree is None else _bound(tree.body)
+
+
+def parsed_file(path):
+    """The tree of a source file, or None where it is none that can be read."""
+    if not path.endswith((".py", ".pyi")):
+        return None
     try:
-        if os.path.getsize(spec.origin) > _LARGEST_SOURCE_BYTES:
-            return set()
-        with open(spec.origin, "rb") as file:
-            tree = ast.parse(file.read())
-    except (OSError, SyntaxError, ValueError, RecursionError):
-        return set()
-    return _bound(tree.body)
+        if os.path.getsize(path) > _LARGEST_SOURCE_BYTES:
+            return None
+        with open(path, "rb") as file, warnings.catch_warnings():
+            # A source's own, as of a backslash in a string, are not the asker's.
+            warnings.simplefilter("ignore")
+            return ast.parse(file.read())
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def imported_from_elsewhere(path, package):
+    """The names that a source binds by imports from other packages than its own."""
+    tree = parsed_file(path)
+    return set() if tree is None else _imported(tree.body, package)
+
+
+def _imported(statements, package):
+    found = set()
+    for node in statements:
+        if isinstance(node, ast.ImportFrom) and node.level == 0:
+            if (node.module or "").partition(".")[0] != package:
+                found |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+        elif isinstance(node, (ast.If, ast.Try, ast.With)):
+            found |= _imported(node.body, package) | _imported(getattr(node, "orelse", []), package)
+            for handler in getattr(node, "handlers", []):
+                found |= _imported(handler.body, package)
+    return found
 
 
 def _bound(statements):

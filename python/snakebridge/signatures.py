@@ -123,13 +123,13 @@ def _parameters_text(found):
         texts.append(_parameter_text(parameter))
     if slash:
         texts.append("/")
-    result = _annotation_text(found.return_annotation)
+    result = annotation_text(found.return_annotation)
     return f"({', '.join(texts)})" + (f" -> {result}" if result else "")
 
 
 def argument_text(parameter):
     """What is known of a parameter but its name: `int = 3`."""
-    text = _annotation_text(parameter.annotation)
+    text = annotation_text(parameter.annotation)
     if parameter.default is not inspect.Parameter.empty:
         text += f" = {_default_text(parameter.default)}"
     return text.strip()
@@ -140,7 +140,7 @@ _STARS = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: 
 
 def _parameter_text(parameter):
     text = _STARS.get(parameter.kind, "") + parameter.name
-    annotation = _annotation_text(parameter.annotation)
+    annotation = annotation_text(parameter.annotation)
     if annotation:
         text += f": {annotation}"
     if parameter.default is not inspect.Parameter.empty:
@@ -157,7 +157,7 @@ def _default_text(value):
     return short_value(value, longest=40) or "..."
 
 
-def _annotation_text(annotation):
+def annotation_text(annotation):
     """An annotation's text; empty where only the user's code could write it."""
     if annotation is inspect.Parameter.empty:
         return ""
