@@ -1,4 +1,4 @@
-defmodule Mix.Tasks.Compile.Snakebridge do
+defmodule Mix.Tasks.Compile.SnakebridgePriv do
   @moduledoc """
   Fills `priv` with what the library runs beside its own modules: the worker's Python package, with its extension, and
   the BEAM's native library. So they are part of every release.

@@ -10,7 +10,7 @@ defmodule SnakeBridge.MixProject do
       elixir: "~> 1.15",
       start_permanent: Mix.env() == :prod,
       # First, for a module looks for its native library when it is loaded.
-      compilers: [:snakebridge | Mix.compilers()],
+      compilers: [:snakebridge_priv | Mix.compilers()],
       elixirc_paths: elixirc_paths(Mix.env()),
       deps: []
     ]

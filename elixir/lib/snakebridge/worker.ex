@@ -85,7 +85,8 @@ defmodule SnakeBridge.Worker do
   end
 
   # A command is looked up as a shell would, and an environment has its own.
-  defp given(python) do
+  @doc false
+  def given(python) do
     cond do
       not String.contains?(python, "/") and not File.exists?(python) ->
         if found = System.find_executable(python),
@@ -259,7 +260,9 @@ defmodule SnakeBridge.Worker do
     end
   end
 
-  defp package do
+  # Where the worker's Python package is.
+  @doc false
+  def package do
     candidates =
       [
         with(home when home != nil <- System.get_env("SNAKEBRIDGE_HOME"), do: Path.join(home, "python")),
