@@ -7,6 +7,10 @@ defmodule SnakeBridge.Lane do
   While the process waits for an answer it serves what Python asks of it on the same lane, and calls that it makes
   meanwhile travel there too; so all requests are nested. Their numbers are never used twice: an answer that comes too
   late is seen to be none. Whoever leaves a wait without its answer, however that is, closes the lane.
+
+  The process dictionary may be another one than it was: Livebook puts back that of an earlier cell before it evaluates
+  one, and gives a copy to the processes of branched sections. So a lane says whose it is, what must not go back is in
+  `marks`, which all copies share, and the session knows a lane that its process has forgotten.
   """
 
   alias SnakeBridge.{
@@ -27,7 +31,23 @@ defmodule SnakeBridge.Lane do
   @hello_ms 5_000
 
   @enforce_keys [:socket, :session, :generation]
-  defstruct [:socket, :session, :generation, :names, :bin, :pool, :feeder, next_id: 1, serving: []]
+  defstruct [
+    :socket,
+    :session,
+    :generation,
+    :names,
+    :bin,
+    :pool,
+    :feeder,
+    :owner,
+    :marks,
+    unread: 0,
+    serving: []
+  ]
+
+  # What `marks` holds: how many requests were made, and the `unread` of the newest copy.
+  @requests 1
+  @unread 2
 
   @typep t :: %__MODULE__{
            socket: Socket.t(),
@@ -39,7 +59,10 @@ defmodule SnakeBridge.Lane do
            pool: nil | Pool.t(),
            # For a lane that another process reads: see `SnakeBridge.CallbackLane`.
            feeder: nil | {pid(), reference()},
-           next_id: pos_integer(),
+           owner: pid(),
+           marks: :atomics.atomics_ref(),
+           # A number for what is left in the socket's buffer; 0 where that is nothing.
+           unread: non_neg_integer(),
            # Ids of the requests of Python that this process is serving, the innermost first.
            serving: [integer()]
          }
@@ -65,7 +88,7 @@ defmodule SnakeBridge.Lane do
   @spec request(Session.t(), atom(), term(), keyword()) :: {:ok, term()} | {:error, Exception.t()}
   def request(session, op, body, opts \\ []) do
     deadline = deadline(opts)
-    lane = Process.get({__MODULE__, session})
+    lane = mine(session)
 
     if lane == nil and Pool.pool?(session),
       do: request_of_pool(session, op, body, opts, deadline),
@@ -74,7 +97,7 @@ defmodule SnakeBridge.Lane do
 
   defp request_of_pool(pool, op, body, opts, deadline) do
     call = fn member ->
-      request(Process.get({__MODULE__, member}), member, op, body, opts, deadline)
+      request(mine(member), member, op, body, opts, deadline)
     end
 
     with {:ok, answer} <- Pool.hold(pool, left(deadline), call), do: answer
@@ -82,8 +105,7 @@ defmodule SnakeBridge.Lane do
 
   defp request(lane, session, op, body, opts, deadline) do
     with {:ok, lane} <- lane(lane, session, opts[:ref], deadline) do
-      id = lane.next_id
-      lane = keep(%{lane | next_id: id + 1})
+      id = :atomics.add_get(lane.marks, @requests, 1)
       Pins.hold(opts[:pins])
 
       case Socket.send(lane.socket, {:req, id, op, body}, left(deadline)) do
@@ -137,6 +159,7 @@ defmodule SnakeBridge.Lane do
   def close(session) do
     case Process.delete({__MODULE__, session}) do
       nil -> :ok
+      %{owner: owner} when owner != self() -> :ok
       %{feeder: nil, socket: socket} -> Socket.close(socket)
       %{feeder: {reader, reference}} -> CallbackLane.hang_up(reader, reference)
     end
@@ -153,14 +176,40 @@ defmodule SnakeBridge.Lane do
   @doc "The generation of the worker that this process has a lane to."
   @spec generation(Session.t()) :: pos_integer() | nil
   def generation(session) do
-    with %{generation: generation} <- Process.get({__MODULE__, session}), do: generation
+    with %{generation: generation} <- mine(session), do: generation
+  end
+
+  @doc "How many requests this process has made on its lane."
+  @spec requests(Session.t()) :: non_neg_integer()
+  def requests(session) do
+    case mine(session) do
+      nil -> 0
+      lane -> :atomics.get(lane.marks, @requests)
+    end
   end
 
   @doc false
   @spec put(t()) :: :ok
   def put(%__MODULE__{} = lane) do
-    Process.put({__MODULE__, lane.session}, lane)
+    keep(%{lane | owner: self(), marks: marks()})
     :ok
+  end
+
+  defp marks, do: :atomics.new(2, signed: false)
+
+  # A copy of another process's lane is none, and in an older copy of this one's something may be that was read since.
+  defp mine(session) do
+    case Process.get({__MODULE__, session}) do
+      %{owner: owner, unread: unread} = lane when owner == self() ->
+        case :atomics.get(lane.marks, @unread) do
+          ^unread -> lane
+          0 -> keep(%{lane | unread: 0, socket: %{lane.socket | buffer: <<>>}})
+          _ -> close_this(lane) && nil
+        end
+
+      _ ->
+        nil
+    end
   end
 
   # --- opening ---
@@ -188,8 +237,8 @@ defmodule SnakeBridge.Lane do
     thread = Process.get({__MODULE__, :thread, session}, :own)
 
     with {:ok, worker} <- Session.open_lane(session, left(deadline)) do
-      case {connect(worker, %{peer: :beam, role: :lane, thread: thread}, left(deadline)), left(deadline)} do
-        {{:ok, socket}, _} -> {:ok, opened(session, worker, socket)}
+      case {connect_own(worker, %{peer: :beam, role: :lane, thread: thread}, left(deadline)), left(deadline)} do
+        {{:ok, socket, marks}, _} -> {:ok, opened(session, worker, socket, marks)}
         # A worker that does not even greet is looked at like one that does not answer.
         {{:error, _}, 0} -> late(session, worker)
         {{:error, error}, _} -> open_again(session, worker, error, deadline, tries - 1)
@@ -197,20 +246,36 @@ defmodule SnakeBridge.Lane do
     end
   end
 
-  defp opened(session, worker, socket) do
+  # The one that this process has forgotten, if it can still be used.
+  defp connect_own(%{lane: {%{port: port} = socket, marks}} = worker, info, timeout) when marks != nil do
+    if is_port(port) and Port.info(port, :connected) == {:connected, self()} and
+         :atomics.get(marks, @unread) == 0 do
+      {:ok, socket, marks}
+    else
+      Socket.close(socket)
+      connect_own(%{worker | lane: nil}, info, timeout)
+    end
+  end
+
+  defp connect_own(worker, info, timeout) do
+    with {:ok, socket} <- connect(worker, info, timeout), do: {:ok, socket, marks()}
+  end
+
+  defp opened(session, worker, socket, marks) do
     lane = %__MODULE__{
       socket: socket,
       session: worker.session,
       generation: worker.generation,
       names: worker.names,
       bin: worker.bin,
-      pool: worker.pool
+      pool: worker.pool,
+      owner: self(),
+      marks: marks
     }
 
-    Session.opened(session, worker.generation, socket)
+    Session.opened(session, worker.generation, socket, marks)
     Collector.watch(worker.bin)
-    Process.put({__MODULE__, session}, lane)
-    lane
+    keep(lane)
   end
 
   # The worker may have just died: nothing was asked of it, so the next one may be.
@@ -384,7 +449,12 @@ defmodule SnakeBridge.Lane do
 
   # The process dictionary is written only where something changed.
   defp keep(%{socket: %{buffer: same}} = lane, %{buffer: same}), do: lane
-  defp keep(lane, socket), do: keep(%{lane | socket: socket})
+
+  defp keep(lane, socket) do
+    unread = if socket.buffer == <<>>, do: 0, else: :erlang.unique_integer([:positive])
+    :atomics.put(lane.marks, @unread, unread)
+    keep(%{lane | socket: socket, unread: unread})
+  end
 
   defp keep(lane) do
     Process.put({__MODULE__, lane.session}, lane)

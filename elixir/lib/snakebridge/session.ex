@@ -145,9 +145,13 @@ defmodule SnakeBridge.Session do
       {:error, unavailable(session, "it ended")}
   end
 
-  @doc "Says that the calling process has opened a lane, which is closed when its worker dies."
-  @spec opened(t(), pos_integer(), Socket.t()) :: :ok
-  def opened(session, generation, socket), do: GenServer.cast(session, {:opened, self(), generation, socket})
+  @doc """
+  Says that the calling process has opened a lane, which is closed when its worker dies. With `marks`, whose meaning is
+  the lane's business, `open_lane/2` gives both, as `lane`, to the process should that have forgotten it.
+  """
+  @spec opened(t(), pos_integer(), Socket.t(), :atomics.atomics_ref() | nil) :: :ok
+  def opened(session, generation, socket, marks \\ nil),
+    do: GenServer.cast(session, {:opened, self(), generation, {socket, marks}})
 
   @doc "The session's `SnakeBridge.Looker`, or nil where the session does not run."
   @spec looker(t()) :: pid() | nil

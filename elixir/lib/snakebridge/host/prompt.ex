@@ -50,12 +50,7 @@ defmodule SnakeBridge.Host.Prompt do
   end
 
   # Of this process, to the session's worker.
-  defp requests do
-    case Process.get({Lane, SnakeBridge.Session}) do
-      %{next_id: next} -> next
-      nil -> 0
-    end
-  end
+  defp requests, do: Lane.requests(SnakeBridge.Session)
 
   defp empty_call do
     call = fn -> Lane.request(SnakeBridge.Session, :batch, []) end

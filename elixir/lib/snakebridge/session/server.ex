@@ -66,7 +66,7 @@ defmodule SnakeBridge.Session.Server do
       starting: nil,
       retry: nil,
       waiting: [],
-      # Process of a lane => {monitor, generation, socket}.
+      # Process of a lane => {monitor, generation, {socket, marks}}.
       lanes: %{},
       # Asks for what only looks.
       looker: nil,
@@ -90,7 +90,11 @@ defmodule SnakeBridge.Session.Server do
 
   @impl true
   def handle_call(:attached, _, state), do: {:reply, state.worker && state.worker.generation, state}
-  def handle_call({:open_lane, _}, _, %{worker: %Control{}} = state), do: {:reply, {:ok, info(state)}, state}
+
+  def handle_call({:open_lane, _}, {pid, _}, %{worker: %Control{generation: generation}} = state) do
+    lane = with {_, ^generation, lane} <- state.lanes[pid], do: lane, else: (_ -> nil)
+    {:reply, {:ok, %{info(state) | lane: lane}}, state}
+  end
 
   def handle_call({:open_lane, timeout}, from, state) do
     case backoff_left(state) do
@@ -142,7 +146,7 @@ defmodule SnakeBridge.Session.Server do
   def handle_call(:looker, _, state), do: {:reply, state.looker, state}
 
   @impl true
-  def handle_cast({:opened, pid, generation, socket}, state) do
+  def handle_cast({:opened, pid, generation, {socket, _} = lane}, state) do
     if state.worker && state.worker.generation == generation do
       monitor =
         case state.lanes do
@@ -151,7 +155,7 @@ defmodule SnakeBridge.Session.Server do
           _ -> Process.monitor(pid)
         end
 
-      {:noreply, put_in(state.lanes[pid], {monitor, generation, socket})}
+      {:noreply, put_in(state.lanes[pid], {monitor, generation, lane})}
     else
       Socket.shutdown(socket)
       {:noreply, state}
@@ -338,7 +342,8 @@ defmodule SnakeBridge.Session.Server do
       known_atoms: worker.process != nil,
       names: state.names,
       bin: worker.bin,
-      group_leader: state.group_leader
+      group_leader: state.group_leader,
+      lane: nil
     }
   end
 
@@ -414,7 +419,7 @@ defmodule SnakeBridge.Session.Server do
   defp close_lanes(generation, state) do
     {dead, lanes} = Map.split_with(state.lanes, fn {_, {_, lane, _}} -> lane == generation end)
 
-    for {_, {monitor, _, socket}} <- dead do
+    for {_, {monitor, _, {socket, _}}} <- dead do
       Process.demonitor(monitor, [:flush])
       Socket.shutdown(socket)
     end
