@@ -24,7 +24,8 @@ defmodule SnakeBridge.Lane do
     Pins,
     Pool,
     Session,
-    Socket
+    Socket,
+    Stub
   }
 
   # A call without `timeout:` waits so long for a worker to take its lane.
@@ -90,9 +91,12 @@ defmodule SnakeBridge.Lane do
     deadline = deadline(opts)
     lane = mine(session)
 
-    if lane == nil and Pool.pool?(session),
-      do: request_of_pool(session, op, body, opts, deadline),
-      else: request(lane, session, op, body, opts, deadline)
+    cond do
+      lane != nil -> request(lane, session, op, body, opts, deadline)
+      Pool.pool?(session) -> request_of_pool(session, op, body, opts, deadline)
+      Stub.stub?(session) -> Stub.request(session, op, body, opts)
+      true -> request(nil, session, op, body, opts, deadline)
+    end
   end
 
   defp request_of_pool(pool, op, body, opts, deadline) do

@@ -33,6 +33,8 @@ defmodule SnakeBridge.Looker do
   def look(session, timeout, function) do
     case Session.looker(session) do
       nil -> :none
+      # A stub's answers are at hand.
+      :caller -> {:ok, function.()}
       looker -> GenServer.call(looker, {:look, {function, Process.group_leader()}, now() + timeout}, timeout)
     end
   catch

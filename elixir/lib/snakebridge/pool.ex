@@ -38,7 +38,7 @@ defmodule SnakeBridge.Pool do
 
   use Supervisor
 
-  alias SnakeBridge.{BridgeError, Options, Session}
+  alias SnakeBridge.{BridgeError, Options, Session, Stub}
   alias SnakeBridge.Pool.Queue
 
   @type t :: atom() | pid()
@@ -55,7 +55,10 @@ defmodule SnakeBridge.Pool do
   def start_link(opts) do
     name = :pool |> Options.check!(opts) |> Keyword.get(:name)
     if name == nil, do: raise(ArgumentError, "a pool needs a name: {SnakeBridge.Pool, name: MyApp.Python}")
-    Supervisor.start_link(__MODULE__, opts, name: Module.concat(name, "Supervisor"))
+
+    if Stub.executor() == Stub,
+      do: Stub.start_link(Keyword.drop(opts, [:size, :queue, :queue_timeout])),
+      else: Supervisor.start_link(__MODULE__, opts, name: Module.concat(name, "Supervisor"))
   end
 
   @doc false
@@ -70,7 +73,11 @@ defmodule SnakeBridge.Pool do
 
   @doc "Ends the pool with its members and their workers. Calls that wait get an error."
   @spec stop(t()) :: :ok
-  def stop(pool), do: pool |> named() |> Module.concat("Supervisor") |> Supervisor.stop()
+  def stop(pool) do
+    if Stub.stub?(pool),
+      do: Session.stop(pool),
+      else: pool |> named() |> Module.concat("Supervisor") |> Supervisor.stop()
+  end
 
   @doc """
   Has a member for the calling process alone while the function runs: it gets the member's name, a session, and also all
@@ -104,6 +111,12 @@ defmodule SnakeBridge.Pool do
   def usage(pool) do
     pool = named(pool)
 
+    if Stub.stub?(pool),
+      do: {:ok, %{size: 1, up: 1, busy: 0, waiting: 0, members: %{pool => usage_of(pool)}}},
+      else: usage_of_queue(pool)
+  end
+
+  defp usage_of_queue(pool) do
     with {:ok, counts} <- Queue.usage(pool) do
       members =
         counts.members
@@ -145,8 +158,14 @@ defmodule SnakeBridge.Pool do
         when result: term()
   def hold(pool, timeout, function) do
     case Process.get({__MODULE__, pool}) do
-      {:holds, member} -> {:ok, function.(member)}
-      before -> hold_free(pool, before, timeout, function)
+      {:holds, member} ->
+        {:ok, function.(member)}
+
+      before when before == nil ->
+        if Stub.stub?(pool), do: {:ok, function.(pool)}, else: hold_free(pool, nil, timeout, function)
+
+      before ->
+        hold_free(pool, before, timeout, function)
     end
   end
 

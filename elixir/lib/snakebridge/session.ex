@@ -34,16 +34,24 @@ defmodule SnakeBridge.Session do
   wait for files, sockets or C code let the others run.
   """
 
-  alias SnakeBridge.{BridgeError, Options, Socket}
+  alias SnakeBridge.{BridgeError, Options, Socket, Stub}
   alias SnakeBridge.Session.Server
 
   @type t :: atom() | pid()
 
   # --- for users ---
 
-  @doc "Starts a session; the options are above."
+  @doc "Starts a session; the options are above. With `config :snakebridge, executor: SnakeBridge.Stub` it is a stub."
   @spec start_link(keyword()) :: GenServer.on_start()
   def start_link(opts \\ []) do
+    # A worker that somebody else starts is no choice of the configuration's.
+    if opts[:worker] == nil and Stub.executor() == Stub, do: Stub.start_link(opts), else: start_python(opts)
+  end
+
+  @doc false
+  # Python itself, whatever the configuration says.
+  @spec start_python(keyword()) :: GenServer.on_start()
+  def start_python(opts) do
     {name, opts} = :session |> Options.check!(opts) |> Keyword.pop(:name, __MODULE__)
     opts = Keyword.put_new(opts, :group_leader, Process.group_leader())
     GenServer.start_link(Server, {name, opts}, if(name, do: [name: name], else: []))
@@ -225,7 +233,7 @@ defmodule SnakeBridge.Session do
   # A process that is no session must not be asked: most end when they are. A pool's says what it is.
   defp whereis(session) do
     pid = if is_atom(session), do: Process.whereis(session), else: session
-    if module(pid) in [Server, SnakeBridge.Pool.Queue], do: pid
+    if module(pid) in [Server, SnakeBridge.Pool.Queue, Stub.Server], do: pid
   end
 
   @doc "The module whose process this is, without asking it: of those that OTP starts, and that are on this node."
@@ -254,6 +262,10 @@ defmodule SnakeBridge.Session do
         {:ok, pid}
     end
   end
+
+  @doc false
+  # The default session is there after it, or cannot be.
+  def ensure_default, do: ensure(__MODULE__)
 
   defp start_default do
     with {:ok, _} <- Application.ensure_all_started(:snakebridge) do
