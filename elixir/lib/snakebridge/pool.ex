@@ -57,7 +57,7 @@ defmodule SnakeBridge.Pool do
     if name == nil, do: raise(ArgumentError, "a pool needs a name: {SnakeBridge.Pool, name: MyApp.Python}")
 
     if Stub.executor() == Stub,
-      do: Stub.start_link(Keyword.drop(opts, [:size, :queue, :queue_timeout])),
+      do: Stub.start_link(Keyword.drop(opts, @own -- [:name])),
       else: Supervisor.start_link(__MODULE__, opts, name: Module.concat(name, "Supervisor"))
   end
 
@@ -158,14 +158,9 @@ defmodule SnakeBridge.Pool do
         when result: term()
   def hold(pool, timeout, function) do
     case Process.get({__MODULE__, pool}) do
-      {:holds, member} ->
-        {:ok, function.(member)}
-
-      before when before == nil ->
-        if Stub.stub?(pool), do: {:ok, function.(pool)}, else: hold_free(pool, nil, timeout, function)
-
-      before ->
-        hold_free(pool, before, timeout, function)
+      {:holds, member} -> {:ok, function.(member)}
+      nil -> if Stub.stub?(pool), do: {:ok, function.(pool)}, else: hold_free(pool, nil, timeout, function)
+      before -> hold_free(pool, before, timeout, function)
     end
   end
 
