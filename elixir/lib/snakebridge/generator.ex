@@ -1,0 +1,200 @@
+defmodule SnakeBridge.Generator do
+  @moduledoc """
+  Elixir modules from what is known of a Python library: the source of one for each module of Python, and for each class.
+
+  `generate/2` is a function of the document that introspection wrote and of the configuration: it asks neither Python nor
+  the file system, and gives the same text each time. Docstrings, defaults and names are data there, and stay literals in
+  what it writes.
+
+  | module | |
+  |---|---|
+  | `SnakeBridge.Generator.Names` | what Python's names are called |
+  | `SnakeBridge.Generator.Types` | types, for specifications |
+  | `SnakeBridge.Generator.Docs` | documentation |
+  | `SnakeBridge.Generator.Functions` | functions, methods, constants |
+  | `SnakeBridge.Generator.Classes`, `SnakeBridge.Generator.Modules` | what holds them |
+  | `SnakeBridge.Wrapper` | what generated code calls |
+  """
+
+  alias SnakeBridge.Generator.{Classes, Modules}
+  alias SnakeBridge.Schema
+
+  @options [
+    module: nil,
+    prefix: nil,
+    bang: false,
+    max_arity: 8,
+    only: :all,
+    known: %{},
+    modules: %{},
+    functions: %{},
+    as: nil,
+    timeout: nil,
+    session: nil,
+    tags: nil,
+    stream: nil,
+    result: nil,
+    error: nil,
+    validate: false
+  ]
+
+  @typedoc """
+  A generated module: its name, the file that it belongs to, what it is in Python, its source, and a fingerprint of all
+  that the source depends on. `source` is nil for a module that is known with this fingerprint.
+  """
+  @type generated :: %{
+          module: module(),
+          path: Path.t(),
+          python: String.t(),
+          source: String.t() | nil,
+          fingerprint: String.t()
+        }
+
+  @doc """
+  The modules of a document.
+
+      iex> constant = %{"name" => "pi", "path" => "math.pi", "type" => %{"kind" => "float"}, "value" => 3.14, "repr" => "3.14"}
+      iex> module = %{"name" => "math", "doc" => nil, "functions" => [], "classes" => [], "constants" => [constant], "submodules" => []}
+      iex> document = %{"schema" => "snakebridge.introspection/1", "root" => "math", "modules" => [module]}
+      iex> [math] = SnakeBridge.Generator.generate(document, bang: true)
+      iex> {math.module, math.path, math.source =~ "def pi!(opts"}
+      {Math, "math.ex", true}
+
+  Options:
+
+    * `:module` - the Elixir module of the document's root; default: made of its name
+    * `:prefix` - a module that all are put under
+    * `:bang` - whether each function has its twin with `!`, default `false`
+    * `:max_arity` - how many arguments by position those functions have that take any number, default 8
+    * `:only` - a list of `{module of Python, name}`: functions, constants, classes (with the classes that they extend); a
+      name `nil` stands for the module with all that it has. Default `:all`
+    * `:modules`, `:functions` - options by Python's path, whole or below the root: of a module or class `:module`, of
+      a function `:name`, of both those of calls
+    * those of calls: `:as`, `:timeout`, `:session`, `:tags`, `:stream`, `:result`, `:error`, `:validate`: see
+      `SnakeBridge.Wrapper`
+    * `:known` - fingerprints by module: what has not changed since is not made again
+
+  Raises `ArgumentError` for a document that is none, and for options that contradict each other.
+  """
+  @spec generate(map(), keyword() | map()) :: [generated()]
+  def generate(document, options \\ []) do
+    document = Schema.check!(document)
+    options = options!(options)
+    document = select(document, options.only)
+    context = Modules.context(document, options)
+
+    modules = for module <- document["modules"], do: {:module, module, context.modules[module["name"]]}
+
+    classes =
+      for module <- document["modules"],
+          class <- module["classes"],
+          do: {:class, class, context.classes[class["path"]]}
+
+    shared = fingerprint({context.classes, context.modules, Map.drop(options, [:known, :only]), hash()})
+
+    (modules ++ classes)
+    |> Enum.uniq_by(&elem(&1, 2))
+    |> Enum.sort_by(&elem(&1, 2))
+    |> Task.async_stream(&made(&1, context, shared, options.known), timeout: :infinity)
+    |> Enum.map(fn {:ok, made} -> made end)
+  end
+
+  defp made({kind, descriptor, name}, context, shared, known) do
+    module = Module.concat([name])
+    inherited = if kind == :class, do: Classes.bases(descriptor, context), else: []
+    fingerprint = fingerprint({shared, descriptor, inherited})
+
+    %{
+      module: module,
+      path: Macro.underscore(name) <> ".ex",
+      python: descriptor["path"] || descriptor["name"],
+      source: if(known[module] != fingerprint, do: kind |> source(descriptor, name, context) |> formatted()),
+      fingerprint: fingerprint
+    }
+  end
+
+  defp source(:module, module, name, context), do: Modules.source(module, name, context)
+  defp source(:class, class, name, context), do: Classes.source(class, name, context)
+
+  defp formatted(source),
+    do: source |> IO.iodata_to_binary() |> Code.format_string!() |> then(&IO.iodata_to_binary([&1, "\n"]))
+
+  defp fingerprint(term),
+    do: :sha256 |> :crypto.hash(:erlang.term_to_binary(term, [:deterministic])) |> Base.encode16(case: :lower)
+
+  @doc "Says which generator this is: a hash of the modules that decide what is written."
+  @spec hash() :: String.t()
+  def hash do
+    for(part <- ~w(Classes Docs Functions Modules Names Source Types), do: Module.concat(__MODULE__, part))
+    |> then(&[__MODULE__ | &1])
+    |> Enum.map(& &1.module_info(:md5))
+    |> fingerprint()
+  end
+
+  # --- options ---
+
+  defp options!(given) do
+    given = Map.new(given)
+
+    case Map.keys(given) -- Keyword.keys(@options) do
+      [] ->
+        @options
+        |> Map.new()
+        |> Map.merge(Map.reject(given, fn {_, value} -> value == nil end))
+        |> Map.update!(:modules, &by_text/1)
+        |> Map.update!(:functions, &by_text/1)
+
+      [unknown | _] ->
+        known = Enum.map_join(@options, ", ", fn {key, _} -> "#{key}:" end)
+        raise ArgumentError, "generate knows no option #{unknown}:; it knows #{known}"
+    end
+  end
+
+  defp by_text(options), do: Map.new(options, fn {name, options} -> {to_string(name), Map.new(options)} end)
+
+  # --- what is wanted ---
+
+  defp select(document, :all), do: document
+
+  defp select(document, only) do
+    wanted =
+      Enum.group_by(only, fn {module, _} -> to_string(module) end, fn {_, name} -> name && to_string(name) end)
+
+    known =
+      for module <- document["modules"],
+          class <- module["classes"],
+          key <- keys(class),
+          into: %{},
+          do: {key, class}
+
+    paths =
+      for module <- document["modules"],
+          class <- module["classes"],
+          wanted?(wanted[module["name"]], class["name"]),
+          path <- [class["path"] | class["mro"] || []],
+          base = known[path],
+          into: MapSet.new(),
+          do: base["path"]
+
+    modules =
+      for module <- document["modules"],
+          names = wanted[module["name"]],
+          classes = Enum.filter(module["classes"], &(&1["path"] in paths)),
+          names != nil or classes != [] do
+        %{
+          module
+          | "functions" => Enum.filter(module["functions"], &wanted?(names, &1["name"])),
+            "constants" => Enum.filter(module["constants"], &wanted?(names, &1["name"])),
+            "classes" => classes
+        }
+        |> Map.put("aliases", Enum.filter(module["aliases"] || [], &wanted?(names, &1["name"])))
+      end
+
+    %{document | "modules" => modules}
+  end
+
+  defp wanted?(nil, _), do: false
+  defp wanted?(names, name), do: nil in names or name in names
+
+  defp keys(class), do: Enum.reject([class["path"], class["defined"]], &is_nil/1)
+end

@@ -1,0 +1,275 @@
+defmodule SnakeBridge.Generator.Functions do
+  @moduledoc """
+  Functions of generated modules: what each takes, and its source.
+
+  A function takes Python's required positional parameters, then keyword arguments, then the bridge's options:
+  `name(start, stop, kwargs \\\\ [], opts \\\\ [])`. Where Python has parameters that can only be given by position and may
+  be left out (`*args`, positional-only ones with a default, and all of those that are not known), as many as the
+  configuration allows have places too, and `SnakeBridge.Wrapper.call_any/5` tells them from keyword arguments.
+
+  Which functions a module has is decided by `SnakeBridge.Generator.Modules` and `SnakeBridge.Generator.Classes`.
+  """
+
+  alias SnakeBridge.Generator.{Docs, Names, Source, Types}
+
+  # More arguments than Elixir's functions may have, with some to spare.
+  @most 200
+
+  @enforce_keys [:name, :python, :kind, :args]
+  defstruct [
+    :name,
+    :python,
+    :kind,
+    :args,
+    :summary,
+    :doc,
+    :deprecated,
+    object: false,
+    slots: [],
+    types: [],
+    result: "term()",
+    path: [],
+    settings: [],
+    bang: false
+  ]
+
+  @typedoc """
+  A function: `name` in Elixir and in `python`; `kind`, what it does; `args`, the variables that must be given, without the
+  `object` that methods take first; `slots`, those that may be; `path`, Python's module and the name in it.
+  """
+  @type t :: %__MODULE__{
+          name: String.t(),
+          python: String.t(),
+          kind: :call | :get,
+          args: [String.t()],
+          summary: String.t(),
+          doc: String.t(),
+          deprecated: String.t() | nil,
+          object: boolean(),
+          slots: [String.t()],
+          types: [String.t()],
+          result: String.t(),
+          path: [String.t()],
+          settings: keyword(),
+          bang: boolean()
+        }
+
+  @doc """
+  A function, method or constructor, from its descriptor; nil for one with more parameters than Elixir allows.
+
+  `at` says what it is to Elixir: `name`, `path`, whether it is a method of an `object`, `classes` with their modules, and
+  `options`, those of the configuration.
+  """
+  @spec callable(map(), map()) :: t() | nil
+  def callable(function, %{options: options} = at) do
+    parameters = if function["signature"] == "unknown", do: [], else: function["parameters"]
+    required = Enum.filter(parameters, &(positional?(&1) and &1["required"]))
+
+    if length(required) <= @most do
+      optional = optional(function, parameters)
+      slots = Enum.take(optional, max(options.max_arity - length(required), 0))
+      taken = ["kwargs", "opts" | if(at.object, do: ["ref"], else: [])]
+
+      {args, slots} =
+        Names.variables(Enum.map(required, & &1["name"]) ++ slots, taken) |> Enum.split(length(required))
+
+      returns = returns(function)
+
+      %__MODULE__{
+        name: at.name,
+        python: at.python,
+        kind: :call,
+        object: at.object,
+        args: args,
+        slots: slots,
+        types: Enum.map(required, &Types.argument(&1["type"], at.classes)),
+        result: result(returns, options, at.classes),
+        path: at.path,
+        summary: Docs.summary(function["doc"]),
+        doc: Docs.function(function, at.shown),
+        deprecated: function["deprecated"],
+        settings: settings(options, parameters),
+        bang: options.bang
+      }
+    end
+  end
+
+  @doc "What is read: a constant, an attribute of a class, or a property of an `object`."
+  @spec readable(map(), String.t(), map()) :: t()
+  def readable(descriptor, doc, %{options: options} = at) do
+    %__MODULE__{
+      name: at.name,
+      python: at.python,
+      kind: :get,
+      object: at.object,
+      args: [],
+      result: result(descriptor["type"], options, at.classes),
+      path: at.path,
+      summary: if(descriptor["doc"], do: Docs.summary(descriptor["doc"]), else: Source.line(doc, 120)),
+      doc: doc,
+      settings: Keyword.delete(settings(options, []), :stream),
+      bang: options.bang
+    }
+  end
+
+  defp positional?(parameter), do: parameter["kind"] in ["positional_only", "positional_or_keyword"]
+
+  # The names of what may be given by position alone.
+  defp optional(%{"signature" => "unknown"}, _), do: for(index <- 1..@most, do: "arg#{index}")
+
+  defp optional(_, parameters) do
+    optional = Enum.filter(parameters, &(positional?(&1) and not &1["required"]))
+
+    case Enum.find(parameters, &(&1["kind"] == "var_positional")) do
+      nil ->
+        for %{"kind" => "positional_only", "name" => name} <- optional, do: name
+
+      %{"name" => name} ->
+        Enum.map(optional, & &1["name"]) ++ for(index <- 1..@most, do: "#{name}#{index}")
+    end
+  end
+
+  defp returns(function) do
+    of =
+      case function["overloads"] do
+        [_ | _] = overloads -> %{"kind" => "union", "of" => Enum.map(overloads, & &1["returns"])}
+        _ -> function["returns"]
+      end
+
+    # The bridge awaits what an `async def` gives.
+    case {function["async"], of} do
+      {true, %{"kind" => "awaitable", "of" => [of]}} -> of
+      _ -> of
+    end
+  end
+
+  # What comes of a call that has no options, where that is known.
+  defp result(_, %{stream: true}, _), do: "Enumerable.t()"
+  defp result(_, %{result: result}, _) when result != nil, do: "term()"
+  defp result(_, %{error: error}, _) when error != nil, do: "term()"
+  defp result(_, %{as: as}, _) when as not in [nil, :auto], do: "term()"
+  defp result(returns, _, classes), do: Types.result(returns, classes)
+
+  # What the call says beyond its arguments.
+  defp settings(options, parameters) do
+    required = for %{"kind" => "keyword_only", "required" => true, "name" => name} <- parameters, do: name
+
+    given =
+      for key <- [:as, :timeout, :session, :tags, :stream, :result, :error],
+          value = Map.get(options, key),
+          do: {key, value}
+
+    if(required == [], do: given, else: [{:required, required} | given])
+  end
+
+  # --- source ---
+
+  @doc "How few and how many arguments it takes."
+  @spec arities(t()) :: Range.t()
+  def arities(%__MODULE__{} = function) do
+    least = length(function.args) + if(function.object, do: 1, else: 0)
+    least..(least + length(function.slots) + if(function.kind == :get, do: 1, else: 2))
+  end
+
+  @doc "Its line in `__functions__/0`."
+  @spec entry(t()) :: String.t()
+  def entry(%__MODULE__{} = function) do
+    first..last//_ = arities(function)
+
+    "{:#{function.name}, #{first}..#{last}, #{Source.string(function.python)}, #{Source.string(function.summary)}}"
+  end
+
+  @doc "Its source, with documentation and specification; with `bang`, that of its twin."
+  @spec source(t()) :: iodata()
+  def source(%__MODULE__{} = function) do
+    own = [
+      ["@doc ", Source.heredoc(function.doc), "\n"],
+      deprecated(function),
+      specs(
+        function,
+        function.name,
+        "{:ok, #{function.result}} | {:error, Exception.t()}",
+        "SnakeBridge.result()"
+      ),
+      "def #{function.name}(#{head(function)}), do: #{body(function)}\n\n"
+    ]
+
+    if function.bang, do: [own | twin(function)], else: own
+  end
+
+  defp twin(function) do
+    _..last//_ = arities(function)
+
+    [
+      ["@doc ", Source.string("Like `#{function.name}/#{last}`, but gives the value or raises."), "\n"],
+      deprecated(function),
+      specs(function, function.name <> "!", function.result, "term()"),
+      "def #{function.name}!(#{head(function)}), do: Wrapper.value!(#{body(function)})\n\n"
+    ]
+  end
+
+  @doc "The source of a function that does what that of another module does."
+  @spec delegate(t(), String.t()) :: iodata()
+  def delegate(%__MODULE__{} = function, module) do
+    one = fn name -> "defdelegate #{name}(#{head(function)}), to: #{module}\n" end
+    [one.(function.name), if(function.bang, do: one.(function.name <> "!"), else: []), "\n"]
+  end
+
+  defp deprecated(%{deprecated: text}) when is_binary(text),
+    do: "@deprecated #{Source.string(Source.line(text, 300))}\n"
+
+  defp deprecated(_), do: []
+
+  # Of a call with options only those know what it gives who give them: `as: :text`.
+  defp specs(function, name, short, long) do
+    types = if(function.object, do: ["t()"], else: []) ++ function.types
+    rest = if function.kind == :get, do: ["keyword()"], else: ["SnakeBridge.kwargs()", "keyword()"]
+    rest = if function.slots == [], do: rest, else: Enum.map(function.slots ++ rest, fn _ -> "term()" end)
+    spec = fn types, result -> "@spec #{name}(#{Enum.join(types, ", ")}) :: #{result}\n" end
+
+    if function.result == "term()",
+      do: spec.(types ++ rest, long),
+      else: [spec.(types, short), spec.(types ++ rest, long)]
+  end
+
+  defp head(function) do
+    first = if(function.object, do: ["ref"], else: []) ++ function.args
+
+    last =
+      case function do
+        %{kind: :get} -> ["opts \\\\ []"]
+        %{slots: []} -> ["kwargs \\\\ []", "opts \\\\ []"]
+        %{slots: slots} -> Enum.map(slots ++ ["kwargs", "opts"], &"#{&1} \\\\ @absent")
+      end
+
+    Enum.join(first ++ last, ", ")
+  end
+
+  defp body(%{path: path} = function) do
+    target = if function.object, do: ["ref"], else: [path |> hd() |> Source.string()]
+    name = path |> List.last() |> Source.string()
+    args = "[#{Enum.join(function.args, ", ")}]"
+
+    {call, arguments} =
+      case function do
+        %{kind: :get, object: true} ->
+          {"attr", ["opts"]}
+
+        %{kind: :get} ->
+          {"get", ["opts"]}
+
+        %{object: true, slots: []} ->
+          {"method", [args, "kwargs", "opts"]}
+
+        %{slots: []} ->
+          {"call", [args, "kwargs", "opts"]}
+
+        %{object: object, slots: slots} ->
+          {if(object, do: "method_any", else: "call_any"),
+           [args, "[#{Enum.join(slots ++ ["kwargs", "opts"], ", ")}]"]}
+      end
+
+    settings = if function.settings == [], do: [], else: [Source.keyword(function.settings)]
+    "Wrapper.#{call}(#{Enum.join(target ++ [name | arguments] ++ settings, ", ")})"
+  end
+end

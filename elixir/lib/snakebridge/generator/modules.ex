@@ -1,0 +1,319 @@
+defmodule SnakeBridge.Generator.Modules do
+  @moduledoc """
+  Which modules a document becomes, what they are called, and the source of those that stand for modules of Python.
+
+  A context is what the source of one module must know of the others: the modules of classes, for types and inheritance,
+  and the configuration.
+  """
+
+  alias SnakeBridge.Generator.{Docs, Functions, Names, Source}
+
+  @call [:as, :timeout, :session, :tags, :stream, :result, :error, :validate]
+  @defaults Map.merge(Map.new(@call, &{&1, nil}), %{validate: false, bang: false, max_arity: 8, name: nil})
+
+  @enforce_keys [:root, :modules, :classes, :known, :options]
+  defstruct [:root, :modules, :classes, :known, :options]
+
+  @typedoc """
+  `modules` and `classes` are names of Elixir by paths of Python; `known` the descriptors of classes, by where they are found
+  and by where they are defined.
+  """
+  @type t :: %__MODULE__{
+          root: String.t(),
+          modules: %{String.t() => String.t()},
+          classes: %{String.t() => String.t()},
+          known: %{String.t() => map()},
+          options: map()
+        }
+
+  # --- names ---
+
+  @doc "What there is to know of a document's modules, with the options of `SnakeBridge.Generator.generate/2`."
+  @spec context(map(), map()) :: t()
+  def context(document, options) do
+    root = document["root"]
+    paths = document["modules"] |> Enum.map(& &1["name"]) |> Enum.sort()
+    {modules, taken} = Enum.map_reduce(paths, %{}, &named(&1, module_name(&1, root, options), &2))
+    modules = Map.new(modules)
+
+    # Those that are called as in Python come first, so that they keep their names.
+    classes =
+      for(module <- document["modules"], class <- module["classes"], do: {module["name"], class})
+      |> Enum.uniq_by(fn {_, class} -> class["path"] end)
+      |> Enum.sort_by(fn {_, class} -> {Names.part(class["name"]) != class["name"], class["path"]} end)
+
+    {names, _} =
+      Enum.map_reduce(classes, taken, fn {module, class}, taken ->
+        own = option(options.modules, class["path"], root)[:module]
+        name = if own, do: inspect(own), else: modules[module] <> "." <> Names.part(class["name"])
+        named(class["path"], name, taken)
+      end)
+
+    names = Map.new(names)
+
+    defined =
+      for {_, %{"defined" => defined, "path" => path}} <- classes,
+          defined != nil,
+          into: %{},
+          do: {defined, names[path]}
+
+    %__MODULE__{
+      root: root,
+      modules: modules,
+      classes: Map.merge(defined, names),
+      known:
+        Map.merge(
+          for(
+            {_, %{"defined" => defined} = class} <- classes,
+            defined != nil,
+            into: %{},
+            do: {defined, class}
+          ),
+          Map.new(classes, fn {_, class} -> {class["path"], class} end)
+        ),
+      options: options
+    }
+  end
+
+  # Files and compiled modules may lie where `A` and `a` are one name.
+  defp named(path, name, taken) do
+    free =
+      Stream.iterate(name, fn name ->
+        {last, front} = name |> String.split(".") |> List.pop_at(-1)
+        Enum.join(front ++ ["Py" <> last], ".")
+      end)
+      |> Enum.find(&(not is_map_key(taken, String.downcase(&1))))
+
+    {{path, free}, Map.put(taken, String.downcase(free), path)}
+  end
+
+  defp module_name(path, root, options) do
+    own = option(options.modules, path, root)[:module]
+
+    cond do
+      own -> inspect(own)
+      path == root -> root_name(root, options)
+      String.starts_with?(path, root <> ".") -> below(path, root, options)
+      true -> path |> Names.module() |> prefixed(options)
+    end
+  end
+
+  defp below(path, root, options) do
+    rest =
+      path |> String.replace_prefix(root <> ".", "") |> String.split(".") |> Enum.map_join(".", &Names.part/1)
+
+    root_name(root, options) <> "." <> rest
+  end
+
+  defp root_name(root, options) do
+    if options.module,
+      do: inspect(options.module),
+      else: root |> Names.module() |> prefixed(options)
+  end
+
+  defp prefixed(names, %{prefix: nil}), do: Enum.join(names, ".")
+  defp prefixed(names, %{prefix: prefix}), do: Enum.join([inspect(prefix) | names], ".")
+
+  @doc "The module that a class is in, and its name there, as a call of Python needs them."
+  @spec split(map(), t()) :: {String.t(), String.t()}
+  def split(class, context) do
+    path = class["path"]
+
+    module =
+      context.modules
+      |> Map.keys()
+      |> Enum.filter(&String.starts_with?(path, &1 <> "."))
+      |> Enum.max_by(&String.length/1, fn -> nil end)
+
+    if module do
+      {module, String.replace_prefix(path, module <> ".", "")}
+    else
+      {front, [name]} = path |> String.split(".") |> Enum.split(-1)
+      {Enum.join(front, "."), name}
+    end
+  end
+
+  # --- options ---
+
+  @doc "The options of a name in a module or class: the library's, then those of `modules:`, then those of `functions:`."
+  @spec options(t(), map(), String.t()) :: map()
+  def options(context, owner, name) do
+    path = owner["path"] || owner["name"]
+
+    @defaults
+    |> Map.merge(Map.take(context.options, [:bang, :max_arity | @call]))
+    |> Map.merge(option(context.options.modules, parent(owner, context), context.root) |> Map.take(@call))
+    |> Map.merge(option(context.options.modules, path, context.root) |> Map.take(@call))
+    |> Map.merge(option(context.options.functions, "#{path}.#{name}", context.root))
+    |> Map.update!(:name, &valid!(&1, "#{path}.#{name}"))
+  end
+
+  defp parent(%{"path" => _} = class, context), do: class |> split(context) |> elem(0)
+  defp parent(module, _), do: module["name"]
+
+  # By its whole path, or by that below the root.
+  defp option(all, path, root),
+    do: all |> Map.get(path, Map.get(all, String.replace_prefix(path, root <> ".", ""), %{})) |> Map.new()
+
+  defp valid!(nil, _), do: nil
+
+  defp valid!(name, path) do
+    if name =~ ~r/\A[a-z_][A-Za-z0-9_]*\z/ and Names.to_elixir(name) == name,
+      do: name,
+      else:
+        raise(ArgumentError, "functions: #{path}: name: #{inspect(name)} cannot be the name of a function")
+  end
+
+  @doc "Functions, if no two of them have one name: options can make it so."
+  @spec distinct!([Functions.t()], String.t()) :: [Functions.t()]
+  def distinct!(functions, path) do
+    for {name, [one, other | _]} <- Enum.group_by(functions, & &1.name) do
+      raise ArgumentError,
+            "functions: #{path}.#{one.python} and #{path}.#{other.python} would both be #{name}\nhint: give one another name:"
+    end
+
+    functions
+  end
+
+  # --- modules of Python ---
+
+  @doc "The functions of a module: Python's functions, and its constants."
+  @spec functions(map(), t()) :: [Functions.t()]
+  def functions(module, context) do
+    functions = Enum.map(module["functions"] ++ aliases(module), &function(&1, module, context))
+    constants = Enum.map(module["constants"], &constant(&1, module, context))
+
+    functions
+    |> Enum.concat(constants)
+    |> Enum.reject(&is_nil/1)
+    |> Enum.sort_by(& &1.name)
+    |> distinct!(module["name"])
+  end
+
+  # Another name of a function that stands beside it.
+  defp aliases(module) do
+    for %{"name" => name, "target" => target} <- module["aliases"] || [],
+        function = Enum.find(module["functions"], &(&1["path"] == target)),
+        function != nil,
+        do: %{function | "name" => name}
+  end
+
+  defp function(function, module, context) do
+    options = options(context, module, function["name"])
+
+    Functions.callable(function, %{
+      name: options.name || Names.to_elixir(function["name"]),
+      python: function["name"],
+      object: false,
+      path: [module["name"], function["name"]],
+      shown: "#{module["name"]}.#{function["name"]}",
+      classes: context.classes,
+      options: options
+    })
+  end
+
+  defp constant(constant, module, context) do
+    options = options(context, module, constant["name"])
+
+    Functions.readable(constant, Docs.constant(constant), %{
+      name: options.name || Names.to_elixir(constant["name"]),
+      python: constant["name"],
+      object: false,
+      path: [module["name"], constant["name"]],
+      classes: context.classes,
+      options: options
+    })
+  end
+
+  @doc "The source of a module's module."
+  @spec source(map(), String.t(), t()) :: iodata()
+  def source(module, name, context) do
+    functions = functions(module, context)
+
+    classes =
+      for class <- module["classes"],
+          found = context.classes[class["path"]],
+          do: {found, class["path"], Docs.summary(class["doc"])}
+
+    [
+      head(name, Docs.module(module), functions),
+      Enum.map(functions, &Functions.source/1),
+      general(module, functions, context.options.bang),
+      tail(%{kind: :module, path: module["name"]}, functions, Enum.sort(classes))
+    ]
+  end
+
+  # A function of Python with one of these names takes its place.
+  defp general(module, functions, bang) do
+    path = Source.string(module["name"])
+    taken = Enum.map(functions, & &1.name)
+
+    call = "Wrapper.call(#{path}, name, args, kwargs, opts)"
+    get = "Wrapper.get(#{path}, name, opts)"
+
+    [
+      {"call",
+       """
+       @doc "Calls any function of the module, also one that has no wrapper: see `SnakeBridge.call/5`."
+       @spec call(String.t(), [term()], SnakeBridge.kwargs(), keyword()) :: SnakeBridge.result()
+       def call(name, args \\\\ [], kwargs \\\\ [], opts \\\\ []), do: #{call}
+
+       """,
+       """
+       @doc "Like `call/4`, but gives the value or raises."
+       @spec call!(String.t(), [term()], SnakeBridge.kwargs(), keyword()) :: term()
+       def call!(name, args \\\\ [], kwargs \\\\ [], opts \\\\ []), do: Wrapper.value!(#{call})
+
+       """},
+      {"get",
+       """
+       @doc "Any attribute of the module, also one that has no wrapper: see `SnakeBridge.get/3`."
+       @spec get(String.t(), keyword()) :: SnakeBridge.result()
+       def get(name, opts \\\\ []), do: #{get}
+
+       """,
+       """
+       @doc "Like `get/2`, but gives the value or raises."
+       @spec get!(String.t(), keyword()) :: term()
+       def get!(name, opts \\\\ []), do: Wrapper.value!(#{get})
+
+       """}
+    ]
+    |> Enum.reject(fn {name, _, _} -> name in taken end)
+    |> Enum.map(fn {_, own, twin} -> if bang, do: [own, twin], else: own end)
+  end
+
+  # --- what all have ---
+
+  @doc "How a generated module begins."
+  @spec head(String.t(), String.t(), [Functions.t()]) :: iodata()
+  def head(module, doc, functions) do
+    [
+      "# Made by SnakeBridge from the Python library that is installed: what is changed here is lost.\n",
+      "defmodule #{module} do\n@moduledoc ",
+      Source.heredoc(doc),
+      "\n\n@behaviour SnakeBridge.Wrapper\n\nalias SnakeBridge.Wrapper\n\n",
+      if(Enum.any?(functions, &(&1.slots != [])), do: "@absent Wrapper.absent()\n\n", else: [])
+    ]
+  end
+
+  @doc "How a generated module ends: what it is in Python, and what it has."
+  @spec tail(map(), [Functions.t()], [{String.t(), String.t(), String.t()}]) :: iodata()
+  def tail(python, functions, classes) do
+    classes =
+      for {module, path, summary} <- classes,
+          do: "{#{module}, #{Source.string(path)}, #{Source.string(summary)}}"
+
+    pairs = for key <- [:kind, :path, :bases, :mro], is_map_key(python, key), do: {key, python[key]}
+
+    [
+      "@impl true\ndef __python__, do: %{#{Source.keyword(pairs)}}\n\n",
+      ["@impl true\ndef __functions__, do: ", list(Enum.map(functions, &Functions.entry/1)), "\n\n"],
+      ["@impl true\ndef __classes__, do: ", list(classes), "\n\n"],
+      "@impl true\ndef __search__(text), do: Wrapper.search(__MODULE__, text)\nend\n"
+    ]
+  end
+
+  defp list([]), do: "[]"
+  defp list(items), do: ["[\n", Enum.intersperse(items, ",\n"), "\n]"]
+end
