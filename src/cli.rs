@@ -81,7 +81,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// .ipynb, .py (percent format), .exs, or a cell script (lines `%%python` and `%%elixir` start a cell); `-` reads
+    /// .ipynb, .livemd, .py (percent format), .exs, or a cell script (lines `%%python` and `%%elixir` start a cell); `-` reads
     /// a cell script from standard input
     pub(crate) file: PathBuf,
 
@@ -89,7 +89,7 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Write the executed notebook to this .ipynb file
+    /// Write the executed notebook to this .ipynb or .livemd file
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 

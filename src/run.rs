@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use anyhow::Context;
-use bridge_core::notebook::{CellKind, CellOutputs, Format, Notebook, Outputs};
+use bridge_core::notebook::{CellKind, CellOutputs, Format, Loss, Notebook, Outputs};
 use bridge_core::record::Record;
 use bridge_core::session::{CellRequest, Event, LateEvent, LateEvents, Session, Status};
 use serde_json::{Map, Value};
@@ -23,14 +23,13 @@ use crate::start::{self, Leave};
 /// When the file cannot be read, the session not started, or the output not written.
 pub(crate) fn file(args: &RunArgs, session: &SessionArgs) -> anyhow::Result<ExitCode> {
     let stdin = args.file == Path::new("-");
-    if let Some(output) = &args.output
-        && Format::of_path(output).ok() != Some(Format::Ipynb)
-    {
-        anyhow::bail!(
-            "`-o {}`: an executed notebook is written as .ipynb",
-            output.display()
-        );
-    }
+    let format = args.output.as_deref().map(Format::of_path).transpose();
+    let format = format
+        .ok()
+        .filter(|format| matches!(format, None | Some(Format::Ipynb | Format::Livemd)));
+    let Some(format) = format else {
+        anyhow::bail!("`-o`: an executed notebook is written as .ipynb or .livemd");
+    };
     // Found out now, not after an hour of cells.
     if let Some(folder) = args.output.as_deref().and_then(Path::parent)
         && !folder.as_os_str().is_empty()
@@ -38,7 +37,7 @@ pub(crate) fn file(args: &RunArgs, session: &SessionArgs) -> anyhow::Result<Exit
     {
         anyhow::bail!("`-o`: there is no folder {}", folder.display());
     }
-    let notebook = if stdin { piped()? } else { read(&args.file)? };
+    let mut notebook = if stdin { piped()? } else { read(&args.file)? };
     let options = Options {
         json: args.json,
         keep_going: args.keep_going,
@@ -46,12 +45,24 @@ pub(crate) fn file(args: &RunArgs, session: &SessionArgs) -> anyhow::Result<Exit
         gather: args.output.is_some(),
     };
     let run = Run::start(session, options)?;
-    let results = run.notebook(&notebook)?;
-    let code = run.end()?;
-    if let Some(output) = &args.output {
-        write_atomically(output, &notebook.to_ipynb(&results))?;
+    if notebook.setup.is_some() {
+        run.note(
+            "the notebook's setup is not run: what it installs must be there (`-S mix` loads a project)",
+        )?;
     }
-    Ok(code)
+    notebook.set_outputs(run.notebook(&notebook)?);
+    if let (Some(output), Some(format)) = (&args.output, format) {
+        let title = output.file_stem().unwrap_or_default().to_string_lossy();
+        let (text, losses) = notebook.write(format, &title);
+        for Loss { cell, what } in losses {
+            run.note(&format!(
+                "cell {cell}: {what} is not in {}, which cannot hold it",
+                output.display()
+            ))?;
+        }
+        write_atomically(output, &text)?;
+    }
+    run.end()
 }
 
 /// The cell script on standard input.
@@ -131,6 +142,17 @@ impl Run {
             options,
             sink,
         })
+    }
+
+    /// Says something that no cell has said.
+    fn note(&self, text: &str) -> io::Result<()> {
+        let event = Event::Notice {
+            text: text.to_owned(),
+        };
+        self.sink
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .event(None, "", &event)
     }
 
     /// Runs the code cells in order, and says what each left behind. After one that failed it stops, unless told to

@@ -2,7 +2,7 @@
 //!
 //! 1. [`term`], [`wire`]: bytes and terms only. No I/O, no threads, no clock.
 //! 2. `refs`, `marshal`, `steps`, `exception`: Python objects, behind the `python` feature; runs in the worker.
-//! 3. `session`, `runtime`, `record`, `notebook`: behind the `host` feature; runs in the front ends.
+//! 3. `session`, `runtime`, `record`, `notebook`, `language`, `ansi`: behind the `host` feature; runs in the front ends.
 //!
 //! It knows nothing of terminals and nothing of Jupyter.
 #![warn(missing_docs)]
@@ -21,6 +21,8 @@ pub mod refs;
 #[cfg(feature = "python")]
 pub mod steps;
 
+#[cfg(feature = "host")]
+pub mod ansi;
 pub mod error;
 #[cfg(feature = "host")]
 pub mod language;

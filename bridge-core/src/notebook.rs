@@ -1,17 +1,21 @@
-//! Files of cells: Jupyter notebooks, percent-format Python, Elixir scripts and plain cell scripts.
+//! Files of cells: Jupyter and Livebook notebooks, percent-format Python, Elixir scripts and plain cell scripts.
 //!
 //! Reading gives a [`Notebook`], whatever the file was; writing gives `.ipynb`, with everything that the file held
-//! besides cells' outputs kept as it was, or a text of cells. Nothing here runs a cell.
+//! besides cells' outputs kept as it was, `.livemd`, or a text of cells. Nothing here runs a cell.
 
 mod ipynb;
+mod livemd;
 mod outputs;
 mod script;
 
 use std::path::Path;
 
+use serde_json::{Map, Value};
+
 use crate::language::Language;
 
 pub use ipynb::Output;
+pub use livemd::{Livemd, Loss};
 pub use outputs::Outputs;
 
 /// Why a file is no notebook.
@@ -50,7 +54,7 @@ impl crate::error::Hint for Error {
                 Some("change the notebook's kernel, if its cells are Elixir or Python after all".into())
             }
             Error::UnknownFormat(_) => {
-                Some("name it .ipynb, .py, .exs or .cells, or pass `-` and a cell script".into())
+                Some("name it .ipynb, .livemd, .py, .exs or .cells, or pass `-` and a cell script".into())
             }
         }
     }
@@ -61,6 +65,8 @@ impl crate::error::Hint for Error {
 pub enum Format {
     /// Jupyter's JSON.
     Ipynb,
+    /// Livebook's Markdown.
+    Livemd,
     /// Python in percent format: a line `# %%` starts a cell.
     Percent,
     /// Elixir; the whole file is one cell unless it has marker lines.
@@ -79,6 +85,7 @@ impl Format {
             .as_deref()
         {
             Some("ipynb") => Ok(Format::Ipynb),
+            Some("livemd") => Ok(Format::Livemd),
             Some("py") => Ok(Format::Percent),
             Some("exs" | "ex") => Ok(Format::Exs),
             Some("cells" | "txt") | None => Ok(Format::Script),
@@ -107,24 +114,34 @@ pub struct Cell {
     pub source: String,
     /// The code to run: the source with its marker line made a comment (see [`Language::split_marker`]).
     pub code: String,
+    /// What it had put out when the file was written.
+    pub outputs: Vec<Output>,
+    /// The count that the file has before it.
+    pub execution_count: Option<u64>,
+    /// Livebook's own metadata of the cell.
+    pub livebook: Map<String, Value>,
 }
 
 impl Cell {
-    fn code(source: String, default: Language) -> Self {
-        let (marked, code) = Language::split_marker(&source);
+    fn new(kind: CellKind, source: String, code: String) -> Self {
         Cell {
-            kind: CellKind::Code(marked.unwrap_or(default)),
+            kind,
             source,
             code,
+            outputs: Vec::new(),
+            execution_count: None,
+            livebook: Map::new(),
         }
     }
 
+    fn code(source: String, default: Language) -> Self {
+        let (marked, code) = Language::split_marker(&source);
+        Cell::new(CellKind::Code(marked.unwrap_or(default)), source, code)
+    }
+
     fn prose(kind: CellKind, source: String) -> Self {
-        Cell {
-            kind,
-            code: source.clone(),
-            source,
-        }
+        let code = source.clone();
+        Cell::new(kind, source, code)
     }
 
     /// Whether running it would do nothing.
@@ -140,6 +157,8 @@ pub struct Notebook {
     pub cells: Vec<Cell>,
     /// The language of code that says nothing else.
     pub language: Language,
+    /// What Livebook runs before the cells.
+    pub setup: Option<Setup>,
     /// The `.ipynb` as it was read, where it was one: written back with new outputs only.
     document: Option<serde_json::Value>,
 }
@@ -163,6 +182,7 @@ impl Notebook {
         };
         match format {
             Format::Ipynb => ipynb::parse(text),
+            Format::Livemd => Ok(livemd::parse(text)),
             Format::Percent => Ok(script::percent(text)),
             Format::Exs | Format::Script => Ok(script::cells(text)),
         }
@@ -175,44 +195,63 @@ impl Notebook {
             true => Language::Python,
             false => Language::Elixir,
         };
-        let cells = cells.iter().map(|(language, code)| Cell {
-            kind: CellKind::Code(*language),
-            source: (*code).to_owned(),
-            code: (*code).to_owned(),
+        let cells = cells.iter().map(|(language, code)| {
+            Cell::new(CellKind::Code(*language), (*code).to_owned(), (*code).to_owned())
         });
         Notebook {
             cells: cells.collect(),
             language,
+            setup: None,
             document: None,
         }
     }
 
-    /// The notebook's code as a text of that format (not [`Format::Ipynb`], which is [`Notebook::to_ipynb`]'s). Read
-    /// back it gives the same cells, but for an `.exs` without Python, which is left free of markers, so that Elixir
-    /// can run it: that is one cell.
+    /// Gives each cell what running it has left behind, in the order of the cells; `None`: it did not run, and loses what
+    /// it had put out before.
+    pub fn set_outputs(&mut self, results: Vec<Option<CellOutputs>>) {
+        for (cell, result) in self.cells.iter_mut().zip(results) {
+            let result = result.unwrap_or_default();
+            (cell.execution_count, cell.outputs) = (result.execution_count, result.outputs);
+        }
+    }
+
+    /// The notebook as a file of that format, and what the format cannot hold of it. `title` is what it is called where
+    /// it has no heading of its own and needs one.
+    ///
+    /// Texts of cells ([`Format::Percent`], [`Format::Exs`], [`Format::Script`]) have the code alone. Read back they give
+    /// the same cells, but for an `.exs` without Python, which is left free of markers, so that Elixir can run it: that is
+    /// one cell.
     ///
     /// ```
     /// use bridge_core::{language::Language::{Elixir, Python}, notebook::{Format, Notebook}};
     /// let notebook = Notebook::of_cells(&[(Python, "x = 1"), (Elixir, "x + 1")]);
-    /// assert_eq!(notebook.to_script(Format::Script), "%%python\nx = 1\n\n%%elixir\nx + 1\n");
-    /// assert_eq!(notebook.to_script(Format::Percent), "# %%\nx = 1\n\n# %% [elixir]\n# x + 1\n");
+    /// assert_eq!(notebook.write(Format::Script, "sum").0, "%%python\nx = 1\n\n%%elixir\nx + 1\n");
+    /// assert_eq!(notebook.write(Format::Percent, "sum").0, "# %%\nx = 1\n\n# %% [elixir]\n# x + 1\n");
+    /// assert!(notebook.write(Format::Livemd, "sum").0.contains("# sum\n"));
     /// ```
-    pub fn to_script(&self, format: Format) -> String {
-        script::write(self, format)
+    pub fn write(&self, format: Format, title: &str) -> (String, Vec<Loss>) {
+        match format {
+            Format::Ipynb => (ipynb::write(self), Vec::new()),
+            Format::Livemd => Livemd::new(title).write(self),
+            format => (script::write(self, format), Vec::new()),
+        }
     }
+}
 
-    /// The notebook as `.ipynb` text, each code cell with the outputs and the execution count that `results` gives
-    /// for it (`None`: it did not run, and loses its old outputs). `results` runs parallel to `cells`.
-    pub fn to_ipynb(&self, results: &[Option<CellOutputs>]) -> String {
-        ipynb::write(self, results)
-    }
+/// What Livebook runs before a notebook's cells.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Setup {
+    /// Elixir: `Mix.install([...])`.
+    pub elixir: Option<String>,
+    /// The Python packages, as a `pyproject.toml`.
+    pub pyproject: Option<String>,
 }
 
 /// What running a cell left behind.
 #[derive(Debug, Clone, Default)]
 pub struct CellOutputs {
     /// The count that Jupyter shows before the cell.
-    pub execution_count: u64,
+    pub execution_count: Option<u64>,
     /// The outputs, in order.
     pub outputs: Vec<Output>,
 }

@@ -3,7 +3,6 @@
 //! `render` turns an event into text and knows no stream; [`Renderer`] writes it, and knows whether the cursor is
 //! at the start of a line. What a program prints passes through untouched and at once.
 
-mod ansi;
 mod bundle;
 mod trail;
 
@@ -18,7 +17,7 @@ use crate::images::Images;
 use crate::markdown::{Run, paint, wrap};
 use crate::theme;
 
-pub(crate) use ansi::without_escapes;
+pub(crate) use bridge_core::ansi::without_escapes;
 pub(crate) use bundle::size;
 use trail::Trail;
 

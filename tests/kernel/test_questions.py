@@ -26,8 +26,6 @@ OURS, EDITORS = {"snakebridge": {"language": "python"}}, {"vscode": {"languageId
 def test_questions_follow_the_metadata_as_cells_do(elixir, metadata):
     assert "zip" in ask(elixir, "complete", "zi", metadata=metadata)["matches"]
     assert "zip" not in ask(elixir, "complete", "zi")["matches"]
-    assert not ask(elixir, "inspect", "Enum.map", metadata=metadata, detail_level=0)["found"]
-    assert ask(elixir, "inspect", "Enum.map", detail_level=0)["found"]
     code = "for i in x:"
     assert ask(elixir, "is_complete", code, metadata=metadata)["status"] == "incomplete"
     assert ask(elixir, "is_complete", code)["status"] != "incomplete"

@@ -253,3 +253,24 @@ fn sessions_are_recorded_listed_shown_and_replayed() {
             .contains("cells 1")
     );
 }
+
+#[test]
+fn a_notebook_of_livebook_runs_and_becomes_one_of_jupyter_and_back() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let file = |name: &str| dir.path().join(name).to_str().expect("UTF-8").to_owned();
+    let source = "# Sums\n\n```elixir\nMix.install([])\n```\n\n## One\n\n```elixir\nx = 41\n```\n\n\
+                  ```elixir\n~PY\"\"\"\ny = x + 1\nprint(y)\n\"\"\"\n```\n\n```python\n[y]\n```\n";
+    let livemd = write(dir.path(), "sums.livemd", source);
+    let run = Snakebridge::new(["run", &livemd, "-o", &file("sums.ipynb")])
+        .run()
+        .ok();
+    assert_eq!(run.stdout, "41\n42\n[42]");
+    assert!(run.stderr.contains("setup is not run"), "{}", run.stderr);
+    Snakebridge::new(["run", &file("sums.ipynb"), "-o", &file("again.livemd")])
+        .run()
+        .ok();
+    let again = std::fs::read_to_string(file("again.livemd")).expect("read");
+    let cell = "```elixir\n~PY\"\"\"\ny = x + 1\nprint(y)\n\"\"\"\n```\n\n<!-- livebook:{\"output\":true} -->\n\n```\n42\n```\n";
+    assert!(again.contains(cell), "{again}");
+    assert!(again.starts_with("<!-- livebook:{\"persist_outputs\":true} -->\n\n# Sums\n\n```elixir\nMix.install([])\n```\n\n## One\n"), "{again}");
+}

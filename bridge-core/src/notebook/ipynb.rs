@@ -5,11 +5,11 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Cell, CellKind, CellOutputs, Error, Notebook};
+use super::{Cell, CellKind, Error, Notebook, Setup};
 use crate::language::Language;
 
 /// One output of a cell.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
     /// Text printed to `stdout` or `stderr`.
     Stream {
@@ -72,6 +72,7 @@ pub(super) fn parse(text: &str) -> Result<Notebook, Error> {
     Ok(Notebook {
         cells,
         language,
+        setup: setup(&document),
         document: Some(document),
     })
 }
@@ -91,22 +92,32 @@ fn notebook_language(document: &Value) -> Result<Language, Error> {
     }
 }
 
+/// The setup of the Livebook notebook that this one was made of.
+fn setup(document: &Value) -> Option<Setup> {
+    let setup = document.pointer("/metadata/snakebridge/setup")?;
+    let text = |key| setup.get(key).and_then(Value::as_str).map(str::to_owned);
+    Some(Setup {
+        elixir: text("elixir"),
+        pyproject: text("pyproject"),
+    })
+}
+
 fn parse_cell(cell: &Value, default: Language) -> Result<Cell, String> {
-    let source = match cell.get("source") {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(lines)) => lines
-            .iter()
-            .map(|line| line.as_str().ok_or("\"source\" holds something that is no text"))
-            .collect::<Result<String, _>>()?,
-        _ => return Err("\"source\" is missing".into()),
-    };
+    let source = cell.get("source").ok_or("\"source\" is missing")?;
+    let source = text(source).ok_or("\"source\" is no text")?;
     match cell.get("cell_type").and_then(Value::as_str) {
         Some("code") => {
             let named = ["/metadata/snakebridge/language", "/metadata/vscode/languageId"]
                 .iter()
                 .filter_map(|pointer| cell.pointer(pointer)?.as_str())
                 .find_map(Language::from_name);
-            Ok(Cell::code(source, named.unwrap_or(default)))
+            let outputs = cell.get("outputs").and_then(Value::as_array);
+            Ok(Cell {
+                outputs: outputs.into_iter().flatten().filter_map(parse_output).collect(),
+                execution_count: cell.get("execution_count").and_then(Value::as_u64),
+                livebook: map(cell.pointer("/metadata/livebook")),
+                ..Cell::code(source, named.unwrap_or(default))
+            })
         }
         Some("markdown" | "heading") => Ok(Cell::prose(CellKind::Markdown, source)),
         Some("raw") => Ok(Cell::prose(CellKind::Raw, source)),
@@ -114,26 +125,72 @@ fn parse_cell(cell: &Value, default: Language) -> Result<Cell, String> {
     }
 }
 
-pub(super) fn write(notebook: &Notebook, results: &[Option<CellOutputs>]) -> String {
+/// nbformat's text: one, or a list of its lines.
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(lines) => lines.iter().map(Value::as_str).collect(),
+        _ => None,
+    }
+}
+
+fn map(value: Option<&Value>) -> Map<String, Value> {
+    value.and_then(Value::as_object).cloned().unwrap_or_default()
+}
+
+/// An output as the file has it; `None` for a kind that no version of the format has.
+fn parse_output(output: &Value) -> Option<Output> {
+    let word = |key| output.get(key).and_then(text).unwrap_or_default();
+    let data = || {
+        let data = map(output.get("data")).into_iter();
+        let joined = data.map(|(mime, content)| match text(&content) {
+            Some(text) if !mime.ends_with("json") => (mime, Value::String(text)),
+            _ => (mime, content),
+        });
+        joined.collect()
+    };
+    match output.get("output_type")?.as_str()? {
+        "stream" => Some(Output::Stream {
+            name: word("name"),
+            text: word("text"),
+        }),
+        "display_data" => Some(Output::Display {
+            data: data(),
+            metadata: map(output.get("metadata")),
+            display_id: None,
+        }),
+        "execute_result" => Some(Output::Result {
+            data: data(),
+            metadata: map(output.get("metadata")),
+        }),
+        "error" => Some(Output::Error {
+            class: word("ename"),
+            message: word("evalue"),
+            traceback: output
+                .get("traceback")?
+                .as_array()?
+                .iter()
+                .filter_map(text)
+                .collect(),
+        }),
+        _ => None,
+    }
+}
+
+pub(super) fn write(notebook: &Notebook) -> String {
     let mut document = notebook
         .document
         .clone()
         .unwrap_or_else(|| fresh_document(notebook));
     if let Some(cells) = document.get_mut("cells").and_then(Value::as_array_mut) {
-        for (i, cell) in cells.iter_mut().enumerate() {
-            let Some(cell) = cell
-                .as_object_mut()
-                .filter(|c| c.get("cell_type") == Some(&json!("code")))
-            else {
-                continue;
-            };
-            let result = results.get(i).and_then(Option::as_ref);
-            cell.insert(
-                "execution_count".into(),
-                result.map_or(Value::Null, |r| r.execution_count.into()),
-            );
-            let outputs = result.map(|r| r.outputs.iter().map(|o| output(o, r.execution_count)).collect());
-            cell.insert("outputs".into(), Value::Array(outputs.unwrap_or_default()));
+        for (cell, ours) in cells.iter_mut().zip(&notebook.cells) {
+            if let CellKind::Code(_) = ours.kind
+                && let Some(cell) = cell.as_object_mut()
+            {
+                cell.insert("execution_count".into(), json!(ours.execution_count));
+                let outputs = ours.outputs.iter().map(|o| output(o, ours.execution_count));
+                cell.insert("outputs".into(), outputs.collect());
+            }
         }
     }
     // One space of indentation, as nbformat writes, so that an unchanged cell makes no diff.
@@ -156,12 +213,17 @@ fn fresh_document(notebook: &Notebook) -> Value {
         Language::Elixir => (".exs", "elixir"),
         Language::Python => (".py", "python"),
     };
+    let mut metadata = json!({
+        "kernelspec": { "display_name": "SnakeBridge", "language": language, "name": "snakebridge" },
+        "language_info": { "name": language, "file_extension": extension },
+    });
+    if let Some(setup) = &notebook.setup {
+        metadata["snakebridge"] =
+            json!({ "setup": { "elixir": setup.elixir, "pyproject": setup.pyproject } });
+    }
     json!({
         "cells": cells,
-        "metadata": {
-            "kernelspec": { "display_name": "SnakeBridge", "language": language, "name": "snakebridge" },
-            "language_info": { "name": language, "file_extension": extension },
-        },
+        "metadata": metadata,
         "nbformat": 4,
         "nbformat_minor": 5,
     })
@@ -172,11 +234,14 @@ fn fresh_cell(notebook: &Notebook, index: usize, cell: &Cell) -> Value {
     match cell.kind {
         CellKind::Code(language) => {
             let marked = Language::split_marker(&cell.source).0.is_some();
-            let metadata = if language == notebook.language || marked {
+            let mut metadata = if language == notebook.language || marked {
                 json!({})
             } else {
                 json!({ "snakebridge": { "language": language }, "vscode": { "languageId": language } })
             };
+            if !cell.livebook.is_empty() {
+                metadata["livebook"] = Value::Object(cell.livebook.clone());
+            }
             json!({ "cell_type": "code", "execution_count": null, "id": id, "metadata": metadata, "outputs": [], "source": lines(&cell.source) })
         }
         CellKind::Markdown => {
@@ -188,7 +253,7 @@ fn fresh_cell(notebook: &Notebook, index: usize, cell: &Cell) -> Value {
     }
 }
 
-fn output(output: &Output, execution_count: u64) -> Value {
+fn output(output: &Output, execution_count: Option<u64>) -> Value {
     match output {
         Output::Stream { name, text } => {
             json!({ "name": name, "output_type": "stream", "text": lines(text) })

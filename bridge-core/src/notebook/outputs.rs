@@ -22,7 +22,7 @@ impl Outputs {
     pub fn of_cell(number: u64) -> Self {
         Outputs {
             cell: CellOutputs {
-                execution_count: number,
+                execution_count: Some(number),
                 outputs: Vec::new(),
             },
             clear: false,

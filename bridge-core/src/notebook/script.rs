@@ -20,6 +20,7 @@ pub(super) fn cells(text: &str) -> Notebook {
     Notebook {
         cells,
         language: Language::Elixir,
+        setup: None,
         document: None,
     }
 }
@@ -52,6 +53,7 @@ pub(super) fn percent(text: &str) -> Notebook {
     Notebook {
         cells,
         language: Language::Python,
+        setup: None,
         document: None,
     }
 }

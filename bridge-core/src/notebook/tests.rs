@@ -131,7 +131,7 @@ fn writing_back_replaces_outputs_and_nothing_else() {
             code(json!({}), json!(["2"])),
         ]),
     );
-    let notebook = Notebook::parse(&text, Format::Ipynb).expect("it parses");
+    let mut notebook = Notebook::parse(&text, Format::Ipynb).expect("it parses");
     let outputs = vec![
         Output::Stream {
             name: "stdout".into(),
@@ -142,14 +142,12 @@ fn writing_back_replaces_outputs_and_nothing_else() {
             metadata: Default::default(),
         },
     ];
-    let written = notebook.to_ipynb(&[
-        None,
-        Some(CellOutputs {
-            execution_count: 1,
-            outputs,
-        }),
-        None,
-    ]);
+    let ran = CellOutputs {
+        execution_count: Some(1),
+        outputs,
+    };
+    notebook.set_outputs(vec![None, Some(ran), None]);
+    let (written, _) = notebook.write(Format::Ipynb, "");
     let mut expect: Value = serde_json::from_str(&text).expect("JSON");
     expect["cells"][1]["execution_count"] = json!(1);
     expect["cells"][1]["outputs"] = json!([
@@ -165,7 +163,7 @@ fn writing_back_replaces_outputs_and_nothing_else() {
 #[test]
 fn a_script_becomes_a_notebook_that_reads_back() {
     let script = Notebook::parse("x = 1\n%%python\ny = x\n", Format::Script).expect("it parses");
-    let again = Notebook::parse(&script.to_ipynb(&[]), Format::Ipynb).expect("it parses");
+    let again = Notebook::parse(&script.write(Format::Ipynb, "").0, Format::Ipynb).expect("it parses");
     assert_eq!(again.cells, script.cells);
     assert_eq!(again.language, Language::Elixir);
 }
@@ -183,7 +181,7 @@ fn what_is_written_as_text_is_read_back() {
     ];
     let notebook = Notebook::of_cells(&cells);
     for format in [Format::Script, Format::Percent, Format::Exs] {
-        let text = notebook.to_script(format);
+        let (text, _) = notebook.write(format, "");
         let read = Notebook::parse(&text, format).unwrap();
         let found: Vec<(CellKind, &str)> = read
             .cells
@@ -200,6 +198,6 @@ fn what_is_written_as_text_is_read_back() {
             .collect();
         assert_eq!(found, expected, "{format:?}:\n{text}");
     }
-    let elixir = Notebook::of_cells(&cells[..1]).to_script(Format::Exs);
+    let (elixir, _) = Notebook::of_cells(&cells[..1]).write(Format::Exs, "");
     assert!(elixir.starts_with("defmodule A do"), "{elixir}");
 }

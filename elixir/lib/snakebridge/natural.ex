@@ -234,7 +234,9 @@ defmodule SnakeBridge.Natural do
          "a slice is SnakeBridge.slice(#{name}, start, stop, step), with nil for what is left out"
        end},
       {~r/\*\*\s*[a-z_]\w*\s*\)/u, fn _ -> "f(*args, **kw) is SnakeBridge.apply(f, args, kw)" end},
-      {~r/\blambda\b/, fn _ -> "lambda x: ... is fn x -> ... end" end}
+      {~r/\blambda\b/, fn _ -> "lambda x: ... is fn x -> ... end" end},
+      {~r/^\s*(?:(?:async\s+)?def\s+\w+\s*\(.*\)[^:]*|class\s+\w+[^:]*|for\s+\w.*\sin\s[^:]+):(?:\s|$)/u,
+       fn _ -> "this is how Python is written: a first line `%%python` makes the cell one of Python" end}
     ]
   end
 

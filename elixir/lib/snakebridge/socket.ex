@@ -318,7 +318,7 @@ defmodule SnakeBridge.Socket do
            ~w(thread pid token cell generation socket versions ipython executable collects refs lanes abandoned)a ++
            ~w(abandoned_ms memory_bytes value unbound class module message mro traceback text notes cause context)a ++
            ~w(group step ref file line name source data metadata display_id update wait kind detail doc args)a ++
-           ~w(returns count calls throw exit from to items found hint size type)a ++
+           ~w(returns count calls throw exit from to items found hint size type inspect)a ++
            ~w(s8 s16 s32 s64 u8 u16 u32 u64 f16 bf16 f32 f64 c64 c128 bool)a
 
   @doc false

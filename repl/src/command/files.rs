@@ -125,11 +125,10 @@ fn saved(console: &Console, arguments: &str) -> Result<String, (String, Option<S
         .iter()
         .map(|cell| (cell.language, cell.source.as_str()))
         .collect();
-    let notebook = Notebook::of_cells(&cells);
-    let text = match format {
-        Format::Ipynb => notebook.to_ipynb(&wanted.iter().map(|cell| outputs(cell)).collect::<Vec<_>>()),
-        format => notebook.to_script(format),
-    };
+    let mut notebook = Notebook::of_cells(&cells);
+    notebook.set_outputs(wanted.iter().map(|cell| outputs(cell)).collect());
+    let title = path.file_stem().unwrap_or_default().to_string_lossy();
+    let (text, losses) = notebook.write(format, &title);
     fs_err::write(&path, text).map_err(|error| (error.to_string(), None))?;
     let left_out = record.cells.len() - wanted.len();
     let rest = if ranges.is_empty() && left_out > 0 {
@@ -137,8 +136,12 @@ fn saved(console: &Console, arguments: &str) -> Result<String, (String, Option<S
     } else {
         String::new()
     };
+    let lost = match losses.len() {
+        0 => String::new(),
+        lost => format!("; {lost} outputs that such a file cannot hold left out"),
+    };
     Ok(format!(
-        "{} written to {}{rest}",
+        "{} written to {}{rest}{lost}",
         count(wanted.len()),
         path.display()
     ))

@@ -1,9 +1,9 @@
 //! What a cell has written last, as far as it can be taken back from the screen: for `clear_output`, and for displays
 //! that are replaced in their place.
 
+use bridge_core::ansi::after_sequence;
 use unicode_width::UnicodeWidthChar;
 
-use super::ansi::after_sequence;
 use crate::pager::rows_of;
 
 /// More than this is not on the screen any more.

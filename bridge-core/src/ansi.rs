@@ -1,7 +1,11 @@
 //! Escape sequences of terminals: taken out where there is no terminal to read them.
 
 /// The text without its escape sequences. Line breaks and tabs stay.
-pub(crate) fn without_escapes(text: &str) -> String {
+///
+/// ```
+/// assert_eq!(bridge_core::ansi::without_escapes("\x1b[31mred\x1b[0m"), "red");
+/// ```
+pub fn without_escapes(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('\x1b') {
@@ -13,7 +17,7 @@ pub(crate) fn without_escapes(text: &str) -> String {
 }
 
 /// What follows a sequence, given the text behind its escape character.
-pub(super) fn after_sequence(text: &str) -> &str {
+pub fn after_sequence(text: &str) -> &str {
     let end = match text.bytes().next() {
         // CSI: parameters, then one byte that ends it.
         Some(b'[') => text[1..]
