@@ -304,10 +304,10 @@ def _documented(function, receiver):
     if "type of caller" in text or "type as caller" in text:
         return NOTHING if receiver is NOTHING else _again(receiver)
     name = _CLASS.search(text.replace(":class:", ""))
-    return NOTHING if name is None else _class_named(name[1], _module_name(function))
+    return NOTHING if name is None else class_named(name[1], module_name(function))
 
 
-def _module_name(function):
+def module_name(function):
     if type(function) is types.FunctionType:
         module = function.__globals__.get("__name__")
     else:
@@ -318,7 +318,7 @@ def _module_name(function):
     return module if type(module) is str else ""
 
 
-def _class_named(name, module):
+def class_named(name, module):
     """The class that documentation means by a name: of the module, of the packages around it, or a builtin."""
     name = "ndarray" if name in ("array", "array_like") else name
     while True:

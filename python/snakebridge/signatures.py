@@ -8,6 +8,7 @@ import types
 from snakebridge.descriptor import (
     CLASS_MODULE,
     FUNCTIONS,
+    NOTHING,
     class_attribute,
     class_dict,
     class_name,
@@ -95,6 +96,9 @@ def _innermost(function):
                 return function
             return None
         wrapped = function.__dict__.get("__wrapped__")
+        if wrapped is not None and type(wrapped) is not types.FunctionType:
+            # An object around it, as dispatchers and caches are.
+            wrapped = instance_dict(wrapped).get("__wrapped__", NOTHING)
         if type(wrapped) is not types.FunctionType:
             return function if wrapped is None else None
         function = wrapped

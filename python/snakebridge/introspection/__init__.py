@@ -267,10 +267,19 @@ class _Walk:
             is_python = type(value) not in descriptor.FUNCTIONS or type(value) is types.FunctionType
             word = "function" if is_python and not functions.is_cython(value) else "builtin"
             parts["functions"].append(
-                self._functions.describe(value, member, path, word, bound=type(value) is types.MethodType)
+                self._functions.describe(
+                    value,
+                    member,
+                    path,
+                    word,
+                    origins=_origins(value, path),
+                    bound=type(value) is types.MethodType,
+                )
             )
         elif functions.is_callable(value):
-            parts["functions"].append(self._functions.describe(value, member, path, "callable"))
+            parts["functions"].append(
+                self._functions.describe(value, member, path, "callable", origins=_origins(value, path))
+            )
         else:
             parts["constants"].append(
                 {
@@ -288,6 +297,17 @@ def _is_described(value):
         or functions.is_function(value)
         or (functions.is_callable(value) and not descriptor.is_instance(value, types.ModuleType))
     )
+
+
+def _origins(value, path):
+    """Where a stub may have a function: where it is found, and where it says that it is from."""
+    module, _, name = path.rpartition(".")
+    found = [(module, name)]
+    if functions.is_function(value):
+        origin, inside = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
+        if type(origin) is str and type(inside) is str and origin != module:
+            found.append((origin, inside))
+    return found
 
 
 def _real_name(value):

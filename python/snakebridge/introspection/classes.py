@@ -42,7 +42,12 @@ class Classes:
         }
 
     def _constructor(self, cls, name, path, doc):
-        found = self._functions.describe(cls, name, path, "function", own=path)
+        module, _, _ = path.rpartition(".")
+        places = [(module, name), *(_origin(owner) for owner in descriptor.mro(cls) if owner is not object)]
+        origins = [
+            (where, f"{inside}.{method}") for where, inside in places for method in ("__init__", "__new__")
+        ]
+        found = self._functions.describe(cls, name, path, "function", origins=origins, bound=True, own=path)
         # Its documentation is the class's, said once; what `__init__` says is its own.
         init, owner = descriptor.class_attribute(cls, "__init__")
         own = owner is cls and type(init) is types.FunctionType
@@ -94,6 +99,11 @@ class Classes:
         if member is NOTHING:
             return "attributes", self._field(cls, name, full, path)
         form = type(member)
+        where, inside = _origin(owner)
+        origins = [(where, f"{inside}.{name}")]
+        if owner is cls:
+            module, _, last = path.rpartition(".")
+            origins.insert(0, (module, f"{last}.{name}"))
         if form in (staticmethod, classmethod, types.ClassMethodDescriptorType):
             word = "staticmethod" if form is staticmethod else "classmethod"
             inner = descriptor.unwrapped(member)
@@ -101,14 +111,20 @@ class Classes:
                 # A descriptor inside of another: only reading it would tell.
                 return "methods", self._unread(name, full, word)
             bound = word == "classmethod"
-            return "methods", self._functions.describe(inner, name, full, word, bound=bound, own=path)
+            return "methods", self._functions.describe(
+                inner, name, full, word, origins=origins, bound=bound, own=path
+            )
         if form is types.BuiltinFunctionType:
             # `__new__` and its like are static already.
-            return "methods", self._functions.describe(member, name, full, "staticmethod", own=path)
+            return "methods", self._functions.describe(
+                member, name, full, "staticmethod", origins=origins, own=path
+            )
         if form is functools.partialmethod:
             return "methods", self._unread(name, full, "method")
         if functions.is_function(member):
-            return "methods", self._functions.describe(member, name, full, "method", bound=True, own=path)
+            return "methods", self._functions.describe(
+                member, name, full, "method", origins=origins, bound=True, own=path
+            )
         if form in _NO_METHODS or form in _C_PROPERTIES or _is_property(member):
             return "properties", self._property(owner, member, name, path)
         enum_member = _enum_member(cls, name)
@@ -187,6 +203,12 @@ def kind(cls):
     if type(own.get("__dataclass_fields__")) is dict:
         return "dataclass"
     return "class"
+
+
+def _origin(cls):
+    """Where a class is defined: its module, and its path inside."""
+    module = descriptor.CLASS_MODULE.__get__(cls)
+    return (module if type(module) is str else ""), descriptor.CLASS_QUALNAME.__get__(cls)
 
 
 def _bases(cls):

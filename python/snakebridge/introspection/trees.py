@@ -6,7 +6,6 @@ is `unknown`, never an error.
 """
 
 import ast
-import builtins
 import types
 import typing
 
@@ -17,6 +16,9 @@ from snakebridge.introspection import values
 
 DEEPEST = 8
 _LONGEST = 4000
+# Of one annotation; stubs have aliases of aliases of unions.
+_MOST_NODES = 80
+_MOST_CONSTRAINTS = 4
 _MOST_PARTS = 64
 
 _KINDS = {
@@ -51,6 +53,12 @@ _KINDS = {
     "collections.abc.Callable": "callable",
     "function": "callable",
     "types.FunctionType": "callable",
+    "typing.SupportsIndex": "int",
+    "typing.SupportsInt": "int",
+    "typing.SupportsFloat": "float",
+    "typing.SupportsComplex": "complex",
+    "typing.Buffer": "bytes",
+    "collections.abc.Buffer": "bytes",
     "collections.abc.Set": "set",
     "collections.abc.MutableSet": "set",
     "typing.AbstractSet": "set",
@@ -118,12 +126,23 @@ def union(parts, confidence="high"):
         kept += [
             p for p in (part["of"] if part["kind"] == "union" and "of" in part else [part]) if p not in kept
         ]
+    literals = [p for p in kept if p["kind"] == "literal"]
+    if len(literals) > 1:
+        listed = []
+        for part in literals:
+            listed += [value for value in part["values"] if not _is_in(value, listed)]
+        kept[kept.index(literals[0])] = {**literals[0], "values": listed}
+        kept = [p for p in kept if p["kind"] != "literal" or p["values"] is listed]
     if not kept:
         return unknown()
     if len(kept) == 1:
         return kept[0]
-    # Of what may be anything, the rest says nothing.
     return plain("union", confidence, kept[:_MOST_PARTS])
+
+
+def _is_in(value, listed):
+    """Whether a literal is in a list; `1` is not `True`."""
+    return any(type(other) is type(value) and other == value for other in listed)
 
 
 def of_value(value, publicly):
@@ -139,6 +158,25 @@ def of_value(value, publicly):
     return plain("class", name=publicly(cls))
 
 
+class Alias:
+    """Another name for a type: a node, and the scope in which it is written."""
+
+    __slots__ = ("node", "scope")
+
+    def __init__(self, node, scope):
+        self.node = node
+        self.scope = scope
+
+
+class Opaque:
+    """A name that stands for more types than are worth telling: it is told by itself."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name):
+        self.name = name
+
+
 class Reader:
     """Reads annotations that stand in one place: `names` are that module's, `own` the class around it.
 
@@ -150,9 +188,11 @@ class Reader:
         self._publicly = publicly
         self._own = own
         self._confidence = confidence
+        self._left = 0
 
     def read(self, annotation):
         """The tree of an annotation; `unknown` where there is none."""
+        self._left = _MOST_NODES
         try:
             return self._any(annotation, 0)
         except RecursionError:
@@ -161,7 +201,8 @@ class Reader:
     # --- objects ---
 
     def _any(self, annotation, depth):
-        if annotation is NOTHING or depth > DEEPEST:
+        self._left -= 1
+        if annotation is NOTHING or depth > DEEPEST or self._left < 0:
             return unknown()
         if isinstance(annotation, ast.AST):
             return self._node(annotation, depth)
@@ -172,7 +213,7 @@ class Reader:
             return self._text(annotation, depth)
         if cls is typing.ForwardRef:
             return self._text(annotation.__forward_arg__, depth)
-        if cls is types.GenericAlias or cls is types.UnionType or _is_of_typing(annotation):
+        if cls is types.GenericAlias or cls is types.UnionType or is_of_typing(annotation):
             return self._of_typing(annotation, depth)
         if descriptor.is_instance(annotation, type):
             return self._class(annotation, (), depth)
@@ -184,7 +225,7 @@ class Reader:
         cls = type(annotation)
         if cls is typing.TypeVar:
             bounds = [annotation.__bound__] if _is_read(annotation) and annotation.__bound__ else []
-            if _is_read(annotation):
+            if _is_read(annotation) and len(annotation.__constraints__) <= _MOST_CONSTRAINTS:
                 bounds += annotation.__constraints__
             return plain(
                 "type_var",
@@ -236,7 +277,8 @@ class Reader:
         return self._node(node, depth + 1)
 
     def _node(self, node, depth):
-        if depth > DEEPEST:
+        self._left -= 1
+        if depth > DEEPEST or self._left < 0:
             return unknown()
         if isinstance(node, ast.Constant):
             if node.value is None:
@@ -255,7 +297,21 @@ class Reader:
             return self._subscript(node.value, arguments, depth)
         if isinstance(node, (ast.Name, ast.Attribute)):
             return self._symbol(node, (), depth)
+        if isinstance(node, ast.Call):
+            return self._made(node, depth)
         return unknown()
+
+    def _made(self, node, depth):
+        """`TypeVar("T", bound=int)` and its like, as stubs have them."""
+        word = dotted(node.func).rpartition(".")[2]
+        if word == "NewType" and len(node.args) == 2:
+            return self._node(node.args[1], depth + 1)
+        if word != "TypeVar" or not node.args:
+            return unknown()
+        constraints = node.args[1:] if len(node.args) <= _MOST_CONSTRAINTS + 1 else []
+        bounds = [k.value for k in node.keywords if k.arg == "bound"] + constraints
+        name = node.args[0].value if isinstance(node.args[0], ast.Constant) else ""
+        return plain("type_var", self._confidence, [self._any(b, depth + 1) for b in bounds], name=str(name))
 
     def _subscript(self, base, arguments, depth):
         name, _ = self._scope.resolve(dotted(base))
@@ -275,9 +331,14 @@ class Reader:
 
     def _symbol(self, node, arguments, depth):
         name, found = self._scope.resolve(dotted(node))
-        if isinstance(found, ast.AST):
-            # Another name for a type, in a stub.
-            return self._node(found, depth + 1)
+        if isinstance(found, Alias):
+            outer, self._scope = self._scope, found.scope
+            try:
+                return self._node(found.node, depth + 1)
+            finally:
+                self._scope = outer
+        if isinstance(found, Opaque):
+            return plain("any", "low", name=found.name)
         if found is not NOTHING and not arguments and type(found) is not str:
             if found is None:
                 return plain("none", self._confidence)
@@ -367,7 +428,7 @@ class _Objects:
             found = NOTHING if found is NOTHING else descriptor.attribute(found, part)
         if found is NOTHING:
             return path, NOTHING
-        if _is_of_typing(found):
+        if is_of_typing(found):
             return _name_of_typing(found), found
         return (descriptor.class_name(found) if descriptor.is_instance(found, type) else path), found
 
@@ -426,7 +487,7 @@ def _are_types(parameters):
 
 
 def _is_concatenate(parameter):
-    return _is_of_typing(parameter) and getattr(parameter, "__origin__", None) is typing.Concatenate
+    return is_of_typing(parameter) and getattr(parameter, "__origin__", None) is typing.Concatenate
 
 
 def _is_read(type_var):
@@ -440,7 +501,8 @@ def _has_no_code(type_var):
     return getattr(type_var, "__infer_variance__", False) is not True
 
 
-def _is_of_typing(annotation):
+def is_of_typing(annotation):
+    """Whether something is one of the objects of `typing`, as `List[int]`, and no class."""
     module = descriptor.CLASS_MODULE.__get__(type(annotation))
     return module in ("typing", "types", "typing_extensions") and not descriptor.is_instance(annotation, type)
 
@@ -450,7 +512,7 @@ def _name_of_typing(annotation):
     origin = getattr(annotation, "__origin__", None)
     if type(annotation) is types.GenericAlias and descriptor.is_instance(origin, type):
         return descriptor.class_name(origin)
-    if _is_of_typing(origin) and getattr(origin, "_name", None):
+    if is_of_typing(origin) and getattr(origin, "_name", None):
         return f"typing.{origin._name}"
     if "__metadata__" in descriptor.instance_dict(annotation):
         return "typing.Annotated"
@@ -461,8 +523,3 @@ def _name_of_typing(annotation):
         )
     name = getattr(annotation, "_name", None) or getattr(annotation, "__name__", None)
     return f"typing.{name}" if type(name) is str else ""
-
-
-def is_builtin_name(name):
-    """Whether a name is one of Python's own."""
-    return name in vars(builtins)
