@@ -126,7 +126,7 @@ defmodule SnakeBridge.Generator do
   @spec hash() :: String.t()
   def hash do
     for(part <- ~w(Classes Docs Functions Modules Names Source Types), do: Module.concat(__MODULE__, part))
-    |> then(&[__MODULE__ | &1])
+    |> then(&[__MODULE__, SnakeBridge.Wrapper.Validation | &1])
     |> Enum.map(& &1.module_info(:md5))
     |> fingerprint()
   end

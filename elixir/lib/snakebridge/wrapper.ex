@@ -11,6 +11,7 @@ defmodule SnakeBridge.Wrapper do
   | `timeout:`, `as:`, `session:`, `tags:` | the call's options where the caller gives none. Tags that both give as lists or maps are merged |
   | `stream:` | the items of what is returned, as by `SnakeBridge.stream/5` |
   | `result:` | `{module, function}`: what is made of the value |
+  | `validate:` | what `SnakeBridge.Wrapper.Validation` made of the signature: arguments are looked at before the call, unless the call says `validate: false` |
   | `error:` | `{module, function}`: what is made of the exception: a result, `{:ok, value}` or `{:error, exception}` |
 
   Every generated module has `__python__/0`, `__functions__/0`, `__classes__/0` and `__search__/1`. How they come to be is
@@ -18,6 +19,7 @@ defmodule SnakeBridge.Wrapper do
   """
 
   alias SnakeBridge.{Fault, Options, Ref, Steps}
+  alias SnakeBridge.Wrapper.Validation
 
   @typedoc "An object of Python."
   @type ref :: Ref.t()
@@ -41,7 +43,7 @@ defmodule SnakeBridge.Wrapper do
   @callback __search__(String.t()) :: [entry() | class()]
 
   @of_calls [:as, :timeout, :session, :tags]
-  @options [:chunk | @of_calls]
+  @options [:chunk, :validate | @of_calls]
 
   # Stands where an argument was left out; nothing that Python has becomes an atom like this.
   @absent :"$absent"
@@ -70,8 +72,9 @@ defmodule SnakeBridge.Wrapper do
     do: Steps.run({:module, module}, Steps.path(name, &{:method, &1, args, []}), [])
 
   def call(module, name, args, kwargs, opts, settings) do
+    {settings, opts} = validation(settings, opts)
     opts = options(opts, settings)
-    kwargs = kwargs(kwargs, settings, {module, name})
+    kwargs = kwargs(args, kwargs, settings, {module, name})
 
     if settings[:stream],
       do: module |> SnakeBridge.stream(name, args, kwargs, opts) |> finish(settings),
@@ -91,8 +94,9 @@ defmodule SnakeBridge.Wrapper do
   def method(%Ref{} = ref, name, args, [], [], []), do: Steps.run(ref, [{:method, name, args, []}], [])
 
   def method(object, name, args, kwargs, opts, settings) do
+    {settings, opts} = validation(settings, opts)
     opts = options(opts, settings)
-    kwargs = kwargs(kwargs, settings, {object, name})
+    kwargs = kwargs(args, kwargs, settings, {object, name})
 
     if settings[:stream] && is_struct(object, Ref),
       do: object |> SnakeBridge.stream(name, args, kwargs, opts) |> finish(settings),
@@ -177,7 +181,18 @@ defmodule SnakeBridge.Wrapper do
 
   defp plain(reversed), do: {Enum.reverse(reversed), [], []}
 
-  defp kwargs(kwargs, settings, callee) do
+  # A call may do without what its configuration asks for.
+  defp validation([], opts), do: {[], opts}
+
+  defp validation(settings, opts) do
+    case settings[:validate] && is_list(opts) && List.keytake(opts, :validate, 0) do
+      {{:validate, false}, opts} -> {Keyword.delete(settings, :validate), opts}
+      {{:validate, true}, opts} -> {settings, opts}
+      _ -> {settings, opts}
+    end
+  end
+
+  defp kwargs(args, kwargs, settings, callee) do
     if not (is_list(kwargs) or (is_map(kwargs) and not is_struct(kwargs))), do: positional!(callee, kwargs)
     kwargs = Steps.kwargs(kwargs)
 
@@ -185,6 +200,8 @@ defmodule SnakeBridge.Wrapper do
       nil -> :ok
       required -> required!(required, kwargs, callee)
     end
+
+    if signature = settings[:validate], do: Validation.check!(signature, named(callee), args, kwargs)
 
     kwargs
   end

@@ -11,6 +11,7 @@ defmodule SnakeBridge.Generator.Functions do
   """
 
   alias SnakeBridge.Generator.{Docs, Names, Source, Types}
+  alias SnakeBridge.Wrapper.Validation
 
   # More arguments than Elixir's functions may have, with some to spare.
   @most 200
@@ -88,7 +89,7 @@ defmodule SnakeBridge.Generator.Functions do
         summary: Docs.summary(function["doc"]),
         doc: Docs.function(function, at.shown),
         deprecated: function["deprecated"],
-        settings: settings(options, parameters),
+        settings: settings(options, parameters) ++ validation(options, function),
         bang: options.bang
       }
     end
@@ -161,6 +162,13 @@ defmodule SnakeBridge.Generator.Functions do
 
     if(required == [], do: given, else: [{:required, required} | given])
   end
+
+  defp validation(%{validate: true}, function) do
+    signature = Validation.signature(function)
+    if signature, do: [validate: signature], else: []
+  end
+
+  defp validation(_, _), do: []
 
   # --- source ---
 

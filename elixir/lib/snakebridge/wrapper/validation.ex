@@ -78,9 +78,8 @@ defmodule SnakeBridge.Wrapper.Validation do
        when is_binary(value) or is_number(value) or is_boolean(value),
        do: if(wrong(value, type, @depth) == nil, do: type, else: union([type, {:literal, [value]}]))
 
-  # A sentinel, or what is no literal: only Python knows what else it may be.
-  defp with_default(type, %{"default" => %{"literal" => _}}), do: type
-  defp with_default(_, _), do: :any
+  # What is no literal, as a sentinel, can be given as a ref alone.
+  defp with_default(type, _), do: type
 
   defp type(%{"confidence" => confidence}) when confidence != "high", do: :any
   defp type(%{"kind" => "none"}), do: :none
@@ -272,18 +271,13 @@ defmodule SnakeBridge.Wrapper.Validation do
         else: inner(value, types, union, depth)
       )
 
-  defp wrong(value, {:items, of} = type, depth) when is_list(value) do
-    value
+  defp wrong(list, {:items, of}, depth) when is_list(list) do
+    list
     |> proper(@items)
     |> Enum.with_index()
     |> Enum.find_value(fn {item, index} ->
       with {path, type, value} <- wrong(item, of, depth - 1), do: {"[#{index}]#{path}", type, value}
     end)
-    |> case do
-      # Letters of a list of texts, rows of numbers: what they hold is looked at one by one.
-      nil -> nil
-      found when depth > 0 -> if(type == {:items, :any}, do: nil, else: found)
-    end
   end
 
   defp wrong(value, {:items, of}, depth) when is_tuple(value),
