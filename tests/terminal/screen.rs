@@ -15,6 +15,10 @@ use tempfile::TempDir;
 /// How long anything may take. Children start within seconds; the rest is for busy machines.
 const DEADLINE: Duration = Duration::from_secs(60);
 
+/// Longer than the editor waits for more of a batch of keys: once many keys have come at once, or a resize, it takes all
+/// that follow within a tenth of a second of each other, Ctrl-C as well, before it acts on the first.
+const BATCH: Duration = Duration::from_millis(150);
+
 const ROWS: u16 = 24;
 const COLUMNS: u16 = 80;
 
@@ -281,7 +285,7 @@ impl Terminal {
     pub(crate) fn cleared(&self, prompts: &[&str]) -> &Terminal {
         let deadline = Instant::now() + DEADLINE;
         loop {
-            self.write("\x03").settled();
+            self.write("\x03").quiet_for(BATCH);
             let emulator = self.emulator();
             let (row, column) = emulator.parser.screen().cursor_position();
             let lines = emulator.lines();
@@ -302,18 +306,17 @@ impl Terminal {
         self
     }
 
-    /// Waits until nothing has been written for a while, or for a second: where anything may be on the screen.
+    /// Waits until nothing has been written for a moment, or for a second: where anything may be on the screen.
     pub(crate) fn settled(&self) -> &Terminal {
+        self.quiet_for(Duration::from_millis(25))
+    }
+
+    fn quiet_for(&self, quiet: Duration) -> &Terminal {
         let deadline = Instant::now() + Duration::from_secs(1);
         let mut emulator = self.emulator();
         while Instant::now() < deadline {
             let written = emulator.raw.len();
-            emulator = self
-                .shared
-                .1
-                .wait_timeout(emulator, Duration::from_millis(25))
-                .unwrap()
-                .0;
+            emulator = self.shared.1.wait_timeout(emulator, quiet).unwrap().0;
             if emulator.raw.len() == written {
                 break;
             }

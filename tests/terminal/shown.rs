@@ -148,7 +148,7 @@ fn displays_are_replaced_in_their_place() {
     let terminal = python(Setup::new());
     terminal
         .paste("a = display({'text/plain': 'one'}, raw=True, display_id='a')\nb = display({'text/plain': 'two'}, raw=True, display_id='b')\ndisplay({'text/plain': 'three'}, raw=True, display_id='a', update=True)")
-        .text("update=True)");
+        .text("display_id='a', update=");
     terminal.write("\r").line("three").line("two").prompt("python> ");
     assert!(
         !terminal.lines().iter().any(|line| line == "one"),

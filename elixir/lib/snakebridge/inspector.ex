@@ -237,19 +237,19 @@ defmodule SnakeBridge.Inspector do
 
   defp python(place, name, shown, question) do
     case Python.ask(place, :documentation, name, question) do
-      [item] -> described(item, shown, :verbatim)
+      [item] -> described(item, shown)
       _ -> []
     end
   end
 
-  # Documentation of Python is laid out by hand: as Markdown its lists and tables would run together.
-  defp described(%{kind: kind, detail: detail, doc: doc}, name, form \\ :text) do
+  # Documentation of Python is Markdown when it comes.
+  defp described(%{kind: kind, detail: detail, doc: doc}, name) do
     heading =
       if String.starts_with?(detail, "("),
         do: name <> detail,
         else: "#{name} :: #{if detail == "", do: kind, else: detail}"
 
-    [{:heading, heading}, {form, doc}]
+    [{:heading, heading}, {:text, doc}]
   end
 
   @doc "A value as short text. Implementations of `Inspect` that are not Elixir's own are not called."
@@ -277,9 +277,8 @@ defmodule SnakeBridge.Inspector do
     sections
     |> Enum.map(fn
       {:heading, text} -> "### `#{text}`"
-      {form, ""} when form in [:code, :verbatim] -> ""
+      {:code, ""} -> ""
       {:code, text} -> "```elixir\n#{text}\n```"
-      {:verbatim, text} -> "``````text\n#{text}\n``````"
       {:text, text} -> String.trim(text)
     end)
     |> joined()

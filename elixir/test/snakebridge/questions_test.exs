@@ -342,8 +342,8 @@ defmodule SnakeBridge.QuestionsTest do
       assert text(host, "fractions.Fract‸ion") =~
                "Fractions can also be constructed from:\n\n  - numeric strings"
 
-      # As it is laid out, and with the signature whole.
-      assert text(host, "py.su‸m") =~ "``````text\nReturn the sum of a 'start' value"
+      # As Markdown, and with the signature whole.
+      assert text(host, "py.su‸m") =~ "=0)`\n\nReturn the sum of a 'start' value"
       assert text(host, "wid‸e") =~ "parameter_20=0)`\n"
 
       assert text(host, ~s|py.table["one"]["two"].ite‸ms|) =~
