@@ -52,6 +52,34 @@ defmodule SnakeBridge.Wrapper do
   @spec absent() :: atom()
   def absent, do: @absent
 
+  @doc """
+  Defines a function that takes up to so many arguments, then keyword arguments, then options: in its body the name of the
+  arguments is a list of what was given, for `call_any/5` and `method_any/5`.
+
+      iex> defmodule Maths do
+      ...>   require SnakeBridge.Wrapper, as: Wrapper
+      ...>   Wrapper.defany(hypot(x * 3), do: Wrapper.call_any("math", "hypot", [], x))
+      ...> end
+      iex> {Maths.hypot(3), Maths.hypot(3, 4), Maths.hypot(3, 4, [], timeout: 5_000)}
+      {{:ok, 3.0}, {:ok, 5.0}, {:ok, 5.0}}
+  """
+  defmacro defany({name, meta, args}, do: body) do
+    {required, [{:*, _, [{variable, context, scope}, most]}]} = Enum.split(args, -1)
+
+    rest =
+      for(index <- 1..most//1, do: {:"#{variable}#{index}", context, scope}) ++
+        [{:kwargs, context, scope}, {:opts, context, scope}]
+
+    optional = for argument <- rest, do: {:\\, [], [argument, @absent]}
+
+    quote do
+      def unquote({name, meta, required ++ optional}) do
+        unquote({variable, context, scope}) = unquote(rest)
+        unquote(body)
+      end
+    end
+  end
+
   # --- calls ---
 
   @doc """

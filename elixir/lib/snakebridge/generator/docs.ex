@@ -20,8 +20,8 @@ defmodule SnakeBridge.Generator.Docs do
   def module(module) do
     paragraphs([
       text(module["doc"]),
-      "Functions of Python's module `#{module["name"]}`. What has none here is reached by `call/4` and `get/2`, or by " <>
-        "`SnakeBridge.call/5`."
+      "Functions of Python's module `#{module["name"]}`. What has none here is reached by `SnakeBridge.call/5` and\n" <>
+        "`SnakeBridge.get/3`."
     ])
   end
 
@@ -33,7 +33,7 @@ defmodule SnakeBridge.Generator.Docs do
     paragraphs([
       text(class["doc"]),
       inherits,
-      "Python's class `#{class["path"]}`. Methods take the object first, as a `SnakeBridge.Ref`; what has no function " <>
+      "Python's class `#{class["path"]}`. Methods take the object first, as a `SnakeBridge.Ref`;\nwhat has no function " <>
         "here is reached by `SnakeBridge.method/5` and `SnakeBridge.attr/3`."
     ])
   end
@@ -47,7 +47,7 @@ defmodule SnakeBridge.Generator.Docs do
   def function(function, python) do
     paragraphs([
       text(function["doc"]),
-      keywords(function["parameters"]),
+      if(function["signature"] != "unknown", do: keywords(function["parameters"])),
       signature(function, python)
     ])
   end
@@ -129,8 +129,8 @@ defmodule SnakeBridge.Generator.Docs do
   # --- as Python writes it ---
 
   defp signature(%{"signature" => "unknown"}, python) do
-    "Python's #{code(python)}, which does not tell its parameters: arguments come first, then keyword arguments in a " <>
-      "list, then options."
+    "Python's #{code(python)}, which does not tell its parameters: arguments come first, then\nkeyword arguments " <>
+      "in a list, then options."
   end
 
   defp signature(function, python) do

@@ -27,6 +27,7 @@ defmodule SnakeBridge.Generator.Functions do
     :deprecated,
     object: false,
     slots: [],
+    most: 0,
     types: [],
     result: "term()",
     path: [],
@@ -36,7 +37,7 @@ defmodule SnakeBridge.Generator.Functions do
 
   @typedoc """
   A function: `name` in Elixir and in `python`; `kind`, what it does; `args`, the variables that must be given, without the
-  `object` that methods take first; `slots`, those that may be; `path`, Python's module and the name in it.
+  `object` that methods take first; `slots`, those that may be, or with `most` what all of so many are called; `path`, Python's module and the name in it.
   """
   @type t :: %__MODULE__{
           name: String.t(),
@@ -48,6 +49,7 @@ defmodule SnakeBridge.Generator.Functions do
           deprecated: String.t() | nil,
           object: boolean(),
           slots: [String.t()],
+          most: non_neg_integer(),
           types: [String.t()],
           result: String.t(),
           path: [String.t()],
@@ -67,8 +69,7 @@ defmodule SnakeBridge.Generator.Functions do
     required = Enum.filter(parameters, &(positional?(&1) and &1["required"]))
 
     if length(required) <= @most do
-      optional = optional(function, parameters)
-      slots = Enum.take(optional, max(options.max_arity - length(required), 0))
+      {slots, any?} = optional(function, parameters)
       taken = ["kwargs", "opts" | if(at.object, do: ["ref"], else: [])]
 
       {args, slots} =
@@ -83,6 +84,7 @@ defmodule SnakeBridge.Generator.Functions do
         object: at.object,
         args: args,
         slots: slots,
+        most: if(any?, do: max(options.max_arity - length(required), 1), else: 0),
         types: Enum.map(required, &Types.argument(&1["type"], at.classes)),
         result: result(returns, options, at.classes),
         path: at.path,
@@ -115,18 +117,17 @@ defmodule SnakeBridge.Generator.Functions do
 
   defp positional?(parameter), do: parameter["kind"] in ["positional_only", "positional_or_keyword"]
 
-  # The names of what may be given by position alone.
-  defp optional(%{"signature" => "unknown"}, _), do: for(index <- 1..@most, do: "arg#{index}")
+  # The names of what may be given by position alone, or one name for any number of them.
+  defp optional(%{"signature" => "unknown"}, _), do: {["arg"], true}
 
   defp optional(_, parameters) do
-    optional = Enum.filter(parameters, &(positional?(&1) and not &1["required"]))
-
     case Enum.find(parameters, &(&1["kind"] == "var_positional")) do
-      nil ->
-        for %{"kind" => "positional_only", "name" => name} <- optional, do: name
-
       %{"name" => name} ->
-        Enum.map(optional, & &1["name"]) ++ for(index <- 1..@most, do: "#{name}#{index}")
+        {[name], true}
+
+      nil ->
+        {for(%{"kind" => "positional_only", "required" => false, "name" => name} <- parameters, do: name),
+         false}
     end
   end
 
@@ -176,7 +177,8 @@ defmodule SnakeBridge.Generator.Functions do
   @spec arities(t()) :: Range.t()
   def arities(%__MODULE__{} = function) do
     least = length(function.args) + if(function.object, do: 1, else: 0)
-    least..(least + length(function.slots) + if(function.kind == :get, do: 1, else: 2))
+    slots = if function.most > 0, do: function.most, else: length(function.slots)
+    least..(least + slots + if(function.kind == :get, do: 1, else: 2))
   end
 
   @doc "Its line in `__functions__/0`."
@@ -199,7 +201,7 @@ defmodule SnakeBridge.Generator.Functions do
         "{:ok, #{function.result}} | {:error, Exception.t()}",
         "SnakeBridge.result()"
       ),
-      "def #{function.name}(#{head(function)}), do: #{body(function)}\n\n"
+      define(function, function.name, body(function))
     ]
 
     if function.bang, do: [own | twin(function)], else: own
@@ -212,9 +214,12 @@ defmodule SnakeBridge.Generator.Functions do
       ["@doc ", Source.string("Like `#{function.name}/#{last}`, but gives the value or raises."), "\n"],
       deprecated(function),
       specs(function, function.name <> "!", function.result, "term()"),
-      "def #{function.name}!(#{head(function)}), do: Wrapper.value!(#{body(function)})\n\n"
+      define(function, function.name <> "!", "Wrapper.value!(#{body(function)})")
     ]
   end
+
+  defp define(%{most: 0} = function, name, body), do: "def #{name}(#{head(function)}), do: #{body}\n\n"
+  defp define(function, name, body), do: "Wrapper.defany(#{name}(#{head(function)}), do: #{body})\n\n"
 
   @doc "The source of a function that does what that of another module does."
   @spec delegate(t(), String.t()) :: iodata()
@@ -231,13 +236,22 @@ defmodule SnakeBridge.Generator.Functions do
   # Of a call with options only those know what it gives who give them: `as: :text`.
   defp specs(function, name, short, long) do
     types = if(function.object, do: ["t()"], else: []) ++ function.types
-    rest = if function.kind == :get, do: ["keyword()"], else: ["SnakeBridge.kwargs()", "keyword()"]
-    rest = if function.slots == [], do: rest, else: Enum.map(function.slots ++ rest, fn _ -> "term()" end)
     spec = fn types, result -> "@spec #{name}(#{Enum.join(types, ", ")}) :: #{result}\n" end
 
-    if function.result == "term()",
-      do: spec.(types ++ rest, long),
-      else: [spec.(types, short), spec.(types ++ rest, long)]
+    rest =
+      case function do
+        %{kind: :get} -> ["keyword()"]
+        %{slots: []} -> ["SnakeBridge.kwargs()", "keyword()"]
+        %{most: 0, slots: slots} -> for _ <- slots ++ ["kwargs", "opts"], do: "term()"
+        # Any number of anything: nothing that would be worth its length.
+        _ -> nil
+      end
+
+    cond do
+      function.result == "term()" -> spec.(types ++ (rest || []), long)
+      rest == nil -> spec.(types, short)
+      true -> [spec.(types, short), spec.(types ++ rest, long)]
+    end
   end
 
   defp head(function) do
@@ -246,7 +260,8 @@ defmodule SnakeBridge.Generator.Functions do
     last =
       case function do
         %{kind: :get} -> ["opts \\\\ []"]
-        %{slots: []} -> ["kwargs \\\\ []", "opts \\\\ []"]
+        %{most: 0, slots: []} -> ["kwargs \\\\ []", "opts \\\\ []"]
+        %{most: most, slots: [name]} when most > 0 -> ["#{name} * #{most}"]
         %{slots: slots} -> Enum.map(slots ++ ["kwargs", "opts"], &"#{&1} \\\\ @absent")
       end
 
@@ -271,6 +286,9 @@ defmodule SnakeBridge.Generator.Functions do
 
         %{slots: []} ->
           {"call", [args, "kwargs", "opts"]}
+
+        %{object: object, most: most, slots: [name]} when most > 0 ->
+          {if(object, do: "method_any", else: "call_any"), [args, name]}
 
         %{object: object, slots: slots} ->
           {if(object, do: "method_any", else: "call_any"),

@@ -292,8 +292,11 @@ defmodule SnakeBridge.Generator.Modules do
       "# Made by SnakeBridge from the Python library that is installed: what is changed here is lost.\n",
       "defmodule #{module} do\n@moduledoc ",
       Source.heredoc(doc),
-      "\n\n@behaviour SnakeBridge.Wrapper\n\nalias SnakeBridge.Wrapper\n\n",
-      if(Enum.any?(functions, &(&1.slots != [])), do: "@absent Wrapper.absent()\n\n", else: [])
+      "\n\n@behaviour SnakeBridge.Wrapper\n\nrequire SnakeBridge.Wrapper, as: Wrapper\n\n",
+      if(Enum.any?(functions, &(&1.slots != [] and &1.most == 0)),
+        do: "@absent Wrapper.absent()\n\n",
+        else: []
+      )
     ]
   end
 
