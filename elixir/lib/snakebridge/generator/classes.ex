@@ -118,11 +118,21 @@ defmodule SnakeBridge.Generator.Classes do
         {Enum.into(names, taken), found ++ new ++ rebound}
       end)
 
-    # A delegate to what is deprecated would be reported where the module is compiled, not where it is used.
-    {here, delegated} =
-      Enum.split_with(found, fn {function, module} -> module == nil or function.deprecated end)
+    # A delegate to what is deprecated would be reported where the module is compiled, not where it is used; one that
+    # takes any number of arguments would be long.
+    {delegated, here} =
+      Enum.split_with(found, fn {function, module} ->
+        module != nil and function.deprecated == nil and function.most == 0
+      end)
 
-    {Enum.map(here, &elem(&1, 0)), delegated}
+    {Enum.map(here, &see/1), delegated}
+  end
+
+  defp see({function, nil}), do: function
+
+  defp see({function, module}) do
+    _..last//_ = Functions.arities(function)
+    %{function | doc: "See `#{module}.#{function.name}/#{last}`."}
   end
 
   defp rebound(%{"kind" => _} = method, class, context), do: method(method, class, context)

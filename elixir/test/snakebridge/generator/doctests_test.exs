@@ -6,5 +6,7 @@ defmodule SnakeBridge.Generator.DoctestsTest do
   doctest SnakeBridge.Generator.Source
   doctest SnakeBridge.Generator.Types
   doctest SnakeBridge.Schema
+  doctest SnakeBridge.Schema.Diff
+  doctest SnakeBridge.Schema.Store
   doctest SnakeBridge.Wrapper
 end
