@@ -81,7 +81,15 @@ def mro(cls):
 
 def is_instance(value, cls):
     """`isinstance` by the real type: the builtin one asks `value.__class__`, which may be a property."""
-    return cls in mro(type(value))
+    return is_subclass(type(value), cls)
+
+
+def is_subclass(cls, base):
+    """`issubclass` by the real bases; `in` would ask a metaclass whether they are equal."""
+    for one in mro(cls):  # noqa: SIM110 - a generator would cost more than the answer
+        if one is base:
+            return True
+    return False
 
 
 def class_dict(cls):

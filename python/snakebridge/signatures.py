@@ -127,13 +127,13 @@ def _parameters_text(found):
         texts.append(_parameter_text(parameter))
     if slash:
         texts.append("/")
-    result = annotation_text(found.return_annotation)
+    result = _annotation_text(found.return_annotation)
     return f"({', '.join(texts)})" + (f" -> {result}" if result else "")
 
 
 def argument_text(parameter):
     """What is known of a parameter but its name: `int = 3`."""
-    text = annotation_text(parameter.annotation)
+    text = _annotation_text(parameter.annotation)
     if parameter.default is not inspect.Parameter.empty:
         text += f" = {_default_text(parameter.default)}"
     return text.strip()
@@ -144,7 +144,7 @@ _STARS = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: 
 
 def _parameter_text(parameter):
     text = _STARS.get(parameter.kind, "") + parameter.name
-    annotation = annotation_text(parameter.annotation)
+    annotation = _annotation_text(parameter.annotation)
     if annotation:
         text += f": {annotation}"
     if parameter.default is not inspect.Parameter.empty:
@@ -161,7 +161,7 @@ def _default_text(value):
     return short_value(value, longest=40) or "..."
 
 
-def annotation_text(annotation):
+def _annotation_text(annotation):
     """An annotation's text; empty where only the user's code could write it."""
     if annotation is inspect.Parameter.empty:
         return ""

@@ -7,7 +7,9 @@ these documents; there is no other introspection.
 """
 
 import fnmatch
+import functools
 import importlib.metadata
+import os
 import platform
 import sys
 import types
@@ -20,18 +22,20 @@ from snakebridge.introspection.classes import Classes
 SCHEMA = "snakebridge.introspection/1"
 
 
-def introspect(root, *, depth=0, include=(), exclude=(), private=False):
+def introspect(root, *, depth=0, include=(), exclude=(), private=False, import_seconds=None):
     """The document of a module.
 
     `depth`: how many levels of submodules are imported and described, too. `include`: names below the root that are
     wanted whatever the depth: submodules, or names that are private. `exclude`: names below the root, or patterns
-    (`*.tests`), that are not. `private`: also what begins with an underscore.
+    (`*.tests`), that are not. `private`: also what begins with an underscore. `import_seconds`: how long the import of a
+    module may take; only where this runs on the main thread, since no other can be interrupted from within.
 
     Raises `ModuleNotFoundError` where the root does not exist, `ImportError` where it cannot be imported; submodules that
     cannot be are told of in the document's `warnings`.
     """
     walk = _Walk(str(root), int(depth), [str(n) for n in include], [str(n) for n in exclude], bool(private))
-    return walk.document()
+    with loading.limited(import_seconds):
+        return walk.document()
 
 
 class _Walk:
@@ -193,16 +197,12 @@ class _Walk:
 
     def _is_of_root(self, value, module):
         """Whether what a module without `__all__` has is this library's own."""
-        if (
-            descriptor.is_instance(value, types.ModuleType)
-            or descriptor.type_name(value) == "__future__._Feature"
-        ):
+        if descriptor.is_instance(value, types.ModuleType):
             return False
-        if descriptor.is_instance(value, type):
-            origin = descriptor.CLASS_MODULE.__get__(value)
-        elif functions.is_function(value):
-            origin = getattr(value, "__module__", None)
-        else:
+        try:
+            origin = _origin(value)
+        except Exception:
+            # Described, or warned of, later on.
             return True
         if type(origin) is not str:
             return True
@@ -216,8 +216,14 @@ class _Walk:
         """Gives each class and function the one place where it is described; elsewhere it is an alias."""
         places = {}
         for module, found in members.items():
-            for name, value in found.items():
-                if not _is_described(value):
+            for name, value in list(found.items()):
+                try:
+                    if not _is_described(value):
+                        continue
+                except Exception as error:
+                    # A metaclass that says of itself what is not so.
+                    self._warn(f"{module}.{name}", f"cannot be described: {loading.reason(error)}")
+                    del found[name]
                     continue
                 real = _real_name(value)
                 rank = (module.count("."), name != real, name.startswith("_"), module, name)
@@ -299,6 +305,17 @@ def _is_described(value):
     )
 
 
+def _origin(value):
+    """The module in which a class or function was made; None of all else."""
+    if descriptor.is_instance(value, type):
+        return descriptor.CLASS_MODULE.__get__(value)
+    if descriptor.type_name(value) == "__future__._Feature":
+        return "__future__"
+    if functions.is_function(value) and type(value) is not functools.partial:
+        return getattr(value, "__module__", None)
+    return None
+
+
 def _origins(value, path):
     """Where a stub may have a function: where it is found, and where it says that it is from."""
     module, _, name = path.rpartition(".")
@@ -314,8 +331,10 @@ def _real_name(value):
     if descriptor.is_instance(value, type):
         return descriptor.CLASS_QUALNAME.__get__(value)
     if functions.is_function(value):
-        return getattr(value, "__name__", None)
-    return descriptor.instance_dict(value).get("__name__", None) or descriptor.attribute(value, "__name__")
+        found = getattr(value, "__name__", None)
+    else:
+        found = descriptor.instance_dict(value).get("__name__") or descriptor.attribute(value, "__name__")
+    return found if type(found) is str else None
 
 
 def _explicit(module):
@@ -341,11 +360,34 @@ def _package(root, module):
     top = _top(root)
     if top in sys.stdlib_module_names:
         return None
-    try:
-        names = sorted(importlib.metadata.packages_distributions().get(top, ()))
-        if names:
-            return {"name": names[0], "version": importlib.metadata.version(names[0])}
-    except Exception:
-        pass
+    file = descriptor.instance_dict(sys.modules.get(top, module)).get("__file__")
+    found = _distribution(top, file if type(file) is str else "")
+    if found is not None:
+        return found
     version = descriptor.instance_dict(sys.modules.get(top, module)).get("__version__")
     return {"name": top, "version": version} if type(version) is str else None
+
+
+def _distribution(top, file):
+    """The distribution that installed a package, by its name or else by the files it lists."""
+    folder = os.path.dirname(
+        os.path.dirname(file) if os.path.basename(file).startswith("__init__.") else file
+    )
+    try:
+        try:
+            one = importlib.metadata.distribution(top)
+        except importlib.metadata.PackageNotFoundError:
+            listed = importlib.metadata.distributions(path=[folder]) if folder else ()
+            one = min((d for d in listed if _has(d, top)), key=lambda d: d.metadata["Name"], default=None)
+        return None if one is None else {"name": one.metadata["Name"], "version": one.version}
+    except Exception:
+        # Half-removed or hand-made metadata.
+        return None
+
+
+def _has(distribution, top):
+    names = distribution.read_text("top_level.txt")
+    if names is not None:
+        return top in names.split()
+    record = distribution.read_text("RECORD") or ""
+    return any(line.startswith((f"{top}/", f"{top}.")) for line in record.splitlines())

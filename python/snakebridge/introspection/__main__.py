@@ -4,6 +4,7 @@ What the library prints while it is imported goes to standard error, so that sta
 """
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -19,6 +20,7 @@ def main(argv=None):
     parser.add_argument("--include", action="append", default=[], metavar="NAME")
     parser.add_argument("--exclude", action="append", default=[], metavar="NAME")
     parser.add_argument("--private", action="store_true", help="also names that begin with an underscore")
+    parser.add_argument("--import-seconds", type=float, default=120, help="how long each import may take")
     parser.add_argument("--indent", type=int, default=None, help="spaces for each level; one line without")
     parser.add_argument("-o", "--output", metavar="FILE")
     arguments = parser.parse_args(argv)
@@ -35,6 +37,7 @@ def main(argv=None):
             include=arguments.include,
             exclude=arguments.exclude,
             private=arguments.private,
+            import_seconds=arguments.import_seconds,
         )
     except ImportError as error:
         hint = (
@@ -63,5 +66,7 @@ def main(argv=None):
 if __name__ == "__main__":
     # A thread of the library's must not keep the process.
     status = main()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):
+            stream.flush()
     os._exit(status)

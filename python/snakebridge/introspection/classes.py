@@ -168,7 +168,9 @@ class Classes:
             doc = doc or self._functions.doc(function)
         elif descriptor.class_name(type(member)).endswith("_tuplegetter"):
             tree = self._reader(owner, path).read(descriptor.annotations(owner).get(name, NOTHING))
-        settable = type(member) is functools.cached_property
+        # A slot, too; what C gives may or may not be.
+        is_slot = type(member) is types.MemberDescriptorType and "__slots__" in descriptor.class_dict(owner)
+        settable = type(member) is functools.cached_property or is_slot
         if type(member) is property:
             settable = member.fset is not None
         return {
@@ -189,14 +191,14 @@ def _constant(name, path, tree):
 
 def kind(cls):
     """One word for what a class is."""
-    own, classes = descriptor.class_dict(cls), descriptor.mro(cls)
+    own = descriptor.class_dict(cls)
     if trees.is_typed_dict(cls):
         return "typed_dict"
-    if BaseException in classes:
+    if descriptor.is_subclass(cls, BaseException):
         return "exception"
     if type(own.get("_member_map_")) is dict:
         return "enum"
-    if tuple in classes and type(descriptor.class_attribute(cls, "_fields")[0]) is tuple:
+    if descriptor.is_subclass(cls, tuple) and type(descriptor.class_attribute(cls, "_fields")[0]) is tuple:
         return "named_tuple"
     if own.get("_is_protocol") is True:
         return "protocol"

@@ -126,7 +126,8 @@ class Functions:
     # --- each of the sources: (parameters, returns) ---
 
     def _of_code(self, value, inner, bound, own):
-        found = None if inner is None and not is_cython(value) else self._signature(value, bound)
+        is_readable = inner is not None or is_cython(value) or descriptor.is_instance(value, type)
+        found = self._signature(value, bound) if is_readable else None
         if found is None:
             return "unknown", variadic(), trees.unknown()
         is_python = type(inner) is types.FunctionType
@@ -158,7 +159,12 @@ class Functions:
         if type(inner) is not types.FunctionType or not hasattr(typing, "get_overloads"):
             return []
         found = []
-        for one in typing.get_overloads(inner)[: stubs.MOST_OVERLOADS]:
+        try:
+            noted = list(typing.get_overloads(inner))
+        except Exception:
+            # Names that are no texts.
+            return []
+        for one in noted[: stubs.MOST_OVERLOADS]:
             signature = self._signature(one, bound) if type(one) is types.FunctionType else None
             if signature is not None:
                 found.append(self._of_signature(signature, self.reader(one, own)))
@@ -311,8 +317,9 @@ def annotation(found, reader):
     return trees.unknown() if found is inspect.Parameter.empty else reader.read(found)
 
 
-_DEPRECATED = re.compile(r"^[ \t]*\.\. deprecated::?[ \t]*([^\n]*(?:\n[ \t]+\S[^\n]*)*)", re.M)
-_DEPRECATED_WORD = re.compile(r"^\s*(?:DEPRECATED\b|\[?Deprecated\b)[:\]. ]*([^\n]*(?:\n(?!\s*\n)[^\n]+)*)")
+_DEPRECATED = re.compile(r"^\.\. deprecated::?[ \t]*([^\n]*(?:\n[ \t]+\S[^\n]*)*)", re.M)
+_DEPRECATED_WORD = re.compile(r"(?:DEPRECATED\b|\[?Deprecated\b)[:\]. ]*([^\n]*(?:\n(?!\s*\n)[^\n]+)*)")
+_UNDERLINED = re.compile(r"^-{3,}[ \t]*$", re.M)
 
 
 def deprecation(value, doc):
@@ -321,10 +328,15 @@ def deprecation(value, doc):
     if type(said) is str:
         return values.clean(said)
     text = doc["text"] if doc else ""
-    found = _DEPRECATED.search(text) or _DEPRECATED_WORD.match(text)
+    # Further down it is about a parameter.
+    sections = _UNDERLINED.search(text)
+    found = _DEPRECATED.search(text[: sections.start()] if sections else text) or _DEPRECATED_WORD.match(text)
     if found is None:
         return None
-    return " ".join(found[1].split())[:500] or "deprecated"
+    return " ".join(found[1].split())[:_LONGEST_REASON] or "deprecated"
+
+
+_LONGEST_REASON = 500
 
 
 def of_property(found):

@@ -4,8 +4,11 @@ An import runs the module's code: whatever that does, raising, leaving by `Syste
 with a reason.
 """
 
+import contextlib
 import importlib
+import signal
 import sys
+import threading
 import types
 import warnings
 
@@ -13,7 +16,43 @@ from snakebridge import descriptor, modules
 from snakebridge.descriptor import NOTHING
 
 # Modules that are there for a package's own developers, and do things when they are imported.
-NOT_FOR_USERS = frozenset({"tests", "test", "testing_", "conftest", "setup"})
+NOT_FOR_USERS = frozenset({"tests", "test", "conftest", "setup"})
+
+
+# How long each import may take, in seconds, where that is limited.
+_patience = None
+
+
+@contextlib.contextmanager
+def limited(seconds):
+    """Ends imports that take longer, by a signal: only on the main thread."""
+    global _patience
+    if not seconds or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def give_up(_number, _frame):
+        raise TimeoutError(f"its import takes longer than {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    _patience = seconds
+    try:
+        yield
+    finally:
+        _patience = None
+        signal.signal(signal.SIGALRM, before)
+
+
+@contextlib.contextmanager
+def _on_the_clock():
+    if _patience is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.setitimer(signal.ITIMER_REAL, _patience)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 class LoadError(ImportError):
@@ -29,7 +68,7 @@ def load(name):
     if found is not None and descriptor.is_instance(found, types.ModuleType):
         return found
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _on_the_clock():
             warnings.simplefilter("ignore")
             found = importlib.import_module(name)
     except KeyboardInterrupt:
@@ -50,7 +89,7 @@ def load(name):
 def announced(module, name):
     """What a module gives for a name of its `__all__` that it makes when it is asked for it; NOTHING or an error."""
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _on_the_clock():
             warnings.simplefilter("ignore")
             return getattr(module, name)
     except KeyboardInterrupt:

@@ -5,6 +5,7 @@ the copies of typeshed that checkers bring with them (mypy, pyright, jedi).
 """
 
 import ast
+import functools
 import os
 import platform
 import sys
@@ -45,7 +46,7 @@ class Stubs:
         """What the stub of a module says, or None."""
         if module not in self._files:
             path = _path(module)
-            tree = None if path is None else modules.parsed_file(path)
+            tree = None if path is None else _parsed(path, os.stat(path).st_mtime_ns)
             self._files[module] = None if tree is None else File(self, module, path, tree)
         return self._files[module]
 
@@ -91,6 +92,11 @@ class Stubs:
         if isinstance(found, ast.Name):
             found = file.members(cls).get(found.id)
         return found, file
+
+
+@functools.lru_cache(32)
+def _parsed(path, _changed):
+    return modules.parsed_file(path)
 
 
 class File:

@@ -436,7 +436,7 @@ class _Objects:
 def is_typed_dict(cls):
     """Whether a class was made by `TypedDict`."""
     own = descriptor.class_dict(cls)
-    return "__total__" in own and "__required_keys__" in own and dict in descriptor.mro(cls)
+    return "__total__" in own and "__required_keys__" in own and descriptor.is_subclass(cls, dict)
 
 
 def dotted(node):

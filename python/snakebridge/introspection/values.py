@@ -3,7 +3,7 @@
 import math
 import types
 
-from snakebridge import descriptor, signatures
+from snakebridge import descriptor
 from snakebridge.descriptor import NOTHING
 
 LONGEST_TEXT = 200
@@ -38,10 +38,7 @@ def text(value):
         return clean(descriptor.short_value(value) or "...")
     if value is Ellipsis:
         return "..."
-    named = signatures.annotation_text(value)
-    return clean(
-        named[:LONGEST_TEXT] if named and " at 0x" not in named else f"<{descriptor.type_name(value)}>"
-    )
+    return clean(f"<{descriptor.type_name(value)}>")
 
 
 def clean(found):
