@@ -19,7 +19,7 @@ defmodule SnakeBridge.Options do
   @as [:auto, :ref, :value, :list, :map, :set, :text, :bytes, :array, :arrow]
 
   @call [:as, :timeout, :session, :tags]
-  @session [:name, :python, :cd, :env, :start, :backoff, :kill_after, :group_leader]
+  @session [:name, :python, :cd, :env, :start, :backoff, :kill_after, :group_leader, :prefetch]
   # Of the front end's side and of pools: see `SnakeBridge.Session.Server`.
   @internal [:worker, :broken, :names, :pool]
 
@@ -124,6 +124,7 @@ defmodule SnakeBridge.Options do
   defp valid?(:start, value), do: value in [:lazy, :eager]
   defp valid?(name, value) when name in [:python, :cd], do: value == nil or (is_binary(value) and value != "")
   defp valid?(:env, value), do: environment?(value)
+  defp valid?(:prefetch, value), do: is_list(value) and Enum.all?(value, &is_binary/1)
   defp valid?(:backoff, value), do: backoff?(value)
   defp valid?(:group_leader, value), do: is_pid(value) or name?(value)
 
@@ -142,6 +143,7 @@ defmodule SnakeBridge.Options do
   defp expected(:start), do: ":lazy or :eager"
   defp expected(name) when name in [:python, :cd], do: "a path"
   defp expected(:env), do: "a map or list of names and values, as text"
+  defp expected(:prefetch), do: "a list of modules' names, as text"
   defp expected(:backoff), do: "{shortest, longest} in ms, the longest not below the shortest"
   defp expected(:group_leader), do: "a pid, or the name of a process"
 

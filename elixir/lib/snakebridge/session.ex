@@ -17,6 +17,8 @@ defmodule SnakeBridge.Session do
     * `:python`, `:cd`, `:env` - see `SnakeBridge.Worker`
     * `:start` - `:lazy` (default): the first call starts the worker, and the first after its death another.
       `:eager`: the session does so by itself, without anybody waiting for it
+    * `:prefetch` - modules that each worker imports when it starts, as `["numpy"]`, while calls go on; default: what
+      `config :snakebridge, prefetch: [...]` says
     * `:backoff` - `{shortest, longest}` in ms, default `{100, 10_000}`: how long a start waits after starts that failed,
       or workers that died within 5 s, in a row. The second start is made at once, the third waits for the shortest time,
       each further one twice as long as the one before, up to the longest. A call waits too, as long as its `timeout:`

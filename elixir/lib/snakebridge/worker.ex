@@ -7,7 +7,8 @@ defmodule SnakeBridge.Worker do
 
   Options (given to the session):
 
-    * `:python` - the interpreter: a path, a command in `PATH`, or the folder of an environment. Default: that of `$VIRTUAL_ENV`, of `$CONDA_PREFIX`, of the nearest `.venv` upward,
+    * `:python` - the interpreter: a path, a command in `PATH`, or the folder of an environment. Default: what
+      `config :snakebridge, python: ...` says, that of `$VIRTUAL_ENV`, of `$CONDA_PREFIX`, of the nearest `.venv` upward,
       else `python3`. Where such a variable names none there is an error, and no other is taken
     * `:cd` - the folder that it starts in
     * `:env` - further environment variables, a map or list of texts
@@ -50,6 +51,13 @@ defmodule SnakeBridge.Worker do
   @doc "The interpreter that a worker would use."
   @spec python() :: {:ok, Path.t()} | {:error, Exception.t()}
   def python do
+    case Application.get_env(:snakebridge, :python) do
+      nil -> found()
+      python -> given(python)
+    end
+  end
+
+  defp found do
     active = Enum.find(["VIRTUAL_ENV", "CONDA_PREFIX"], &(System.get_env(&1) not in [nil, ""]))
 
     cond do

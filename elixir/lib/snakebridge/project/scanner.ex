@@ -3,8 +3,8 @@ defmodule SnakeBridge.Project.Scanner do
   Which modules and functions under given roots a project's source calls: read off the source, which is not compiled.
 
   Aliases, imports, captures, pipes, `apply/3`, `defdelegate` and code in quotes are understood. A module that stands there
-  as a value is used as a whole: what is called of it cannot be seen. So it is with modules that are made of data while the
-  program runs, and with templates (`.heex`), which are not read: `generate: :all` is for these.
+  as a value, or is imported without `only:`, is used as a whole: what is called of it cannot be seen. Nor can modules that are made of data while the
+  program runs, or templates (`.heex`), which are not read: `generate: :all` is for these.
 
   It knows nothing of Python: whether there is what is called is seen elsewhere.
 
@@ -14,17 +14,13 @@ defmodule SnakeBridge.Project.Scanner do
       [{Numpy.Linalg, :svd, 2, 2}]
   """
 
-  @typedoc """
-  A use. `name` is nil where the module itself is a value; with `certain: false` a function of this name may as well be of
-  another module (an `import` without `only:`).
-  """
+  @typedoc "A use; `name` is nil where it is one of the whole module, `arity` where it cannot be seen."
   @type use :: %{
           module: module(),
           name: atom() | nil,
           arity: non_neg_integer() | nil,
           file: Path.t(),
-          line: pos_integer(),
-          certain: boolean()
+          line: pos_integer()
         }
 
   @doc "The uses in a source text; none in one that cannot be parsed, which the compiler will say."
@@ -32,7 +28,7 @@ defmodule SnakeBridge.Project.Scanner do
   def scan_source(source, file, roots) do
     case Code.string_to_quoted(source, file: file, columns: true, emit_warnings: false) do
       {:ok, ast} ->
-        env = %{aliases: %{}, imports: [], module: nil, roots: Enum.map(roots, &Module.split/1), file: file}
+        env = %{aliases: %{}, module: nil, roots: Enum.map(roots, &Module.split/1), file: file}
         {_, uses} = walk(ast, env, [])
         uses |> Enum.uniq() |> Enum.sort_by(&{inspect(&1.module), &1.name, &1.line, &1.arity})
 
@@ -134,17 +130,6 @@ defmodule SnakeBridge.Project.Scanner do
     end
   end
 
-  defp walk({name, meta, args}, env, uses) when is_atom(name) and is_list(args) do
-    arity = length(args) + if(meta[:piped], do: 1, else: 0)
-
-    uses =
-      for {module, refused} <- env.imports, {name, arity} not in refused, reduce: uses do
-        uses -> use(uses, module, name, arity, meta, env, false)
-      end
-
-    {env, inside(args, env, uses)}
-  end
-
   defp walk({call, _, args}, env, uses) when is_list(args), do: {env, inside([call | args], env, uses)}
   defp walk({_, _, context}, env, uses) when is_atom(context), do: {env, uses}
   defp walk({left, right}, env, uses), do: {env, inside([left, right], env, uses)}
@@ -203,8 +188,7 @@ defmodule SnakeBridge.Project.Scanner do
         {env, uses}
 
       _ ->
-        refused = if is_list(options[:except]), do: options[:except], else: []
-        {%{env | imports: [{module, refused} | env.imports]}, use(uses, module, :__info__, 1, meta, env)}
+        {env, use(uses, module, nil, nil, meta, env)}
     end
   end
 
@@ -267,8 +251,6 @@ defmodule SnakeBridge.Project.Scanner do
   defp atoms?(segments), do: Enum.all?(segments, &is_atom/1)
   defp texts(segments), do: Enum.map(segments, &Atom.to_string/1)
 
-  defp use(uses, module, name, arity, meta, env, certain \\ true) do
-    line = meta[:line] || 1
-    [%{module: module, name: name, arity: arity, file: env.file, line: line, certain: certain} | uses]
-  end
+  defp use(uses, module, name, arity, meta, env),
+    do: [%{module: module, name: name, arity: arity, file: env.file, line: meta[:line] || 1} | uses]
 end

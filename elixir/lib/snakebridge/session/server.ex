@@ -30,7 +30,7 @@ defmodule SnakeBridge.Session.Server do
     Worker
   }
 
-  alias SnakeBridge.Session.{Backoff, Control}
+  alias SnakeBridge.Session.{Backoff, Control, Prefetch}
 
   # How long a call that lost its worker waits to hear why.
   @reason_ms 300
@@ -57,6 +57,9 @@ defmodule SnakeBridge.Session.Server do
       pool: opts[:pool],
       eager: Keyword.get(opts, :start, :lazy) == :eager,
       kill_after: Keyword.get(opts, :kill_after, :infinity),
+      # What a front end's worker imports is the user's business.
+      prefetch:
+        if(library, do: opts[:prefetch] || Application.get_env(:snakebridge, :prefetch, []), else: []),
       # A front end has its own way of starting again.
       backoff: if(library, do: Backoff.new(Keyword.get(opts, :backoff, @backoff))),
       worker: nil,
@@ -319,6 +322,7 @@ defmodule SnakeBridge.Session.Server do
       {:ok, control} ->
         state = %{state | worker: control}
         tell_pool(:up, state)
+        Prefetch.start(self(), state.prefetch)
         {:ok, state}
 
       # Nobody else would end it: the next start is of another.
