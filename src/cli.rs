@@ -96,6 +96,10 @@ pub(crate) struct RunArgs {
     /// Go on after a failing cell
     #[arg(long)]
     pub(crate) keep_going: bool,
+
+    /// Compare what each cell puts out with what it did when FILE, or the session of that name, was recorded
+    #[arg(long, conflicts_with_all = ["json", "output", "keep_going"])]
+    pub(crate) check: bool,
 }
 
 #[derive(Debug, Subcommand)]

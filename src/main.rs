@@ -1,5 +1,6 @@
 //! The `snakebridge` binary: argument parsing and dispatch, nothing else.
 
+mod check;
 mod cli;
 mod config;
 mod doctor;
@@ -33,9 +34,11 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
                 json: false,
                 output: None,
                 keep_going: false,
+                check: false,
             };
             run::file(&piped, &cli.session)
         }
+        Some(Command::Run(args)) if args.check => check::run(&args.file, &cli.session),
         Some(Command::Run(args)) => run::file(&args, &cli.session),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(shell, &mut Cli::command(), "snakebridge", &mut std::io::stdout());

@@ -43,6 +43,7 @@ pub(crate) fn file(args: &RunArgs, session: &SessionArgs) -> anyhow::Result<Exit
         keep_going: args.keep_going,
         may_ask: !stdin,
         gather: args.output.is_some(),
+        quiet: false,
     };
     let run = Run::start(session, options)?;
     if notebook.setup.is_some() {
@@ -75,7 +76,8 @@ pub(crate) fn piped() -> anyhow::Result<Notebook> {
     Ok(Notebook::parse(&utf8(bytes, "standard input")?, Format::Script)?)
 }
 
-fn read(path: &Path) -> anyhow::Result<Notebook> {
+/// The notebook in a file.
+pub(crate) fn read(path: &Path) -> anyhow::Result<Notebook> {
     let format = Format::of_path(path).map_err(start::with_hint)?;
     let text = utf8(fs_err::read(path)?, &path.display().to_string())?;
     Notebook::parse(&text, format)
@@ -95,6 +97,7 @@ pub(crate) fn eval(code: &str, session: &SessionArgs) -> anyhow::Result<ExitCode
             keep_going: false,
             may_ask: true,
             gather: false,
+            quiet: false,
         },
     )?;
     run.notebook(&Notebook::parse(code, Format::Script)?)?;
@@ -112,6 +115,8 @@ pub(crate) struct Options {
     pub(crate) may_ask: bool,
     /// Keep what the cells put out, to write it to a notebook.
     pub(crate) gather: bool,
+    /// Print no events.
+    pub(crate) quiet: bool,
 }
 
 /// A session that runs cells without a prompt and prints their events.
@@ -197,7 +202,8 @@ impl Run {
         Ok(())
     }
 
-    fn cell(
+    /// Runs one cell to its end, asking `answer` for what it asks.
+    pub(crate) fn cell(
         &self,
         request: CellRequest,
         mut answer: impl FnMut(bool) -> io::Result<Option<String>>,
@@ -218,11 +224,10 @@ impl Run {
                     continue;
                 }
             }
-            self.sink.lock().unwrap_or_else(PoisonError::into_inner).event(
-                Some(running.number),
-                language.name(),
-                &event,
-            )?;
+            if !self.options.quiet {
+                let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
+                sink.event(Some(running.number), language.name(), &event)?;
+            }
             match &event {
                 Event::Input { password, .. } => {
                     self.session.answer_input(running.number, answer(*password)?)

@@ -130,6 +130,7 @@ fn resume(record: Record, yes: bool, args: &SessionArgs) -> anyhow::Result<ExitC
             keep_going: false,
             may_ask: false,
             gather: false,
+            quiet: false,
         },
     )?;
     run.replay(&record)?;

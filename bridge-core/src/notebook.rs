@@ -3,6 +3,7 @@
 //! Reading gives a [`Notebook`], whatever the file was; writing gives `.ipynb`, with everything that the file held
 //! besides cells' outputs kept as it was, `.livemd`, or a text of cells. Nothing here runs a cell.
 
+mod compare;
 mod ipynb;
 mod livemd;
 mod outputs;
@@ -14,6 +15,7 @@ use serde_json::{Map, Value};
 
 use crate::language::Language;
 
+pub use compare::{as_text, difference};
 pub use ipynb::Output;
 pub use livemd::{Livemd, Loss};
 pub use outputs::Outputs;

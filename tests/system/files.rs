@@ -274,3 +274,38 @@ fn a_notebook_of_livebook_runs_and_becomes_one_of_jupyter_and_back() {
     assert!(again.contains(cell), "{again}");
     assert!(again.starts_with("<!-- livebook:{\"persist_outputs\":true} -->\n\n# Sums\n\n```elixir\nMix.install([])\n```\n\n## One\n"), "{again}");
 }
+
+#[test]
+fn a_run_is_compared_with_what_was_recorded() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let cells = "%%python\nimport os\nclass A: pass\nprint(A())\n%%elixir\nIO.inspect(self())\ninput = 1\n\
+                 %%python\nos.environ.get('WHAT', 'as then')\n%%python\nint(os.environ.get('WHAT', '7'))\n";
+    let script = write(dir.path(), "steps.cells", cells);
+    let notebook = dir.path().join("steps.ipynb");
+    let notebook = notebook.to_str().expect("UTF-8");
+    let again = |args: [&str; 3]| Snakebridge::new(args).env("XDG_STATE_HOME", dir.path());
+    let recorded = ["run", &script, "--session", "steps", "-o", notebook];
+    Snakebridge::new(recorded)
+        .env("XDG_STATE_HOME", dir.path())
+        .run()
+        .ok();
+    for what in ["steps", notebook] {
+        let equal = again(["run", what, "--check"]).run().ok();
+        assert!(
+            equal.stdout.ends_with("4 equal, 0 different, 0 failed"),
+            "{}",
+            equal.stdout
+        );
+        let other = again(["run", what, "--check"]).env("WHAT", "now").run().code(1);
+        let expect = "cell 3    python  different\n    - 'as then'\n    + 'now'\n\
+                      cell 4    python  failed\n    - 7\n    + ValueError: invalid literal for int() with base 10: 'now'\n\
+                      2 equal, 1 different, 1 failed";
+        assert!(other.stdout.ends_with(expect), "{}", other.stdout);
+    }
+    let unknown = again(["run", "nobody", "--check"]).run().code(1);
+    assert!(
+        unknown.stderr.contains("no session is named `nobody`"),
+        "{}",
+        unknown.stderr
+    );
+}
