@@ -96,10 +96,20 @@ defmodule SnakeBridge.Generator do
     |> Enum.uniq_by(&elem(&1, 2))
     |> Enum.sort_by(&elem(&1, 2))
     |> Task.async_stream(&made(&1, context, shared, options.known), timeout: :infinity)
-    |> Enum.map(fn {:ok, made} -> made end)
+    |> Enum.map(fn
+      {:ok, {:made, made}} -> made
+      {:ok, {:raised, error, stacktrace}} -> reraise error, stacktrace
+    end)
   end
 
-  defp made({kind, descriptor, name}, context, shared, known) do
+  # What is wrong is the caller's, not the task's.
+  defp made(part, context, shared, known) do
+    {:made, make(part, context, shared, known)}
+  rescue
+    error -> {:raised, error, __STACKTRACE__}
+  end
+
+  defp make({kind, descriptor, name}, context, shared, known) do
     module = Module.concat([name])
     inherited = if kind == :class, do: Classes.bases(descriptor, context), else: []
     fingerprint = fingerprint({shared, descriptor, inherited})

@@ -2,8 +2,8 @@ defmodule SnakeBridge.Generator.Classes do
   @moduledoc """
   Classes as modules: `new` from the constructor, methods and properties of the ref, class methods and attributes.
 
-  What a class inherits of one that is wrapped too is delegated to that one's module; of others introspection lists it among
-  the class's own. Class methods are never delegated: they are about the class that they are called on.
+  What a class inherits of one that is wrapped too has functions here as well, whose documentation is there; of others
+  introspection lists it among the class's own.
   """
 
   alias SnakeBridge.Generator.{Docs, Functions, Modules, Names, Source}
@@ -87,56 +87,26 @@ defmodule SnakeBridge.Generator.Classes do
     })
   end
 
-  @doc """
-  What a class has of its bases: functions of the class's own, and those that are delegated, each with the module of the
-  nearest base that has it.
-  """
-  @spec inherited(map(), [Functions.t()], Modules.t()) :: {[Functions.t()], [{Functions.t(), String.t()}]}
+  @doc "What a class has of its bases and has not itself; of the nearest that has it."
+  @spec inherited(map(), [Functions.t()], Modules.t()) :: [Functions.t()]
   def inherited(class, own, context) do
-    taken = MapSet.new(own, & &1.name)
-
-    {_, found} =
-      class
-      |> bases(context)
-      |> Enum.reduce({MapSet.put(taken, "new"), []}, fn base, {taken, found} ->
-        module = context.classes[base["path"]]
-
-        new =
-          for %{object: true} = function <- functions(base, context),
-              function.name not in taken,
-              do: {function, module}
-
-        rebound =
-          for method <- base["methods"] ++ base["attributes"],
-              Map.get(method, "kind", "classmethod") in ["classmethod", "staticmethod"],
-              function = rebound(method, class, context),
-              function != nil,
-              function.name not in taken,
-              do: {function, nil}
-
-        names = Enum.map(new ++ rebound, fn {function, _} -> function.name end)
-        {Enum.into(names, taken), found ++ new ++ rebound}
-      end)
-
-    # A delegate to what is deprecated would be reported where the module is compiled, not where it is used; one that
-    # takes any number of arguments would be long.
-    {delegated, here} =
-      Enum.split_with(found, fn {function, module} ->
-        module != nil and function.deprecated == nil and function.most == 0
-      end)
-
-    {Enum.map(here, &see/1), delegated}
+    for(base <- bases(class, context), function <- of_base(base, class, context), do: function)
+    |> Enum.uniq_by(& &1.name)
+    |> Enum.reject(fn function -> Enum.any?(own, &(&1.name == function.name)) end)
   end
 
-  defp see({function, nil}), do: function
+  # Class methods and attributes are those of the class that they are called on.
+  defp of_base(base, class, context) do
+    rebound =
+      for(
+        %{"kind" => kind} = method when kind in ["classmethod", "staticmethod"] <- base["methods"],
+        do: method(method, class, context)
+      ) ++
+        for attribute <- base["attributes"], do: attribute(attribute, class, context)
 
-  defp see({function, module}) do
-    _..last//_ = Functions.arities(function)
-    %{function | doc: "See `#{module}.#{function.name}/#{last}`."}
+    (Enum.filter(functions(base, context), & &1.object) ++ Enum.reject(rebound, &is_nil/1))
+    |> Enum.map(&%{&1 | inherited: context.classes[base["path"]]})
   end
-
-  defp rebound(%{"kind" => _} = method, class, context), do: method(method, class, context)
-  defp rebound(attribute, class, context), do: attribute(attribute, class, context)
 
   @doc "The classes that a class extends and that are wrapped too, nearest first."
   @spec bases(map(), Modules.t()) :: [map()]
@@ -152,10 +122,10 @@ defmodule SnakeBridge.Generator.Classes do
   @spec source(map(), String.t(), Modules.t()) :: iodata()
   def source(class, module, context) do
     own = functions(class, context)
-    {here, delegated} = inherited(class, own, context)
-    functions = Enum.sort_by(own ++ here, &{&1.name != "new", &1.name})
-    delegated = Enum.sort_by(delegated, fn {function, _} -> function.name end)
-    all = functions ++ Enum.map(delegated, &elem(&1, 0))
+
+    all =
+      Enum.sort_by(own ++ inherited(class, own, context), &{&1.name != "new", &1.inherited != nil, &1.name})
+
     bases = Enum.map(bases(class, context), &context.classes[&1["path"]])
 
     python = %{kind: :class, path: class["path"], bases: class["bases"] || [], mro: class["mro"] || []}
@@ -166,8 +136,7 @@ defmodule SnakeBridge.Generator.Classes do
       Source.string("An object of Python's `#{class["path"]}`."),
       "\n",
       "@type t :: #{SnakeBridge.Generator.Types.own(class["path"])}\n\n",
-      Enum.map(functions, &Functions.source/1),
-      Enum.map(delegated, fn {function, base} -> Functions.delegate(function, base) end),
+      Enum.map(all, &Functions.source/1),
       Modules.tail(python, all, [])
     ]
   end

@@ -25,6 +25,7 @@ defmodule SnakeBridge.Generator.Functions do
     :summary,
     :doc,
     :deprecated,
+    :inherited,
     object: false,
     slots: [],
     most: 0,
@@ -47,6 +48,7 @@ defmodule SnakeBridge.Generator.Functions do
           summary: String.t(),
           doc: String.t(),
           deprecated: String.t() | nil,
+          inherited: String.t() | nil,
           object: boolean(),
           slots: [String.t()],
           most: non_neg_integer(),
@@ -191,6 +193,18 @@ defmodule SnakeBridge.Generator.Functions do
 
   @doc "Its source, with documentation and specification; with `bang`, that of its twin."
   @spec source(t()) :: iodata()
+  def source(%__MODULE__{inherited: module} = function) when module != nil do
+    _..last//_ = arities(function)
+
+    for {mark, body} <- [{"", body(function)}] ++ if(function.bang, do: [{"!", value(function)}], else: []) do
+      [
+        ["@doc ", Source.string("See `#{module}.#{function.name}#{mark}/#{last}`."), "\n"],
+        deprecated(function),
+        define(function, function.name <> mark, body)
+      ]
+    end
+  end
+
   def source(%__MODULE__{} = function) do
     own = [
       ["@doc ", Source.heredoc(function.doc), "\n"],
@@ -214,19 +228,12 @@ defmodule SnakeBridge.Generator.Functions do
       ["@doc ", Source.string("Like `#{function.name}/#{last}`, but gives the value or raises."), "\n"],
       deprecated(function),
       specs(function, function.name <> "!", function.result, "term()"),
-      define(function, function.name <> "!", "Wrapper.value!(#{body(function)})")
+      define(function, function.name <> "!", value(function))
     ]
   end
 
   defp define(%{most: 0} = function, name, body), do: "def #{name}(#{head(function)}), do: #{body}\n\n"
   defp define(function, name, body), do: "Wrapper.defany(#{name}(#{head(function)}), do: #{body})\n\n"
-
-  @doc "The source of a function that does what that of another module does."
-  @spec delegate(t(), String.t()) :: iodata()
-  def delegate(%__MODULE__{} = function, module) do
-    one = fn name -> "defdelegate #{name}(#{head(function)}), to: #{module}\n" end
-    [one.(function.name), if(function.bang, do: one.(function.name <> "!"), else: []), "\n"]
-  end
 
   defp deprecated(%{deprecated: text}) when is_binary(text),
     do: "@deprecated #{Source.string(Source.line(text, 300))}\n"
@@ -267,6 +274,8 @@ defmodule SnakeBridge.Generator.Functions do
 
     Enum.join(first ++ last, ", ")
   end
+
+  defp value(function), do: "Wrapper.value!(#{body(function)})"
 
   defp body(%{path: path} = function) do
     target = if function.object, do: ["ref"], else: [path |> hd() |> Source.string()]

@@ -26,6 +26,7 @@ defmodule SnakeBridge.Generator.Source do
   def heredoc(text) do
     lines =
       text
+      |> String.replace("\r\n", "\n")
       |> escape()
       |> String.replace("\"\"\"", "\\\"\\\"\\\"")
       |> String.split("\n")
@@ -92,7 +93,7 @@ defmodule SnakeBridge.Generator.Source do
 
   defp escape(text) do
     text =
-      text |> String.replace("\r\n", "\n") |> String.replace("\\", "\\\\") |> String.replace("\#{", "\\\#{")
+      text |> String.replace("\\", "\\\\") |> String.replace("\#{", "\\\#{")
 
     Regex.replace(~r/[^\P{C}\n\t]|[\x{2028}\x{2029}\r]/u, text, fn <<char::utf8>> ->
       "\\u{#{Integer.to_string(char, 16)}}"

@@ -1,0 +1,447 @@
+defmodule SnakeBridge.Generator.GeneratedTest do
+  @moduledoc "What is generated compiles without a warning, and calls what it says it calls."
+  use ExUnit.Case, async: true
+
+  import ExUnit.CaptureIO
+  import SnakeBridge.MadeUp
+
+  alias SnakeBridge.{BridgeError, Generator, Ref}
+
+  # Compiles what becomes of a document, under a module of its own for each test.
+  defp compile(document, options) do
+    prefix = Module.concat(__MODULE__, "T#{System.unique_integer([:positive])}")
+    generated = Generator.generate(document, [prefix: prefix] ++ options)
+
+    warnings =
+      capture_io(:stderr, fn -> for made <- generated, do: Code.compile_string(made.source, made.path) end)
+
+    assert warnings == ""
+    for made <- generated, into: %{}, do: {made.python, made.module}
+  end
+
+  defp compile_one(document, options \\ []) do
+    modules = compile(document, options)
+    modules[document["root"]]
+  end
+
+  defp of_module(name, more), do: document(name, [module(name, more)])
+
+  describe "functions" do
+    test "take what Python demands, then keyword arguments, then options" do
+      function = function("builtins.sorted", [parameter("iterable"), parameter("reverse", default: false)])
+      module = compile_one(of_module("builtins", %{"functions" => [function]}))
+
+      assert module.sorted([2, 1]) == {:ok, [1, 2]}
+      assert module.sorted([2, 1], reverse: true) == {:ok, [2, 1]}
+      assert module.sorted([2, 1], %{"reverse" => true}) == {:ok, [2, 1]}
+      assert {:ok, %Ref{type: "builtins.list"}} = module.sorted([2, 1], [], as: :ref)
+      assert {:error, %{class: "TypeError"}} = module.sorted(1)
+      assert_raise ArgumentError, ~r/no option tiemout:/, fn -> module.sorted([1], [], tiemout: 1) end
+      refute function_exported?(module, :sorted!, 1)
+    end
+
+    test "say that what has a default is given by name" do
+      function = function("builtins.sorted", [parameter("iterable"), parameter("reverse", default: false)])
+      module = compile_one(of_module("builtins", %{"functions" => [function]}))
+
+      assert_raise ArgumentError,
+                   ~r/of builtins.sorted are a keyword list or a map, got: true\nhint: .* by name/,
+                   fn ->
+                     module.sorted([2, 1], true)
+                   end
+    end
+
+    test "have twins that raise, where that is wanted" do
+      module =
+        compile_one(
+          of_module("math", %{
+            "functions" => [
+              function("math.sqrt", [parameter("x")]),
+              function("math.hypot", [], %{"signature" => "unknown"})
+            ],
+            "constants" => [
+              %{"name" => "pi", "path" => "math.pi", "type" => type(:float), "value" => nil, "repr" => nil}
+            ]
+          }),
+          bang: true
+        )
+
+      assert module.sqrt!(16) == 4.0
+      assert module.hypot!(3, 4) == 5.0
+      assert_in_delta module.pi!(), 3.14159, 0.001
+      assert module.call!("comb", [5, 2]) == 10
+      assert_in_delta module.get!("tau"), 6.28318, 0.001
+      assert_raise SnakeBridge.Py.ValueError, fn -> module.sqrt!(-1) end
+    end
+
+    test "tell any number of arguments from keyword arguments and options" do
+      module =
+        compile_one(
+          of_module("builtins", %{
+            "functions" => [
+              function("builtins.max", [], %{"signature" => "unknown"}),
+              function("builtins.dict", [
+                parameter("args", kind: :var_positional),
+                parameter("kwargs", kind: :var_keyword)
+              ])
+            ]
+          }),
+          max_arity: 3
+        )
+
+      assert module.max(3, 7, 5) == {:ok, 7}
+      assert module.max([3, 7, 5]) == {:ok, 7}
+      assert module.max([], default: 0) == {:ok, 0}
+      assert module.max([3, 7], [key: &(-&1)], timeout: 5_000) == {:ok, 3}
+      assert module.max(3, 7, [], timeout: 5_000) == {:ok, 7}
+      assert {:error, %{class: "ValueError"}} = module.max([])
+      assert {:error, %{class: "TypeError"}} = module.max()
+      assert module.dict(a: 1) == {:ok, %{"a" => 1}}
+      assert module.dict([[1, 2]]) == {:ok, %{1 => 2}}
+      assert function_exported?(module, :max, 5)
+      refute function_exported?(module, :max, 6)
+    end
+
+    test "have places for what can only be given by position" do
+      function =
+        function("builtins.getattr", [
+          parameter("object", kind: :positional_only),
+          parameter("name", kind: :positional_only),
+          parameter("default", kind: :positional_only, default: nil)
+        ])
+
+      module = compile_one(of_module("builtins", %{"functions" => [function]}))
+      assert module.getattr("a", "no", 7) == {:ok, 7}
+      assert module.getattr("a", "no", 7, [], timeout: 5_000) == {:ok, 7}
+      assert {:error, %{class: "AttributeError"}} = module.getattr("a", "no")
+    end
+
+    test "refuse a call without a keyword argument that is required" do
+      function =
+        function("shutil.copytree", [
+          parameter("a"),
+          parameter("b", kind: :keyword_only),
+          parameter("c", kind: :keyword_only)
+        ])
+
+      module = compile_one(of_module("shutil", %{"functions" => [function]}))
+
+      assert_raise ArgumentError, ~r/^shutil.copytree must be given c:\nhint: .*c: \.\.\./, fn ->
+        module.copytree(1, b: 2)
+      end
+
+      assert_raise ArgumentError, ~r/must be given b:, c:/, fn -> module.copytree(1) end
+      assert {:error, %{class: "TypeError"}} = module.copytree(1, b: 2, c: 3)
+    end
+
+    test "are awaited, and stream, as the bridge does" do
+      modules = [
+        module("asyncio", %{
+          "functions" => [
+            function("asyncio.sleep", [parameter("delay"), parameter("result", default: nil)], %{
+              "async" => true
+            })
+          ]
+        }),
+        module("itertools", %{"functions" => [function("itertools.count", [], %{"signature" => "unknown"})]})
+      ]
+
+      made =
+        compile(document("asyncio", modules), functions: %{"itertools.count" => [stream: true, name: "from"]})
+
+      assert made["asyncio"].sleep(0, result: 5) == {:ok, 5}
+      assert {:ok, numbers} = made["itertools"].from(10)
+      assert Enum.take(numbers, 3) == [10, 11, 12]
+      assert made["itertools"].__functions__() |> hd() |> elem(2) == "count"
+    end
+
+    test "of other names are told by the table" do
+      module =
+        compile_one(
+          of_module("made.up", %{
+            "functions" => for(name <- ~w(end IGNORECASE ünder def), do: function("made.up.#{name}", []))
+          })
+        )
+
+      assert for({name, 0..2, python, _} <- module.__functions__(), do: {name, python}) ==
+               [def_: "def", end_: "end", py_IGNORECASE: "IGNORECASE", pyx__fc_nder: "ünder"]
+
+      assert {:error, %{class: "ModuleNotFoundError"}} = module.end_()
+    end
+
+    test "of Python with the names of the general ones take their place" do
+      get = function("operator.getitem", [parameter("a"), parameter("b")], %{"name" => "get"})
+      module = compile_one(of_module("operator", %{"functions" => [get]}))
+      assert {:error, %{class: "AttributeError"}} = module.get([1], 0)
+      assert module.call("getitem", [[7], 0]) == {:ok, 7}
+    end
+
+    test "with more parameters than Elixir allows are left to the general one" do
+      many = function("m.f", for(index <- 1..250, do: parameter("p#{index}")))
+      assert compile_one(of_module("m", %{"functions" => [many]})).__functions__() == []
+    end
+
+    test "that are deprecated are reported where they are used" do
+      module =
+        compile_one(of_module("m", %{"functions" => [function("m.f", [], %{"deprecated" => "use g"})]}))
+
+      warnings =
+        capture_io(:stderr, fn ->
+          Code.compile_string("defmodule #{inspect(module)}.User, do: def f, do: #{inspect(module)}.f()")
+        end)
+
+      assert warnings =~ "use g"
+    end
+  end
+
+  describe "options of a function" do
+    def doubled(x), do: x * 2
+    def rescued(%{class: class}), do: {:ok, class}
+    def unlike(_), do: :nothing
+
+    setup do
+      function = function("math.sqrt", [parameter("x")])
+
+      %{
+        document:
+          of_module("math", %{
+            "functions" => [function, %{function | "name" => "comb", "path" => "math.comb"}]
+          })
+      }
+    end
+
+    test "make something of results and errors", %{document: document} do
+      module =
+        compile_one(document,
+          functions: %{"sqrt" => [result: {__MODULE__, :doubled}, error: {__MODULE__, :rescued}]}
+        )
+
+      assert module.sqrt(16) == {:ok, 8.0}
+      assert module.sqrt(-1) == {:ok, "ValueError"}
+      assert {:error, _} = module.comb(1)
+
+      module = compile_one(document, functions: %{"math.sqrt" => %{error: {__MODULE__, :unlike}}})
+      assert_raise ArgumentError, ~r/unlike\/1 gave :nothing/, fn -> module.sqrt(-1) end
+    end
+
+    test "are defaults of the call's own", %{document: document} do
+      module = compile_one(document, timeout: 0, functions: %{"comb" => [timeout: 5_000]}, as: :ref)
+      assert {:error, %BridgeError{reason: :timeout}} = module.sqrt(16)
+      assert {:ok, 4.0} = module.sqrt(16, [], timeout: 5_000, as: :auto)
+      assert {:error, %{class: "TypeError"}} = module.comb(5)
+    end
+
+    test "cannot give two functions one name, nor one that cannot be", %{document: document} do
+      assert_raise ArgumentError,
+                   ~r/math.comb and math.sqrt would both be comb|math.sqrt and math.comb would both be comb/,
+                   fn ->
+                     Generator.generate(document, functions: %{"sqrt" => [name: "comb"]})
+                   end
+
+      assert_raise ArgumentError, ~r/"a b" cannot be the name of a function/, fn ->
+        Generator.generate(document, functions: %{"sqrt" => [name: "a b"]})
+      end
+
+      assert_raise ArgumentError, ~r/no option bnag:/, fn -> Generator.generate(document, bnag: true) end
+    end
+  end
+
+  describe "classes" do
+    setup do
+      base =
+        class("collections.UserList", %{
+          "constructor" => function("collections.UserList.__init__", [parameter("initlist", default: nil)]),
+          "methods" => [
+            function("collections.UserList.append", [parameter("item")], %{"kind" => "method"}),
+            function("collections.UserList.new", [], %{"kind" => "method"}),
+            function("collections.UserList.old", [], %{"kind" => "method", "deprecated" => "too old"})
+          ],
+          "properties" => [%{"name" => "data", "type" => type(:list), "settable" => true, "doc" => nil}]
+        })
+
+      sub =
+        class("collections.Counter", %{
+          "mro" => ["collections.Counter", "collections.UserList", "builtins.object"],
+          "methods" => [
+            function("collections.Counter.total", [], %{"kind" => "method"}),
+            function("collections.Counter.fromkeys", [parameter("iterable"), parameter("v", default: nil)], %{
+              "kind" => "classmethod"
+            })
+          ],
+          "attributes" => [%{"name" => "__name__", "type" => type(:str), "value" => "Counter", "repr" => nil}]
+        })
+
+      %{made: compile(of_module("collections", %{"classes" => [base, sub]}), bang: true)}
+    end
+
+    test "have a constructor, methods, properties and attributes", %{made: made} do
+      list = made["collections.UserList"]
+      assert {:ok, %Ref{} = ref} = list.new(initlist: [1])
+      assert list.append(ref, 2) == {:ok, nil}
+      assert list.data(ref) == {:ok, [1, 2]}
+      assert {:ok, %Ref{}} = list.data(ref, as: :ref)
+      assert {:error, %{class: "AttributeError"}} = list.new_(ref)
+
+      counter = made["collections.Counter"]
+      ref = counter.new!([])
+      assert counter.total!(ref) == 0
+      assert counter.__name__() == {:ok, "Counter"}
+      assert {:error, %{class: "NotImplementedError"}} = counter.fromkeys(["a"])
+      assert counter.__python__().mro == ["collections.Counter", "collections.UserList", "builtins.object"]
+    end
+
+    test "have what they inherit", %{made: made} do
+      counter = made["collections.Counter"]
+      assert function_exported?(counter, :append, 2)
+      assert {:error, %{class: "AttributeError"}} = counter.append(counter.new!(), 1)
+      assert {:append, 2..4, "append", ""} in counter.__functions__()
+      assert function_exported?(counter, :old!, 1)
+    end
+
+    test "stand in the table of their module, and are found", %{made: made} do
+      module = made["collections"]
+
+      assert for({_, path, _} <- module.__classes__(), do: path) == [
+               "collections.Counter",
+               "collections.UserList"
+             ]
+
+      assert [{_, "collections.Counter", _}] = module.__search__("counter")
+      assert module.__python__() == %{kind: :module, path: "collections"}
+    end
+  end
+
+  test "what arrives as a value can be given to its class's methods" do
+    date =
+      class("datetime.date", %{"methods" => [function("datetime.date.isoweekday", [], %{"kind" => "method"})]})
+
+    made = compile(of_module("datetime", %{"classes" => [date]}), [])
+    assert made["datetime.date"].isoweekday(~D[2024-02-29]) == {:ok, 4}
+  end
+
+  test "modules whose names come to one are told apart, whatever the case" do
+    classes = for name <- ["bool", "Bool", "BOOL"], do: class("m.#{name}")
+    made = Generator.generate(document("m", [module("m", %{"classes" => classes}), module("m.bool")]))
+    paths = Enum.map(made, &String.downcase(&1.path))
+    assert Enum.uniq(paths) == paths
+    assert length(made) == 5
+  end
+
+  describe "the same document" do
+    setup do
+      functions = for name <- ~w(b a c), do: function("m.#{name}", [parameter("x")])
+
+      classes = [
+        class("m.K", %{"methods" => [function("m.K.go", [], %{"kind" => "method"})]}),
+        class("m.L", %{"mro" => ["m.L", "m.K"]})
+      ]
+
+      %{document: of_module("m", %{"functions" => functions, "classes" => classes})}
+    end
+
+    test "gives the same source, in whichever order it is written", %{document: document} do
+      [module] = document["modules"]
+      turned = %{document | "modules" => [%{module | "functions" => Enum.reverse(module["functions"])}]}
+      sources = fn document -> for made <- Generator.generate(document), do: made.source end
+      assert sources.(document) == sources.(document)
+      assert sources.(turned) == sources.(document)
+
+      for source <- sources.(document),
+          do: assert(source |> Code.format_string!() |> IO.iodata_to_binary() == String.trim_trailing(source))
+    end
+
+    test "is not made again where it is known", %{document: document} do
+      known = for made <- Generator.generate(document), into: %{}, do: {made.module, made.fingerprint}
+      assert document |> Generator.generate(known: known) |> Enum.all?(&(&1.source == nil))
+
+      changed =
+        update_in(document, ["modules", Access.at(0), "classes", Access.at(0), "methods"], fn _ -> [] end)
+
+      made = for made <- Generator.generate(changed, known: known), made.source != nil, do: made.python
+
+      assert made == ["m.K", "m.L", "m"] or Enum.sort(made) == ["m", "m.K", "m.L"] or
+               Enum.sort(made) == ["m.K", "m.L"]
+
+      assert document |> Generator.generate(known: known, bang: true) |> Enum.all?(&(&1.source != nil))
+    end
+
+    test "gives what is used, with the bases of its classes", %{document: document} do
+      made = Generator.generate(document, only: [{"m", "a"}, {"m", "L"}])
+      assert made |> Enum.map(& &1.python) |> Enum.sort() == ["m", "m.K", "m.L"]
+      source = Enum.find(made, &(&1.python == "m")).source
+      assert source =~ "def a(" and not (source =~ "def b(")
+      assert Generator.generate(document, only: []) == []
+      assert [%{python: "m"}] = Generator.generate(document, only: [m: :b])
+    end
+  end
+
+  test "hostile text stays text" do
+    hostile = ~S|""" #{raise "ran"} \" ' \ """ end end| <> "\u202e\u2028\u0000\r\n\t~S|x|"
+
+    types = [
+      type("class", %{"name" => hostile}),
+      type("literal", %{"values" => [hostile, 1]}),
+      type("type_var", %{"name" => hostile})
+    ]
+
+    parameters =
+      [parameter(hostile)] ++
+        for(
+          {type, index} <- Enum.with_index(types),
+          do: parameter("p#{index}" <> hostile, default: hostile, type: type)
+        )
+
+    document =
+      of_module("m", %{
+        "doc" => doc(hostile),
+        "functions" => [
+          function("m.#{hostile}", parameters, %{
+            "name" => hostile,
+            "doc" => doc(hostile),
+            "deprecated" => hostile
+          }),
+          function("m.g", [parameter("required" <> hostile, kind: :keyword_only)], %{
+            "doc" => doc("    " <> hostile)
+          })
+        ],
+        "constants" => [
+          %{
+            "name" => hostile <> "c",
+            "path" => "m.c" <> hostile,
+            "type" => hd(types),
+            "value" => hostile,
+            "repr" => hostile
+          }
+        ],
+        "classes" => [
+          class("m.#{hostile}K", %{"name" => hostile <> "K", "bases" => [hostile], "doc" => doc(hostile)})
+        ]
+      })
+
+    made = compile(document, bang: true, tags: [hostile])
+    {_, _, python, _} = made["m"].__functions__() |> Enum.find(fn {_, _, python, _} -> python == hostile end)
+    assert python == hostile
+    assert [{_, path, _}] = made["m"].__classes__()
+    assert path == "m." <> hostile <> "K"
+    assert_raise ArgumentError, fn -> made["m"].g() end
+  end
+
+  test "a document that is none is refused" do
+    for document <- [
+          nil,
+          %{},
+          %{"schema" => "snakebridge.introspection/1"},
+          document("m", [nil]),
+          document("m", [%{"name" => 1}])
+        ],
+        do: assert_raise(ArgumentError, fn -> Generator.generate(document) end)
+
+    for wrong <- [
+          %{"functions" => 1},
+          %{"functions" => [1]},
+          %{"classes" => [%{"name" => "K"}]},
+          %{"constants" => [%{}]}
+        ],
+        do: assert_raise(ArgumentError, fn -> Generator.generate(of_module("m", wrong)) end)
+  end
+end
