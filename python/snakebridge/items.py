@@ -43,13 +43,15 @@ def members(value, word):
     if len(names) > MOST_DESCRIBED:
         kinds = descriptor.member_kinds(value, names)
         return [item(name, "column" if name in columns else kinds[name]) for name in names]
-    found = []
-    for name in names:
-        try:
-            found.append(_member(value, name, columns))
-        except Exception:
-            found.append(item(name, "variable"))
-    return found
+    return [member(value, name, columns) for name in names]
+
+
+def member(owner, name, columns=()):
+    """One member of an object that has these columns."""
+    try:
+        return _member(owner, name, columns)
+    except Exception:
+        return item(name, "variable")
 
 
 def _member(owner, name, columns):

@@ -14,8 +14,16 @@ defmodule SnakeBridge.Completion do
 
   @type item :: %{text: String.t(), kind: String.t(), detail: String.t(), doc: String.t()}
 
-  @typedoc "What is asked: the code before the cursor, its environment, the types of Python that may be evaluated."
-  @type question :: %{before: String.t(), env: Macro.Env.t(), harmless: [String.t()]}
+  @typedoc """
+  What is asked: the code before the cursor, its environment, the types of Python that may be evaluated, and how to look
+  at the variables (as `SnakeBridge.Keeper.view/1` does it).
+  """
+  @type question :: %{
+          before: String.t(),
+          env: Macro.Env.t(),
+          harmless: [String.t()],
+          view: ((%{atom() => term()}, Macro.Env.t() | nil -> term()) -> term())
+        }
 
   # The documentation of modules is in one file each.
   @most_described 12
@@ -51,11 +59,11 @@ defmodule SnakeBridge.Completion do
     }
   end
 
-  @doc "A question about the end of some code."
+  @doc "A question about the end of some code of a cell."
   @spec question(String.t(), [String.t()]) :: question()
   def question(before, harmless \\ []) do
     env = Keeper.view(fn _, env -> env end) || Code.env_for_eval([])
-    %{before: before, env: env, harmless: harmless}
+    %{before: before, env: env, harmless: harmless, view: &Keeper.view/1}
   end
 
   # Those of the best rank that there is.

@@ -225,7 +225,7 @@ defmodule SnakeBridge.Inspector do
   defp member(found, name, owner, question) do
     shown = if owner == "py", do: name, else: "#{owner}.#{name}"
 
-    case found |> Values.attribute(name) |> Values.python() do
+    case found |> Values.attribute(name) |> Values.python(question) do
       nil ->
         item = found |> Values.members(name, question) |> Enum.find(&(&1.text == name))
         if item, do: described(item, shown), else: []

@@ -6,7 +6,7 @@ defmodule SnakeBridge.Natural do
   |---|---|
   | a module | `use SnakeBridge` (see `SnakeBridge.Natural.Definitions`) |
   | any other code | `require SnakeBridge` and `SnakeBridge.py do ... end` |
-  | IEx | `IEx.configure(parser: {SnakeBridge.Natural, :parse, []})`, best in `.iex.exs` |
+  | IEx | `use SnakeBridge.IEx` in `.iex.exs` (see `SnakeBridge.IEx`) |
   | cells | always on: `spelling/1`, then `SnakeBridge.Natural.Rewrite.expanded/1` on the expanded code |
 
   What does not involve a ref means what it always meant.
@@ -133,21 +133,6 @@ defmodule SnakeBridge.Natural do
   end
 
   defp lexical(env), do: Map.take(env, [:aliases, :requires, :functions, :macros, :macro_aliases])
-
-  @doc "The parser for IEx: its own, with natural syntax in what was typed."
-  @spec parse(String.t(), keyword(), term()) :: {:ok, Macro.t(), term()} | {:incomplete, term()}
-  def parse(input, opts, state) do
-    with {:ok, quoted, state} <- apply(IEx.Evaluator, :parse, [input, opts, state]) do
-      {:ok,
-       quote(
-         do:
-           (
-             require(SnakeBridge)
-             SnakeBridge.py(do: unquote(quoted))
-           )
-       ), state}
-    end
-  end
 
   @doc """
   How to write in Elixir what was written as in Python, for code that Elixir does not parse; nil if there is no saying.

@@ -16,6 +16,7 @@ defmodule SnakeBridge.Options do
   # The longest time that the BEAM's timers take.
   @longest_ms 0xFFFFFFFF
   @times [:timeout, :kill_after, :queue_timeout]
+  @switches [:update, :wait, :syntax, :completion]
   @as [:auto, :ref, :value, :list, :map, :set, :text, :bytes, :array, :arrow]
 
   @call [:as, :timeout, :session, :tags]
@@ -33,7 +34,8 @@ defmodule SnakeBridge.Options do
     display: [:display_id, :update, :metadata],
     image: [:width, :height, :alt],
     clear: [:wait],
-    progress: [:label, :total]
+    progress: [:label, :total],
+    iex: [:syntax, :completion]
   }
 
   @what %{
@@ -46,7 +48,8 @@ defmodule SnakeBridge.Options do
     display: "display",
     image: "a picture",
     clear: "clear_output",
-    progress: "progress"
+    progress: "progress",
+    iex: "use SnakeBridge.IEx"
   }
 
   @type kind ::
@@ -60,6 +63,7 @@ defmodule SnakeBridge.Options do
           | :image
           | :clear
           | :progress
+          | :iex
 
   @doc """
   The options as they are; raises `ArgumentError` for one that `kind` does not know, or that cannot be what it is.
@@ -117,7 +121,7 @@ defmodule SnakeBridge.Options do
   defp valid?(:total, value), do: value == nil or (is_integer(value) and value >= 0)
   defp valid?(name, value) when name in [:width, :height], do: is_integer(value) and value > 0
   defp valid?(:display_id, value), do: value in [nil, true] or (is_binary(value) and value != "")
-  defp valid?(name, value) when name in [:update, :wait], do: is_boolean(value)
+  defp valid?(name, value) when name in @switches, do: is_boolean(value)
   defp valid?(name, value) when name in [:label, :alt], do: is_binary(value)
   defp valid?(:metadata, value), do: is_map(value)
   defp valid?(:name, value), do: is_atom(value)
@@ -136,7 +140,7 @@ defmodule SnakeBridge.Options do
   defp expected(name) when name in [:chunk, :size, :width, :height], do: "a positive number"
   defp expected(name) when name in [:queue, :total], do: "a number, 0 or more"
   defp expected(:display_id), do: "a text, or true for a new one"
-  defp expected(name) when name in [:update, :wait], do: "true or false"
+  defp expected(name) when name in @switches, do: "true or false"
   defp expected(name) when name in [:label, :alt], do: "a text"
   defp expected(:metadata), do: "a map"
   defp expected(:name), do: "an atom"

@@ -5,7 +5,7 @@ defmodule SnakeBridge.Completion.Arguments do
 
   import SnakeBridge.Completion, only: [item: 4, matches?: 2]
 
-  alias SnakeBridge.{Completion, Docs, Keeper}
+  alias SnakeBridge.{Completion, Docs}
   alias SnakeBridge.Completion.{Modules, Paths, Python, Source, Values}
 
   # Functions of the bridge whose first argument may be a module, or is an object, and whose second is a name in it.
@@ -79,7 +79,7 @@ defmodule SnakeBridge.Completion.Arguments do
 
   # frame.method("
   defp named([{{:., _, [{_, _, _} = tree, method]}, _, _} | _], typed, question) when is_atom(method) do
-    with {_, _} = place <- tree |> Values.resolve(question) |> Values.python() do
+    with {_, _} = place <- tree |> Values.resolve(question) |> Values.python(question) do
       items = Python.ask(place, :keys, typed, question, %{frames: Atom.to_string(method) not in @key_methods})
       {typed, items}
     end
@@ -93,7 +93,7 @@ defmodule SnakeBridge.Completion.Arguments do
   defp in_python(found, typed, question) do
     {path, [last]} = typed |> String.split(".") |> Enum.split(-1)
 
-    with {target, steps} <- Values.python(found),
+    with {target, steps} <- Values.python(found, question),
          do: {last, Python.ask({target, steps ++ Enum.map(path, &{:attr, &1})}, :attributes, last, question)}
   end
 
@@ -120,10 +120,11 @@ defmodule SnakeBridge.Completion.Arguments do
        do: struct_fields(name, list, typed, question)
 
   # %{value | cur
-  defp around([{:|, _, [value, _]}, {:%{}, _, _} | _], typed, _), do: map_keys(value, [], typed)
+  defp around([{:|, _, [value, _]}, {:%{}, _, _} | _], typed, question),
+    do: map_keys(value, [], typed, question)
 
-  defp around([list, {:|, _, [value, list]}, {:%{}, _, _} | _], typed, _) when is_list(list),
-    do: map_keys(value, list, typed)
+  defp around([list, {:|, _, [value, list]}, {:%{}, _, _} | _], typed, question) when is_list(list),
+    do: map_keys(value, list, typed, question)
 
   # call(a, cur   and   call(a, b: 1, cur
   defp around([{_, _, args} = call | _], typed, question) when is_list(args),
@@ -149,9 +150,9 @@ defmodule SnakeBridge.Completion.Arguments do
 
   defp struct_fields(_, _, _, _), do: []
 
-  defp map_keys({name, _, context}, pairs, typed) when is_atom(name) and is_atom(context) do
+  defp map_keys({name, _, context}, pairs, typed, question) when is_atom(name) and is_atom(context) do
     keys =
-      Keeper.view(fn variables, _ ->
+      question.view.(fn variables, _ ->
         with(%{} = map <- variables[name], do: for(key when is_atom(key) <- Map.keys(map), do: key))
       end)
 
@@ -163,7 +164,7 @@ defmodule SnakeBridge.Completion.Arguments do
     end
   end
 
-  defp map_keys(_, _, _), do: []
+  defp map_keys(_, _, _, _), do: []
 
   # Those that the documentation lists, or that Python's signature has.
   defp options({{:., _, [{:__aliases__, _, names}, function]}, _, _}, given, typed, question) do
@@ -212,7 +213,7 @@ defmodule SnakeBridge.Completion.Arguments do
     taken = Enum.map(taken(given), &"#{&1}: ")
     positional = Enum.count(args, &(not is_list(&1) and not match?({:__cursor__, _, _}, &1)))
 
-    with {_, _} = place <- Values.python(found) do
+    with {_, _} = place <- Values.python(found, question) do
       for item <- Python.arguments(place, typed, positional, question), item.text not in taken, do: item
     else
       _ -> []

@@ -5,7 +5,7 @@ defmodule SnakeBridge.Completion.Python do
   Its worker answers beside the cells. One that is busy in C answers nothing, and nobody waits for a menu longer.
   """
 
-  alias SnakeBridge.{BridgeError, Completion, Lane, Session}
+  alias SnakeBridge.{BridgeError, Completion, Lane, Ref, Session}
 
   @patience_ms 250
   # A worker that did not answer is not asked again for so long.
@@ -22,10 +22,12 @@ defmodule SnakeBridge.Completion.Python do
   def ask({target, steps}, what, prefix, question, more \\ %{}) do
     asked = Map.merge(%{what: what, prefix: prefix, harmless: question.harmless}, more)
 
-    with generation when generation != nil <- Session.attached(Session),
+    session = session(target)
+
+    with generation when generation != nil <- Session.attached(session),
          false <- busy?(),
          {:ok, items} when is_list(items) <-
-           Lane.request(Session, :members, {target, steps, asked}, timeout: @patience_ms) do
+           Lane.request(session, :members, {target, steps, asked}, timeout: @patience_ms) do
       for %{text: text, kind: kind} = item <- items,
           do: %{text: text, kind: kind, detail: item[:detail] || "", doc: item[:doc] || ""}
     else
@@ -37,6 +39,9 @@ defmodule SnakeBridge.Completion.Python do
         []
     end
   end
+
+  defp session({:value, %Ref{session: session}}), do: session
+  defp session(_), do: Session
 
   # Who types on must not wait at every key.
   defp busy?, do: Process.get(__MODULE__, now()) > now()

@@ -8,7 +8,7 @@ defmodule SnakeBridge.Completion.Values do
 
   import SnakeBridge.Completion, only: [item: 3, matches?: 2]
 
-  alias SnakeBridge.{Completion, Docs, Keeper, Py, Ref}
+  alias SnakeBridge.{Completion, Docs, Py, Ref}
   alias SnakeBridge.Completion.{Modules, Python, Source}
 
   @deepest 20
@@ -27,7 +27,7 @@ defmodule SnakeBridge.Completion.Values do
   @spec variables(String.t(), Completion.question()) :: [Completion.item()]
   def variables(typed, question) do
     own =
-      Keeper.view(fn variables, _ ->
+      question.view.(fn variables, _ ->
         for {name, value} <- variables,
             text = Atom.to_string(name),
             matches?(text, typed),
@@ -200,7 +200,7 @@ defmodule SnakeBridge.Completion.Values do
   end
 
   def members({:variable, name, steps}, typed, question) do
-    case look_up(name, steps) do
+    case look_up(name, steps, question) do
       {:fields, fields} ->
         for {key, type} <- fields,
             is_atom(key),
@@ -228,35 +228,35 @@ defmodule SnakeBridge.Completion.Values do
     do: for(key <- keys, is_binary(key), matches?(key, typed), do: item(key, "key", ""))
 
   def keys({:variable, name, steps} = found, typed, question) do
-    case look_up(name, steps) do
+    case look_up(name, steps, question) do
       {:fields, fields} ->
         for {key, type} <- fields, is_binary(key), matches?(key, typed), do: item(key, "key", type)
 
       _ ->
-        with({_, _} = place <- python(found), do: Python.ask(place, :keys, typed, question)) || []
+        with({_, _} = place <- python(found, question), do: Python.ask(place, :keys, typed, question)) || []
     end
   end
 
   def keys(found, typed, question),
-    do: with({_, _} = place <- python(found), do: Python.ask(place, :keys, typed, question)) || []
+    do: with({_, _} = place <- python(found, question), do: Python.ask(place, :keys, typed, question)) || []
 
   @doc "Where an expression is in Python, or nil where it is none of Python's."
-  @spec python(found() | nil) :: Python.place() | nil
-  def python({:python, place}), do: place
+  @spec python(found() | nil, Completion.question()) :: Python.place() | nil
+  def python({:python, place}, _), do: place
 
-  def python({:variable, name, steps}) do
-    case look_up(name, steps) do
+  def python({:variable, name, steps}, question) do
+    case look_up(name, steps, question) do
       {:ref, ref, steps} -> {{:value, ref}, steps}
       :unknown -> {{:name, name}, steps}
       _ -> nil
     end
   end
 
-  def python(_), do: nil
+  def python(_, _), do: nil
 
   # Only what is small leaves the keeper.
-  defp look_up(name, steps) do
-    Keeper.view(fn variables, _ ->
+  defp look_up(name, steps, question) do
+    question.view.(fn variables, _ ->
       case Enum.find(variables, fn {key, _} -> Atom.to_string(key) == name end) do
         {_, value} -> walk(value, steps)
         nil -> :unknown
