@@ -36,6 +36,19 @@ defmodule SnakeBridge.TelemetryTest do
     end
   end
 
+  test "a wrapper's call is one as well, with tags of its configuration and of the call" do
+    alias SnakeBridge.Wrapper
+
+    assert Wrapper.call("math", "sqrt", [16], [], [], tags: {self(), "own"}) == {:ok, 4.0}
+    assert [{:start, _, start}, {:stop, _, _}] = events()
+    assert {start.target, start.name, start.arity, start.tags} == {"math", "sqrt", 1, {self(), "own"}}
+
+    assert {:error, _} =
+             Wrapper.call("math", "sqrt", [-1], [], [tags: {self(), "call"}], tags: {self(), "own"})
+
+    assert [{:start, _, _}, {:exception, _, %{tags: {_, "call"}}}] = events()
+  end
+
   test "a call has a start and a stop" do
     assert SnakeBridge.call("math", "hypot", [3, 4], [], tags("mine")) == {:ok, 5.0}
 

@@ -13,7 +13,7 @@ defmodule SnakeBridge.Schema.Diff do
   `about` is a key of the descriptor, as in `"returns"`, or `{:parameter, name}` with a key of it.
   """
   @type detail ::
-          {:added | :removed, {:parameter, String.t()}}
+          {:added | :removed, {:parameter | :required_parameter, String.t()}}
           | {:changed, String.t() | {:parameter, String.t(), String.t()}, term(), term()}
           | :doc
   @type kind :: :module | :function | :class | :method | :property | :attribute | :constant
@@ -116,7 +116,11 @@ defmodule SnakeBridge.Schema.Diff do
   defp parameters(was, is) do
     {old, new} = {by_name(was), by_name(is)}
     removed = for %{"name" => name} <- was, not is_map_key(new, name), do: {:removed, {:parameter, name}}
-    added = for %{"name" => name} <- is, not is_map_key(old, name), do: {:added, {:parameter, name}}
+
+    added =
+      for %{"name" => name} = parameter <- is, not is_map_key(old, name) do
+        {:added, {if(parameter["required"], do: :required_parameter, else: :parameter), name}}
+      end
 
     changed =
       for %{"name" => name} = parameter <- is,
@@ -154,6 +158,8 @@ defmodule SnakeBridge.Schema.Diff do
 
   defp breaks?({:removed, {:parameter, _}}), do: true
 
+  defp breaks?({:added, {:required_parameter, _}}), do: true
+
   defp breaks?({:changed, {:parameter, _, key}, _, now}),
     do: key == "kind" or (key == "required" and now == true)
 
@@ -184,6 +190,7 @@ defmodule SnakeBridge.Schema.Diff do
 
   defp detail(:doc), do: "documentation"
   defp detail({:added, {:parameter, name}}), do: "parameter #{name} added"
+  defp detail({:added, {:required_parameter, name}}), do: "required parameter #{name} added"
   defp detail({:removed, {:parameter, name}}), do: "parameter #{name} removed"
 
   defp detail({:changed, {:parameter, name, key}, was, is}),
