@@ -85,7 +85,8 @@ class Server:
         self.process = subprocess.Popen(
             command, cwd=self.notebooks, env=self.env, stdout=log, stderr=log, stdin=subprocess.DEVNULL
         )
-        deadline = time.monotonic() + DEADLINE
+        # Its first start compiles all of its modules, on a machine that may be busy.
+        deadline = time.monotonic() + 5 * DEADLINE
         while time.monotonic() < deadline and self.process.poll() is None:
             for file in (self.folder / "runtime").glob("jpserver-*.json"):
                 said = json.loads(file.read_text())
