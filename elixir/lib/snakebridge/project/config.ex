@@ -104,7 +104,7 @@ defmodule SnakeBridge.Project.Config do
   @defaults [depth: 0, generate: :used, bang: false, max_arity: 8, include: [], exclude: []]
 
   # Keys of `config :snakebridge` that are not about wrappers.
-  @application_only [:included_applications, :decoders, :native, SnakeBridge.Render]
+  @application_only [:included_applications, :decoders, :executor, :native, SnakeBridge.Render]
 
   @doc "The files that a change of configuration can come from, as far as they are there."
   @spec files(Path.t()) :: [Path.t()]
