@@ -40,16 +40,16 @@ defmodule SnakeBridge.Project do
   """
   @type outcome :: %{changed: [Path.t()], made: boolean(), problems: [Wrappers.problem()], settled: boolean()}
 
-  @doc "The project that Mix is in."
-  @spec context() :: context()
-  def context do
+  @doc "The project that Mix is in. `tests: true`: its tests count as source in every environment."
+  @spec context(keyword()) :: context()
+  def context(opts \\ []) do
     config = Mix.Project.config()
-    tests = config[:test_paths] || ["test"]
+    tests = if opts[:tests] || Mix.env() == :test, do: config[:test_paths] || ["test"], else: []
 
     %{
       root: File.cwd!(),
       build: Path.join(Mix.Project.app_path(), "wrappers"),
-      paths: Enum.uniq((config[:elixirc_paths] || ["lib"]) ++ if(Mix.env() == :test, do: tests, else: [])),
+      paths: Enum.uniq((config[:elixirc_paths] || ["lib"]) ++ tests),
       env: Mix.env(),
       app: config[:app]
     }
@@ -112,6 +112,59 @@ defmodule SnakeBridge.Project do
     end
   end
 
+  @typedoc "A library as `preview/2` finds it: what is, and what would be."
+  @type previewed :: %{
+          library: String.t(),
+          before: Manifest.library() | nil,
+          now: Manifest.library() | nil,
+          changes: [SnakeBridge.Schema.Diff.change()]
+        }
+
+  @doc """
+  What `sync/3` with `exact: true` would come to, for each library: its entry of the manifest as it is and as it would be,
+  and what has changed in Python since it was looked at. Writes nothing.
+  """
+  @spec preview(Config.t(), context()) :: {:ok, [previewed()]} | {:error, Exception.t()}
+  def preview(config, context) do
+    uses = Sources.uses(config, context)
+
+    with {:ok, manifest} <- Manifest.read(Manifest.path(context.root)) do
+      gone = for {name, entry} <- manifest, not configured?(name, config), do: previewed(name, entry, nil, [])
+
+      Documents.open(config, [fresh: true, keep: false], fn documents ->
+        Enum.reduce_while(config.libraries, {:ok, gone}, fn library, {:ok, done} ->
+          case preview_one(documents, library, of(library, uses, config), manifest) do
+            {:ok, previewed} -> {:cont, {:ok, done ++ [previewed]}}
+            {:error, error} -> {:halt, {:error, error}}
+          end
+        end)
+      end)
+    end
+  end
+
+  defp preview_one(documents, library, uses, manifest) do
+    before = manifest[library.python]
+
+    if uses == [] and library.options[:generate] != :all do
+      {:ok, previewed(library.python, before, nil, [])}
+    else
+      with {:ok, made} <- Wrappers.make(documents, library, manifest, uses, place(documents.config), []),
+           do:
+             {:ok,
+              previewed(
+                library.python,
+                before,
+                made.entry,
+                Documents.changes(documents, library, made.document)
+              )}
+    end
+  end
+
+  defp previewed(library, before, now, changes),
+    do: %{library: library, before: before, now: now, changes: changes}
+
+  defp configured?(name, config), do: Enum.any?(config.libraries, &(&1.python == name))
+
   defp file?(library, manifest, config, opts) do
     opts[:strict] || opts[:exact] || config.mode == :compile_time || is_map_key(manifest, library.python)
   end
@@ -148,7 +201,7 @@ defmodule SnakeBridge.Project do
 
     unused =
       for {name, _} <- manifest,
-          not Enum.any?(config.libraries, &(&1.python == name)),
+          not configured?(name, config),
           do: not_configured(name)
 
     %{changed: [], made: false, problems: problems ++ unused, settled: false}
@@ -183,7 +236,7 @@ defmodule SnakeBridge.Project do
 
   defp remove_others(manifest, config) do
     for {name, entry} <- manifest,
-        not Enum.any?(config.libraries, &(&1.python == name)),
+        not configured?(name, config),
         path <- Map.keys(entry.files) do
       Wrappers.remove(path, place(config))
       path
@@ -212,8 +265,8 @@ defmodule SnakeBridge.Project do
     entry = manifest[library.python]
 
     case Wrappers.make(documents, library, manifest, uses, place, keep: not (opts[:exact] || false)) do
-      {:ok, made, files, problems, _} ->
-        {:ok, library.python, made, Wrappers.write(files, entry, place), problems}
+      {:ok, made} ->
+        {:ok, library.python, made.entry, Wrappers.write(made.files, entry, place), made.problems}
 
       {:error, error} ->
         {:ok, library.python, entry, [], failed(library, stale, error)}

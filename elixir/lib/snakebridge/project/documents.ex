@@ -9,14 +9,21 @@ defmodule SnakeBridge.Project.Documents do
   alias SnakeBridge.Generator
   alias SnakeBridge.Project.{Config, Error, Packages}
   alias SnakeBridge.{Schema, Session}
+  alias SnakeBridge.Schema.{Diff, Store}
 
   @enforce_keys [:config, :session]
-  defstruct [:config, :session, fresh: false, python: true]
+  defstruct [:config, :session, fresh: false, keep: true, python: true]
 
-  @typedoc "`fresh`: the store is not asked; `python`: whether introspection is allowed."
-  @type t :: %__MODULE__{config: Config.t(), session: atom(), fresh: boolean(), python: boolean()}
+  @typedoc "`fresh`: the store is not asked; `keep`: it is written; `python`: whether introspection is allowed."
+  @type t :: %__MODULE__{
+          config: Config.t(),
+          session: atom(),
+          fresh: boolean(),
+          keep: boolean(),
+          python: boolean()
+        }
 
-  @doc "Calls the function with what `get/3` needs. Options: `:fresh`, `:python`."
+  @doc "Calls the function with what `get/3` needs. Options: `:fresh`, `:keep`, `:python`."
   @spec open(Config.t(), keyword(), (t() -> result)) :: result when result: term()
   def open(%Config{} = config, opts \\ [], function) do
     session = :"snakebridge.introspection.#{System.unique_integer([:positive])}"
@@ -37,16 +44,16 @@ defmodule SnakeBridge.Project.Documents do
   """
   @spec get(t(), Config.library(), [String.t()]) :: {:ok, map()} | {:error, Exception.t()}
   def get(%__MODULE__{} = documents, library, modules) do
-    file = file(documents.config, library, modules)
+    key = key(library, modules)
 
     with false <- documents.fresh,
-         {:ok, document} <- read(file),
+         {:ok, document} <- Store.fetch(store(documents.config), key),
          true <- current?(document, environment(documents)) do
       {:ok, document}
     else
       _ ->
         if documents.python,
-          do: introspect(documents, library, modules, file),
+          do: introspect(documents, library, modules, key),
           else: {:error, not_there(library)}
     end
   end
@@ -100,28 +107,23 @@ defmodule SnakeBridge.Project.Documents do
 
   # --- the store ---
 
-  defp file(config, library, modules) do
-    asked = {Schema.version(), library.python, questions(library, modules)}
+  # The one that was made last; whether it is of what is installed is seen in the document.
+  defp key(library, modules), do: Store.key(library.python, options: questions(library, modules))
 
-    hash =
-      :crypto.hash(:sha256, :erlang.term_to_binary(asked, [:deterministic])) |> Base.encode16(case: :lower)
+  defp store(config), do: Config.path(config, config.store)
 
-    config |> Config.path(config.store) |> Path.join("#{library.python}-#{binary_part(hash, 0, 16)}.document")
-  end
+  @doc "What has changed in Python between what the store has and this document, which is newer."
+  @spec changes(t(), Config.library(), map()) :: [Diff.change()]
+  def changes(documents, library, document) do
+    modules = for %{"name" => name} <- document["modules"], name != library.python, do: name
 
-  defp read(file) do
-    with {:ok, bytes} <- File.read(file),
-         do: {:ok, bytes |> :erlang.binary_to_term([:safe]) |> Schema.check!()}
-  rescue
-    # Of another version, or cut off: it is made again.
-    ArgumentError -> :error
-  end
-
-  defp write(file, document) do
-    new = "#{file}.#{System.pid()}.new"
-    File.mkdir_p!(Path.dirname(file))
-    File.write!(new, :erlang.term_to_binary(document, [:compressed, :deterministic]))
-    File.rename!(new, file)
+    # With the modules that were found to be needed, or as the configuration alone has it.
+    Enum.find_value([modules, []], [], fn modules ->
+      case Store.fetch(store(documents.config), key(library, modules)) do
+        {:ok, before} -> Diff.diff(before, document)
+        :error -> nil
+      end
+    end)
   end
 
   # --- Python ---
@@ -137,7 +139,7 @@ defmodule SnakeBridge.Project.Documents do
     ]
   end
 
-  defp introspect(documents, library, modules, file) do
+  defp introspect(documents, library, modules, key) do
     kwargs = questions(library, modules)
 
     with :ok <- start(documents),
@@ -146,14 +148,17 @@ defmodule SnakeBridge.Project.Documents do
              session: documents.session
            ) do
       document = Schema.check!(document)
-      write(file, document)
+      # Where it cannot be written it is asked for again.
+      if documents.keep, do: Store.put(store(documents.config), key, document)
       {:ok, document}
     else
       {:error, error} -> {:error, explained(error, library, documents.config)}
     end
   end
 
-  defp start(documents) do
+  @doc "Starts the worker that introspects, if it is not there."
+  @spec start(t()) :: :ok | {:error, Exception.t()}
+  def start(documents) do
     if Process.whereis(documents.session) do
       :ok
     else

@@ -93,11 +93,12 @@ defmodule SnakeBridge.Project.Runtime do
     asked = uses |> Enum.map(& &1.module) |> Enum.uniq()
     before = manifest[library.python]
 
-    with {:ok, entry, files, _, resolver} <- Wrappers.make(documents, library, %{}, uses, place, whole: true) do
+    with {:ok, made} <- Wrappers.make(documents, library, %{}, uses, place, whole: true) do
+      %{entry: entry, resolver: resolver} = made
       # Modules that hold what was asked for, and were not asked for themselves, stay what they are.
       wanted = for {module, _} <- entry.modules, wanted?(module, asked, resolver, before), do: module
       entry = Manifest.take(entry, wanted, place.folder)
-      files = Enum.filter(files, fn {path, _} -> is_map_key(entry.files, path) end)
+      files = Enum.filter(made.files, fn {path, _} -> is_map_key(entry.files, path) end)
       Wrappers.write(files, nil, place)
       compile(for({path, _} <- files, do: Path.join(build, path)), build)
 

@@ -65,15 +65,22 @@ defmodule SnakeBridge.Project.Wrappers do
     end
   end
 
+  @typedoc "A library's wrappers, not written yet: its entry of the manifest, its files, and what could not be made."
+  @type made :: %{
+          entry: Manifest.library(),
+          files: [{Path.t(), String.t()}],
+          problems: [problem()],
+          resolver: Resolver.t(),
+          document: map()
+        }
+
   @doc """
   Makes a library's wrappers: for the uses, and with `keep: true` for what the manifest has already.
 
-  With `whole: true` modules have all their functions. Gives the library's new entry of the manifest, its files, and what
-  could not be made.
+  With `whole: true` modules have all their functions.
   """
   @spec make(Documents.t(), Config.library(), Manifest.t(), [map()], place(), keyword()) ::
-          {:ok, Manifest.library(), [{Path.t(), String.t()}], [problem()], Resolver.t()}
-          | {:error, Exception.t()}
+          {:ok, made()} | {:error, Exception.t()}
   def make(documents, library, manifest, uses, place, opts) do
     kept = if opts[:keep], do: kept(manifest[library.python]), else: []
     modules = for {python, _} <- kept, python != library.python, do: python
@@ -90,7 +97,8 @@ defmodule SnakeBridge.Project.Wrappers do
       entry = Manifest.library(Documents.options_hash(library), generated)
       hints = for {use, {:unknown, hint}} <- found, hint != nil, into: %{}, do: {{use.module, use.name}, hint}
       problems = problems(uses, Map.put(manifest, library.python, entry), library, hints)
-      {:ok, entry, for({_, _, path, source} <- generated, do: {path, source}), problems, resolver}
+      files = for {_, _, path, source} <- generated, do: {path, source}
+      {:ok, %{entry: entry, files: files, problems: problems, resolver: resolver, document: document}}
     end
   rescue
     # Options that contradict each other are seen where names are given.
@@ -155,10 +163,8 @@ defmodule SnakeBridge.Project.Wrappers do
 
   defp problem(_, :ok, _), do: nil
 
-  defp problem(use, {:arity, first..last//_}, _) do
-    many = if first == last, do: "#{first}", else: "#{first} to #{last}"
-    "#{inspect(use.module)}.#{use.name} takes #{many} arguments, here are #{use.arity}"
-  end
+  # The compiler of Elixir says so itself.
+  defp problem(_, {:arity, _}, _), do: nil
 
   defp problem(%{name: nil} = use, _, hints),
     do: with_hint("Python has nothing that would be #{inspect(use.module)}", hints[{use.module, nil}])

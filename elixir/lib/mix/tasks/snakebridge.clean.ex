@@ -1,0 +1,46 @@
+defmodule Mix.Tasks.Snakebridge.Clean do
+  @shortdoc "Removes generated wrappers"
+  @moduledoc """
+  Removes generated wrappers and their manifest. Files that were changed by hand stay, unless `--force` is given.
+
+      mix snakebridge.clean [--store] [--force]
+
+  With `--store` what is known of libraries goes, too. The lock stays: it says what is to be installed.
+  """
+
+  use Mix.Task
+
+  alias Mix.SnakeBridge, as: Helper
+  alias SnakeBridge.Project
+  alias SnakeBridge.Project.{Config, Manifest, Wrappers}
+
+  @impl true
+  def run(args) do
+    {opts, []} = Helper.parse!(args, strict: [store: :boolean, force: :boolean])
+    {config, context} = Helper.project!()
+    file = Manifest.path(config.root)
+    manifest = Helper.ok!(Manifest.read(file))
+    place = Project.place(config)
+    files = for {_, entry} <- manifest, {path, hash} <- entry.files, do: {path, hash}
+
+    {gone, kept} =
+      Enum.split_with(files, fn {path, hash} -> opts[:force] || same?(Path.join(config.root, path), hash) end)
+
+    for {path, _} <- gone, do: Wrappers.remove(path, place)
+
+    for {path, _} <- kept,
+        do: Mix.shell().error("kept, for it was changed by hand: #{path}\nhint: --force removes it")
+
+    File.rm(file)
+    Mix.Tasks.Compile.Snakebridge.clean()
+    if opts[:store], do: File.rm_rf!(Config.path(config, config.store))
+    Mix.shell().info("#{length(gone)} files of wrappers removed, of #{inspect(context.app)}")
+  end
+
+  defp same?(path, hash) do
+    case File.read(path) do
+      {:ok, text} -> Manifest.hash(text) == hash
+      {:error, _} -> true
+    end
+  end
+end
