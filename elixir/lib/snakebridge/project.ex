@@ -79,6 +79,16 @@ defmodule SnakeBridge.Project do
   end
 
   @doc """
+  Makes a wrapper that nothing in the source uses, and that is not known yet: in a running IEx.
+
+  Modules and classes that a library's module has itself are made when they are called. What is further down, as
+  `Xml.Sax.Saxutils` for `xml`, is known when the module above it has been used, or by this. Raises where Python has no such
+  thing.
+  """
+  @spec load(module()) :: :ok
+  def load(module), do: Runtime.ensure(module, context().build)
+
+  @doc """
   Makes what the uses of the project's source need.
 
   Options:

@@ -93,11 +93,16 @@ defmodule Mix.Tasks.Snakebridge.Discover do
     [
       libraries: [
         #{if submodules != [], do: "# Not looked at, until they are used or named in include: #{Enum.map_join(submodules, ", ", &inspect/1)}\n"}
-        {#{inspect(root)}, [#{if depth > 0, do: "depth: #{depth}"}]}
+        #{entry(root, depth)}
       ]#{if is_binary(requirement), do: ", packages: [#{inspect(requirement)}]"}
     ]
     """
   end
+
+  defp entry(root, 0), do: if(root =~ ".", do: inspect(root), else: ":#{root}")
+
+  defp entry(root, depth),
+    do: if(root =~ ".", do: "{#{inspect(root)}, [depth: #{depth}]}", else: "#{root}: [depth: #{depth}]")
 
   defp title(%{"package" => %{"name" => name, "version" => version}}), do: inspect("#{name} #{version}")
   defp title(document), do: inspect(document["root"])

@@ -128,14 +128,14 @@ defmodule Mix.Tasks.Snakebridge.Gen.Tests do
     pairs =
       for %{"name" => name} <- constants,
           here = own["#{descriptor["name"]}.#{name}"],
-          do: "{:#{here}, #{Source.string(name)}}"
+          do: "{#{inspect(module)}.#{here}(), #{Source.string(name)}}"
 
     if pairs != [] do
       """
 
       test "constants are what Python says" do
         for {here, there} <- [#{Enum.join(pairs, ", ")}] do
-          assert {:ok, one} = apply(#{inspect(module)}, here, [])
+          assert {:ok, one} = here
           assert {:ok, other} = SnakeBridge.get(#{Source.string(descriptor["name"])}, there)
           assert same?(one, other), there
         end

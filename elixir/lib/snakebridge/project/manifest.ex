@@ -149,20 +149,20 @@ defmodule SnakeBridge.Project.Manifest do
   defp look_in({arities, _}, arity), do: if(arity in arities, do: :ok, else: {:arity, arities})
 
   @doc """
-  What a library's generated modules come to: `{module, name in Python, path, source}` each.
+  What a library's generated modules come to: `{module, name in Python, path, source}` each. `bang`: functions have twins.
 
       iex> source = "defmodule Math do\\n  def isclose(a, b, kwargs \\\\\\\\ [], opts \\\\\\\\ []), do: {a, b, kwargs, opts}\\nend"
       iex> library = SnakeBridge.Project.Manifest.library("ab", [{Math, "math", "lib/math.ex", source}])
       iex> library.functions
       %{{Math, "isclose"} => {2..4, "math.isclose"}}
   """
-  @spec library(String.t(), [{module(), String.t(), Path.t(), String.t()}]) :: library()
-  def library(options, generated) do
+  @spec library(String.t(), [{module(), String.t(), Path.t(), String.t()}], boolean()) :: library()
+  def library(options, generated, bang \\ false) do
     for {module, python, path, source} <- generated, reduce: %{empty() | options: options} do
       library ->
         functions =
           source
-          |> functions()
+          |> functions(bang)
           |> Map.new(fn {name, {arities, own}} -> {{module, name}, {arities, "#{python}.#{own}"}} end)
 
         %{
@@ -205,42 +205,36 @@ defmodule SnakeBridge.Project.Manifest do
     end)
   end
 
-  # The functions of a generated module, with how many arguments they take, and what `__functions__/0` says they are.
-  defp functions(source) do
+  # What `__functions__/0` says, with twins, and what is defined besides, as the general forms.
+  defp functions(source, bang) do
     {:defmodule, _, [_, [{_, body}]]} = Code.string_to_quoted!(source)
     definitions = with {:__block__, _, definitions} <- body, do: definitions
-    python = definitions |> List.wrap() |> Enum.find_value(%{}, &python_names/1)
+    listed = definitions |> List.wrap() |> Enum.find_value(%{}, &listed/1)
+    twins = if bang, do: Map.new(listed, fn {name, what} -> {name <> "!", what} end), else: %{}
+    definitions |> List.wrap() |> defined() |> Map.merge(twins) |> Map.merge(listed)
+  end
 
-    for {kind, _, [head | _]} when kind in [:def, :defdelegate] <- List.wrap(definitions),
+  defp listed({:def, _, [{:__functions__, _, _}, [{_, entries}]]}) when is_list(entries) do
+    for {:{}, _, [name, {:.., _, [first, last]}, python, _]} <- entries,
+        into: %{},
+        do: {Atom.to_string(name), {first..last//1, python}}
+  end
+
+  defp listed(_), do: nil
+
+  defp defined(definitions) do
+    for {kind, _, [head | _]} when kind in [:def, :defdelegate] <- definitions,
         {name, _, args} <- [without_guard(head)],
         name not in @always,
-        reduce: %{} do
-      found ->
-        args = List.wrap(args)
-        last = length(args)
-        first = last - Enum.count(args, &match?({:\\, _, _}, &1))
-        name = Atom.to_string(name)
-        own = python[name] || python[String.trim_trailing(name, "!")] || name
-
-        Map.update(found, name, {first..last//1, own}, fn {a..b//_, own} ->
-          {min(a, first)..max(b, last)//1, own}
-        end)
+        into: %{} do
+      last = length(List.wrap(args))
+      first = last - Enum.count(List.wrap(args), &match?({:\\, _, _}, &1))
+      {Atom.to_string(name), {first..last//1, Atom.to_string(name)}}
     end
   end
 
   defp without_guard({:when, _, [head | _]}), do: head
   defp without_guard(head), do: head
-
-  defp python_names({:def, _, [{:__functions__, _, _}, [{_, entries}]]}) when is_list(entries),
-    do:
-      for(
-        {:{}, _, [name, _, python, _]} <- entries,
-        is_atom(name),
-        into: %{},
-        do: {Atom.to_string(name), python}
-      )
-
-  defp python_names(_), do: nil
 
   @doc "A hash of contents, as it stands here."
   @spec hash(iodata()) :: String.t()

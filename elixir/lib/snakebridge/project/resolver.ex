@@ -151,10 +151,7 @@ defmodule SnakeBridge.Project.Resolver do
   def whole(%__MODULE__{} = resolver, module) do
     case resolver.entries[module] do
       {:module, descriptor} ->
-        [
-          {descriptor["name"], "__name__"}
-          | for({name, _} <- names(descriptor), do: {descriptor["name"], name})
-        ]
+        all(descriptor)
 
       {:class, owner, class} ->
         [{owner, class["name"]}]
@@ -163,6 +160,9 @@ defmodule SnakeBridge.Project.Resolver do
         []
     end
   end
+
+  defp all(module),
+    do: [{module["name"], "__name__"} | for({name, _} <- names(module), do: {module["name"], name})]
 
   # The configuration may have given it another name, and a twin has the name of its function.
   defp python_name(name, module, %{options: options}) do

@@ -101,6 +101,14 @@ defmodule SnakeBridge.Project.Scanner do
   defp walk({:|>, _, [left, {call, meta, args}]}, env, uses) when is_list(args),
     do: {env, inside([left, {call, [{:piped, true} | meta], args}], env, uses)}
 
+  # To ask whether something is there is no use of it.
+  defp walk({:function_exported?, _, [{:__aliases__, _, _} | rest]}, env, uses),
+    do: {env, inside(rest, env, uses)}
+
+  defp walk({{:., _, [{:__aliases__, _, [:Code]}, name]}, _, [{:__aliases__, _, _}]}, env, uses)
+       when name in [:ensure_loaded, :ensure_loaded!, :ensure_loaded?],
+       do: {env, uses}
+
   defp walk({:apply, meta, [target, name, args]} = call, env, uses) when is_atom(name) and name != nil do
     case module(target, env) do
       nil ->

@@ -94,7 +94,7 @@ defmodule SnakeBridge.Project.Wrappers do
         for %{module: module, python: python, path: path, source: source} <- generated,
             do: {module, python, place.folder |> Path.join(path) |> Path.relative_to(place.root), source}
 
-      entry = Manifest.library(Documents.options_hash(library), generated)
+      entry = Manifest.library(Documents.options_hash(library), generated, library.options[:bang] || false)
       hints = for {use, {:unknown, hint}} <- found, hint != nil, into: %{}, do: {{use.module, use.name}, hint}
       problems = problems(uses, Map.put(manifest, library.python, entry), library, hints)
       files = for {_, _, path, source} <- generated, do: {path, source}

@@ -58,6 +58,7 @@ defmodule SnakeBridge.Project.ScannerTest do
   test "a module as a value is used as a whole" do
     assert calls("f(Numpy)") == [{Numpy, nil, nil}]
     assert calls("[Numpy.Linalg | xs]") == [{Numpy.Linalg, nil, nil}]
+    assert calls("Code.ensure_loaded?(Numpy) and function_exported?(Numpy, :sqrt, 1)") == []
   end
 
   test "places are given, and what cannot be parsed uses nothing" do
