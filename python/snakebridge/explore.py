@@ -30,7 +30,7 @@ def about(value, name=""):
     is_module = found["kind"] == "module"
     facts = {
         "name": name,
-        "kind": found["kind"],
+        "kind": "object" if found["kind"] == "variable" else found["kind"],
         "type": descriptor.type_name(value),
         "signature": found["detail"] if found["kind"] in _CALLABLE else "",
         "size": descriptor.size(value) or "",
@@ -59,7 +59,7 @@ def member(owner, name):
         facts["signature"] = items.of_value(
             name, value, kind, descriptor.takes_itself(owner, name), longest=None
         )["detail"]
-    return facts | {"kind": kind}
+    return facts | {"kind": kind if kind != "variable" else facts["kind"]}
 
 
 def _name(value):

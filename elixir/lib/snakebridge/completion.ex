@@ -16,15 +16,18 @@ defmodule SnakeBridge.Completion do
 
   @typedoc """
   What is asked: the code before the cursor, its environment, the types of Python that may be evaluated, and how to look
-  at the variables (as `SnakeBridge.Keeper.view/1` does it).
+  at the variables (as `SnakeBridge.Keeper.view/1` does it), and how long Python may take.
   """
   @type question :: %{
           before: String.t(),
           env: Macro.Env.t(),
           harmless: [String.t()],
+          patience_ms: pos_integer(),
           view: ((%{atom() => term()}, Macro.Env.t() | nil -> term()) -> term())
         }
 
+  # Nobody waits for a menu longer.
+  @patience_ms 250
   # The documentation of modules is in one file each.
   @most_described 12
 
@@ -63,7 +66,7 @@ defmodule SnakeBridge.Completion do
   @spec question(String.t(), [String.t()]) :: question()
   def question(before, harmless \\ []) do
     env = Keeper.view(fn _, env -> env end) || Code.env_for_eval([])
-    %{before: before, env: env, harmless: harmless, view: &Keeper.view/1}
+    %{before: before, env: env, harmless: harmless, patience_ms: @patience_ms, view: &Keeper.view/1}
   end
 
   # Those of the best rank that there is.

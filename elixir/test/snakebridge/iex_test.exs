@@ -135,4 +135,60 @@ defmodule SnakeBridge.IExTest do
     enter(terminal, ~s|f = SnakeBridge.call!("fractions", "Fraction", [31, 10])|, "#Python<Fraction(31, 10)>")
     terminal
   end
+
+  # --- the helpers, where no terminal is needed ---
+
+  import ExUnit.CaptureIO
+  import SnakeBridge.IEx.Helpers
+
+  test "generated modules are known by their names in Elixir and in Python" do
+    document = SnakeBridge.call!("snakebridge.introspection", "introspect", ["statistics"])
+
+    for %{source: source} <- SnakeBridge.Generator.generate(document, module: SnakeBridge.IExTest.Statistics),
+        do: Code.compile_string(IO.iodata_to_binary(source))
+
+    module = SnakeBridge.IExTest.Statistics
+    assert capture_io(fn -> py_modules() end) =~ ~r/SnakeBridge.IExTest.Statistics\s+statistics/
+    assert capture_io(fn -> py_search("linear_reg") end) =~ "SnakeBridge.IExTest.Statistics.linear_regression"
+    assert capture_io(fn -> py_info(module) end) =~ "statistics.py"
+    assert capture_io(fn -> py_methods(module, "harm") end) =~ "harmonic_mean(data, weights=None)"
+
+    assert capture_io(fn -> py_doc(SnakeBridge.IExTest.Statistics.median_low()) end) =~
+             "Return the low median"
+
+    assert capture_io(fn -> py_doc(Function.capture(module, :median_low, 1)) end) =~
+             "Return the low median"
+
+    assert capture_io(fn -> py_search("harm", module) end) =~ "statistics.harmonic_mean(data"
+  end
+
+  test "what cannot be told is said" do
+    assert capture_io(fn -> py_doc("no_such_module") end) =~ "No module named 'no_such_module'"
+    assert capture_io(fn -> py_modules("no_such_module") end) =~ "No module named 'no_such_module'"
+    assert capture_io(fn -> py_info(Enum) end) =~ "Enum is no module that was generated for one of Python"
+    assert capture_io(fn -> py_search("there is no such name") end) == "Nothing was found.\n"
+    ref = SnakeBridge.run!("object()")
+    assert capture_io(fn -> py_doc(ref.no_such_name) end) =~ "has no attribute no_such_name"
+  end
+
+  test "looking runs no code of the object" do
+    source = """
+    class Touchy:
+        "It is touchy."
+        @property
+        def costly(self):
+            "What it costs."
+            raise AssertionError("it was run")
+        def __getattr__(self, name):
+            raise AssertionError("it was run")
+        def __repr__(self):
+            raise AssertionError("it was run")
+    Touchy()
+    """
+
+    ref = SnakeBridge.run!(source)
+    assert capture_io(fn -> py_doc(ref.costly) end) =~ "What it costs."
+    assert capture_io(fn -> py_info(ref) end) =~ "It is touchy."
+    assert capture_io(fn -> py_methods(ref) end) == "Nothing was found.\n"
+  end
 end

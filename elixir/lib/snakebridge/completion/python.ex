@@ -2,12 +2,12 @@ defmodule SnakeBridge.Completion.Python do
   @moduledoc """
   What Python knows of its objects: members, keys, keyword arguments, modules, documentation.
 
-  Its worker answers beside the cells. One that is busy in C answers nothing, and nobody waits for a menu longer.
+  Its worker answers beside the cells. One that is busy in C answers nothing, and nobody waits longer than the question's
+  `patience_ms`.
   """
 
   alias SnakeBridge.{BridgeError, Completion, Lane, Ref, Session}
 
-  @patience_ms 250
   # A worker that did not answer is not asked again for so long.
   @busy_ms 1_000
 
@@ -27,7 +27,7 @@ defmodule SnakeBridge.Completion.Python do
     with generation when generation != nil <- Session.attached(session),
          false <- busy?(),
          {:ok, items} when is_list(items) <-
-           Lane.request(session, :members, {target, steps, asked}, timeout: @patience_ms) do
+           Lane.request(session, :members, {target, steps, asked}, timeout: question.patience_ms) do
       for %{text: text, kind: kind} = item <- items,
           do: %{text: text, kind: kind, detail: item[:detail] || "", doc: item[:doc] || ""}
     else

@@ -9,7 +9,7 @@ defmodule SnakeBridge.IEx.Completion do
   alias SnakeBridge.Completion
   alias SnakeBridge.Completion.{Arguments, Source, Values}
 
-  # Nobody waits longer for a key.
+  # Whoever presses Tab waits for an answer; a worker that has just started may need some time for its first.
   @patience_ms 2_000
 
   @type answer :: {:yes, charlist(), [charlist()]} | {:no, charlist(), []}
@@ -31,7 +31,7 @@ defmodule SnakeBridge.IEx.Completion do
       {:DOWN, ^monitor, _, _, {:shutdown, {:found, {typed, items}}}} -> answer(typed, items)
       {:DOWN, ^monitor, _, _, _} -> otherwise.(reversed)
     after
-      @patience_ms ->
+      2 * @patience_ms ->
         Process.demonitor(monitor, [:flush])
         Process.exit(pid, :kill)
         otherwise.(reversed)
@@ -53,7 +53,7 @@ defmodule SnakeBridge.IEx.Completion do
           into: %{},
           do: {name, value}
 
-    %{before: line, env: env, harmless: [], view: & &1.(variables, env)}
+    %{before: line, env: env, harmless: [], patience_ms: @patience_ms, view: & &1.(variables, env)}
   end
 
   # The variables that something follows: only those are copied from the shell.
