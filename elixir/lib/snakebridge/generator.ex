@@ -91,36 +91,70 @@ defmodule SnakeBridge.Generator do
           do: {:class, class, context.classes[class["path"]]}
 
     shared = fingerprint({context.classes, context.modules, Map.drop(options, [:known, :only]), hash()})
+    digests = for {:class, class, _} <- classes, into: %{}, do: {class["path"], fingerprint(class)}
 
     (modules ++ classes)
     |> Enum.uniq_by(&elem(&1, 2))
     |> Enum.sort_by(&elem(&1, 2))
-    |> Task.async_stream(&made(&1, context, shared, options.known), timeout: :infinity)
-    |> Enum.map(fn
-      {:ok, {:made, made}} -> made
-      {:ok, {:raised, error, stacktrace}} -> reraise error, stacktrace
-    end)
+    |> Enum.map(&described(&1, context, shared, digests))
+    |> written(context, options.known)
+  end
+
+  # What a module is, but for its source.
+  defp described({kind, descriptor, name}, context, shared, digests) do
+    parts =
+      case kind do
+        # Of its classes only names and summaries stand in a module.
+        :module ->
+          Map.update!(descriptor, "classes", fn classes -> Enum.map(classes, &Map.take(&1, ~w(path doc))) end)
+
+        :class ->
+          [
+            digests[descriptor["path"]]
+            | for(base <- Classes.bases(descriptor, context), do: digests[base["path"]])
+          ]
+      end
+
+    made = %{
+      module: Module.concat([name]),
+      path: Macro.underscore(name) <> ".ex",
+      python: descriptor["path"] || descriptor["name"],
+      source: nil,
+      fingerprint: fingerprint({shared, kind, parts})
+    }
+
+    {made, fn context -> source(kind, descriptor, name, context) end}
+  end
+
+  # A few tasks, for each gets a copy of all that it needs to know.
+  defp written(described, context, known) do
+    parts =
+      described
+      |> Enum.with_index()
+      |> Enum.filter(fn {{made, _}, _} -> known[made.module] != made.fingerprint end)
+
+    context = if parts == [], do: context, else: Classes.prepared(context)
+    count = System.schedulers_online()
+
+    sources =
+      parts
+      |> Enum.group_by(fn {_, index} -> rem(index, count) end, fn {{_, write}, index} -> {index, write} end)
+      |> Map.values()
+      |> Task.async_stream(&write_all(&1, context), timeout: :infinity)
+      |> Enum.flat_map(fn
+        {:ok, {:written, sources}} -> sources
+        {:ok, {:raised, error, stacktrace}} -> reraise error, stacktrace
+      end)
+      |> Map.new()
+
+    for {{made, _}, index} <- Enum.with_index(described), do: %{made | source: sources[index]}
   end
 
   # What is wrong is the caller's, not the task's.
-  defp made(part, context, shared, known) do
-    {:made, make(part, context, shared, known)}
+  defp write_all(parts, context) do
+    {:written, for({index, write} <- parts, do: {index, context |> write.() |> formatted()})}
   rescue
     error -> {:raised, error, __STACKTRACE__}
-  end
-
-  defp make({kind, descriptor, name}, context, shared, known) do
-    module = Module.concat([name])
-    inherited = if kind == :class, do: Classes.bases(descriptor, context), else: []
-    fingerprint = fingerprint({shared, descriptor, inherited})
-
-    %{
-      module: module,
-      path: Macro.underscore(name) <> ".ex",
-      python: descriptor["path"] || descriptor["name"],
-      source: if(known[module] != fingerprint, do: kind |> source(descriptor, name, context) |> formatted()),
-      fingerprint: fingerprint
-    }
   end
 
   defp source(:module, module, name, context), do: Modules.source(module, name, context)

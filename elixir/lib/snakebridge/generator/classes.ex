@@ -104,8 +104,21 @@ defmodule SnakeBridge.Generator.Classes do
       ) ++
         for attribute <- base["attributes"], do: attribute(attribute, class, context)
 
-    (Enum.filter(functions(base, context), & &1.object) ++ Enum.reject(rebound, &is_nil/1))
-    |> Enum.map(&%{&1 | inherited: context.classes[base["path"]]})
+    Map.get_lazy(context.inheritable, base["path"], fn -> inheritable(base, context) end) ++
+      for function <- rebound, function != nil, do: %{function | inherited: context.classes[base["path"]]}
+  end
+
+  # What is documented elsewhere.
+  defp inheritable(base, context) do
+    for %{object: true} = function <- functions(base, context),
+        do: %{function | inherited: context.classes[base["path"]], doc: ""}
+  end
+
+  @doc "A context that knows what is inherited, so that it is not found out for each class anew."
+  @spec prepared(Modules.t()) :: Modules.t()
+  def prepared(context) do
+    bases = for {_, class} <- context.known, base <- bases(class, context), uniq: true, do: base
+    %{context | inheritable: Map.new(bases, &{&1["path"], inheritable(&1, context)})}
   end
 
   @doc "The classes that a class extends and that are wrapped too, nearest first."

@@ -12,18 +12,19 @@ defmodule SnakeBridge.Generator.Modules do
   @defaults Map.merge(Map.new(@call, &{&1, nil}), %{validate: false, bang: false, max_arity: 8, name: nil})
 
   @enforce_keys [:root, :modules, :classes, :known, :options]
-  defstruct [:root, :modules, :classes, :known, :options]
+  defstruct [:root, :modules, :classes, :known, :options, inheritable: %{}]
 
   @typedoc """
   `modules` and `classes` are names of Elixir by paths of Python; `known` the descriptors of classes, by where they are found
-  and by where they are defined.
+  and by where they are defined; `inheritable` what others have of a class.
   """
   @type t :: %__MODULE__{
           root: String.t(),
           modules: %{String.t() => String.t()},
           classes: %{String.t() => String.t()},
           known: %{String.t() => map()},
-          options: map()
+          options: map(),
+          inheritable: %{String.t() => [Functions.t()]}
         }
 
   # --- names ---

@@ -52,11 +52,14 @@ defmodule SnakeBridge.Schema.Store do
       :error
   """
   @spec fetch(store(), key()) :: {:ok, map()} | :error
-  def fetch(store, key) do
-    with {:ok, hash} <- File.read(key_path(store, key)),
-         true <- hash =~ ~r/\A[0-9a-f]{64}\z/,
-         do: get(store, hash),
-         else: (_ -> :error)
+  def fetch(store, key), do: with({:ok, hash} <- named(store, key), do: get(store, hash))
+
+  defp named(store, key) do
+    with {:ok, hash} <- File.read(key_path(store, key)), true <- hash =~ ~r/\A[0-9a-f]{64}\z/ do
+      {:ok, hash}
+    else
+      _ -> :error
+    end
   end
 
   @doc "The document with this hash, if it is there and whole."
@@ -86,12 +89,17 @@ defmodule SnakeBridge.Schema.Store do
   """
   @spec put(store(), key(), map()) :: {:ok, hash()} | {:error, File.posix()}
   def put(store, key, document) do
-    content = :erlang.term_to_binary({@format, document}, [:deterministic, :compressed])
-    hash = sha256(content)
+    {hash, content} = content(document)
+    with :ok <- write_all(store, key, hash, content), do: {:ok, hash}
+  end
 
-    with :ok <- keep(document_path(store, hash), content),
-         :ok <- write(key_path(store, key), hash),
-         do: {:ok, hash}
+  defp content(document) do
+    content = :erlang.term_to_binary({@format, document}, [:deterministic, {:compressed, 1}])
+    {sha256(content), content}
+  end
+
+  defp write_all(store, key, hash, content) do
+    with :ok <- keep(document_path(store, hash), content), do: write(key_path(store, key), hash)
   end
 
   @doc """
@@ -102,23 +110,18 @@ defmodule SnakeBridge.Schema.Store do
   @spec fetch_or(store(), key(), (-> SnakeBridge.result())) ::
           {:ok, map(), hash(), :kept | :new} | {:error, Exception.t()}
   def fetch_or(store, key, introspect) do
-    case fetch(store, key) do
-      {:ok, document} ->
-        {:ok, document, hash(document), :kept}
-
+    with {:ok, hash} <- named(store, key), {:ok, document} <- get(store, hash) do
+      {:ok, document, hash, :kept}
+    else
       :error ->
         with {:ok, document} <- introspect.() do
           Schema.check!(document)
-          put(store, key, document)
-          {:ok, document, hash(document), :new}
+          {hash, content} = content(document)
+          write_all(store, key, hash, content)
+          {:ok, document, hash, :new}
         end
     end
   end
-
-  @doc "The hash that a document is kept under."
-  @spec hash(map()) :: hash()
-  def hash(document),
-    do: sha256(:erlang.term_to_binary({@format, document}, [:deterministic, :compressed]))
 
   @doc "The hashes of all documents that are kept."
   @spec list(store()) :: [hash()]
