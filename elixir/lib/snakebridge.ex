@@ -43,6 +43,7 @@ defmodule SnakeBridge do
     BridgeError,
     Bytes,
     Context,
+    Drop,
     Fault,
     Iteration,
     MimeBundle,
@@ -78,7 +79,7 @@ defmodule SnakeBridge do
       import Kernel, except: [def: 1, def: 2, defp: 1, defp: 2]
       import SnakeBridge.Natural.Definitions, only: [def: 1, def: 2, defp: 1, defp: 2, py: 0]
       import Bitwise, only: unquote(SnakeBridge.Natural.operators())
-      import SnakeBridge, only: [py: 1]
+      import SnakeBridge, only: [py: 1, sigil_PY: 2]
       require SnakeBridge.Py
       @before_compile SnakeBridge.Natural.Definitions
     end
@@ -108,6 +109,41 @@ defmodule SnakeBridge do
   """
   @spec py() :: Py.t()
   def py, do: %Py{}
+
+  # --- drops ---
+
+  @doc ~S"""
+  A drop: Python in the middle of Elixir. It takes the variables that it names, binds the names that it assigns, and its
+  value is that of its last expression, or of a `return`.
+
+      iex> import SnakeBridge, only: [sigil_PY: 2]
+      iex> xs = [1, 2, 6]
+      iex> ~PY\"""
+      ...> total = sum(xs)
+      ...> total / len(xs)
+      ...> \"""
+      3.0
+      iex> total
+      9
+
+  `#{}` inserts the value of an expression of Elixir wherever it stands, in a string of Python too, and never becomes text of
+  the program:
+
+      iex> import SnakeBridge, only: [sigil_PY: 2]
+      iex> user = %{name: "O'Neil"}
+      iex> ~PY"f'{#{user.name}.upper()}: #{user.name}'"
+      "O'NEIL: O'Neil"
+
+  A modifier says what the value arrives as, as `as:` does: `r` for a ref, `v`, `l`, `m`, `s`, `t`, `b`, `a` for `:value`,
+  `:list`, `:map`, `:set`, `:text`, `:bytes`, `:array`. An exception of Python is raised. To have it as an error, and for
+  options: `SnakeBridge.run(~PY"...", timeout: 1_000)`.
+
+  The source is read when Elixir compiles, without a Python; a guide, `docs/drops.md`, says what is taken and bound.
+  """
+  defmacro sigil_PY(text, modifiers) do
+    Drop.Calls.before_compile(__CALLER__)
+    Drop.expand(text, modifiers, __CALLER__)
+  end
 
   # --- modules ---
 
@@ -366,33 +402,71 @@ defmodule SnakeBridge do
 
   # --- source, and many calls at once ---
 
-  @doc """
-  Runs Python source, in a namespace of its own that holds the bindings, and gives the value of its last expression.
+  @doc ~S"""
+  Runs Python source, in a namespace of its own that holds the bindings, and gives the value of its last expression, or of
+  a `return` at its top level.
 
       iex> SnakeBridge.run("total = sum(xs); total / len(xs)", xs: [1, 2, 6])
       {:ok, 3.0}
 
-  Values go in as bindings and never become part of the text, so nothing needs to be quoted. What the source defines is
-  gone with it, but for what it returns. `await` may stand at the top level. Tracebacks show the source's lines.
-  Options are those of `call/5`.
+  `{:file, path}` runs a file. Values go in as bindings and never become part of the text, so nothing needs to be quoted.
+  `await` may stand at the top level. Tracebacks show the source's lines. What the source defines is gone with it, unless
+  it is asked for with `bindings: true`:
+
+      iex> SnakeBridge.run("low, high = min(xs), max(xs)\nhigh - low", [xs: [3, 1]], bindings: true)
+      {:ok, 2, %{"low" => 1, "high" => 3}}
+
+  The other options are those of `call/5`; `as:` is for the value. A file that cannot be read is a `File.Error`.
+
+  With a drop instead of a source it is that drop, which binds what it binds; it gives its error instead of raising it, and
+  takes options: `SnakeBridge.run(~PY"fit(model)", timeout: 60_000)`. This is so in functions of modules, in cells and where
+  natural syntax is on; elsewhere, as at the top level of a script, a drop is its value before `run/3` sees it.
   """
-  @spec run(String.t(), kwargs(), keyword()) :: result()
+  @spec run(String.t() | {:file, Path.t()}, kwargs(), keyword()) :: result() | {:ok, term(), map()}
   def run(source, bindings \\ [], opts \\ []) do
     names = bindings |> Steps.kwargs() |> Map.new()
-    Options.no_bindings!(names, source)
+    {all?, opts} = :run |> Options.check!(opts) |> Keyword.pop(:bindings, false)
 
-    # A ref is made of what comes of a source that awaits, not of its coroutine.
-    steps =
-      if Options.check!(:call, opts)[:as] == :ref,
-        do: [{:method, "run", [source, names, true], []}, {:await}],
-        else: [{:method, "run", [source, names], []}]
+    with {:ok, source} <- source(source, names) do
+      drop = %Drop{key: Drop.key(source), source: source, wanted: if(all?, do: :all, else: [])}
 
-    steps({:module, "snakebridge.running"}, steps, opts)
+      case Drop.run(drop, names, opts) do
+        {:ok, {nil, value, bound}} when all? -> {:ok, value, bound}
+        result -> result
+      end
+    end
   end
 
-  @doc "Like `run/3`, but gives the value or raises."
-  @spec run!(String.t(), kwargs(), keyword()) :: term()
-  def run!(source, bindings \\ [], opts \\ []), do: unwrap!(run(source, bindings, opts))
+  defp source(text, names) when is_binary(text) do
+    Options.no_bindings!(names, text)
+    {:ok, {text, nil, 1}}
+  end
+
+  # As bytes: a file says itself what its text is encoded in.
+  defp source({:file, path}, _) do
+    case File.read(path) do
+      {:ok, data} ->
+        {:ok, {bytes(data), Path.expand(path), 1}}
+
+      {:error, reason} ->
+        {:error, %File.Error{reason: reason, action: "read file", path: IO.chardata_to_string(path)}}
+    end
+  end
+
+  defp source(other, _) do
+    raise ArgumentError,
+          "run wants Python source as text, or {:file, path}, got: #{Options.shown(other)}\n" <>
+            "hint: a drop is its value already, where neither a module nor natural syntax is around it"
+  end
+
+  @doc "Like `run/3`, but gives the value (with `bindings: true`, `{value, bindings}`) or raises."
+  @spec run!(String.t() | {:file, Path.t()}, kwargs(), keyword()) :: term()
+  def run!(source, bindings \\ [], opts \\ []) do
+    case run(source, bindings, opts) do
+      {:ok, value, bound} -> {value, bound}
+      result -> unwrap!(result)
+    end
+  end
 
   @doc """
   Makes several calls in one round trip: `{module_or_ref, name, args}` or `{module_or_ref, name, args, kwargs}` each.

@@ -97,7 +97,15 @@ defmodule SnakeBridge.Fault do
   end
 
   defp ours?({module, _, _, _}),
-    do: module in [Process, __MODULE__, SnakeBridge, SnakeBridge.Ref, SnakeBridge.Natural.Runtime]
+    do:
+      module in [
+        Process,
+        __MODULE__,
+        SnakeBridge,
+        SnakeBridge.Ref,
+        SnakeBridge.Drop,
+        SnakeBridge.Natural.Runtime
+      ]
 
   @doc "What to do about an exception, where the bridge knows."
   @spec hint(Exception.t()) :: String.t() | nil

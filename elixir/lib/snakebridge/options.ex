@@ -16,7 +16,7 @@ defmodule SnakeBridge.Options do
   # The longest time that the BEAM's timers take.
   @longest_ms 0xFFFFFFFF
   @times [:timeout, :kill_after, :queue_timeout]
-  @switches [:update, :wait, :syntax, :completion]
+  @switches [:bindings, :update, :wait, :syntax, :completion]
   @as [:auto, :ref, :value, :list, :map, :set, :text, :bytes, :array, :arrow]
 
   @call [:as, :timeout, :session, :tags]
@@ -26,6 +26,7 @@ defmodule SnakeBridge.Options do
 
   @known %{
     call: @call,
+    run: @call ++ [:bindings],
     stream: [:chunk | @call],
     context: [:timeout],
     checkout: [:timeout],
@@ -40,6 +41,7 @@ defmodule SnakeBridge.Options do
 
   @what %{
     call: "a call",
+    run: "a call",
     stream: "a stream",
     context: "with_python",
     checkout: "checkout",
@@ -54,6 +56,7 @@ defmodule SnakeBridge.Options do
 
   @type kind ::
           :call
+          | :run
           | :stream
           | :context
           | :checkout
@@ -77,7 +80,7 @@ defmodule SnakeBridge.Options do
   def check!(kind, opts) do
     if not Keyword.keyword?(opts) do
       message = "the options of #{@what[kind]} are a keyword list, got: #{shown(opts)}"
-      raise ArgumentError, if(kind == :call, do: "#{message}\nhint: #{python_hint()}", else: message)
+      raise ArgumentError, if(kind in [:call, :run], do: "#{message}\nhint: #{python_hint()}", else: message)
     end
 
     Enum.each(opts, &option!(kind, &1))
@@ -184,7 +187,7 @@ defmodule SnakeBridge.Options do
 
     cond do
       String.jaro_distance(to_string(near), name) > 0.8 -> "did you mean #{near}:?"
-      kind in [:call, :stream] -> python_hint()
+      kind in [:call, :run, :stream] -> python_hint()
       true -> "its documentation says what each is for"
     end
   end

@@ -46,12 +46,17 @@ defmodule SnakeBridge.Natural.Definitions do
           "`use SnakeBridge` does not work with Elixir #{System.version()}; write `py do ... end` instead"
     end
 
+    rewrite(env, &Rewrite.expanded/1)
+    nil
+  end
+
+  @doc false
+  # Replaces the bodies of a module's functions, which are expanded by then.
+  Kernel.def rewrite(env, function) do
     for definition <- Module.definitions_in(env.module) do
       case Module.get_definition(env.module, definition) do
         {:v1, kind, _, clauses} when kind in [:def, :defp] ->
-          rewritten =
-            for {meta, args, guards, body} <- clauses, do: {meta, args, guards, Rewrite.expanded(body)}
-
+          rewritten = for {meta, args, guards, body} <- clauses, do: {meta, args, guards, function.(body)}
           if rewritten != clauses, do: replace(env.module, definition, rewritten)
 
         _ ->
@@ -59,7 +64,7 @@ defmodule SnakeBridge.Natural.Definitions do
       end
     end
 
-    nil
+    :ok
   end
 
   Kernel.defp replace(module, {name, arity} = definition, clauses) do

@@ -127,6 +127,14 @@ defmodule SnakeBridge.Natural.Rewrite do
   defp expr({{:., _, [:erlang, :element]}, meta, [2, {{:., _, [Access, :get_and_update]}, _, _} = update]}),
     do: emit(:written, meta, [expr(update)])
 
+  # `run(~PY"...")` is the drop, with options.
+  defp expr({{:., _, [SnakeBridge, name]}, _, _} = ast) when name in [:run, :run!] do
+    case SnakeBridge.Drop.Calls.call(ast) do
+      ^ast -> plain_call(ast)
+      drop -> expr(drop)
+    end
+  end
+
   defp expr({{:., _, _}, _, args} = ast) when is_list(args) do
     case link(ast) do
       {base, step, meta} -> chain(base, [step], meta)
