@@ -82,7 +82,7 @@ impl std::fmt::Debug for Teller<'_> {
 }
 
 /// Makes the exception that carries an error of Elixir through Python. `error` is the encoded `{elixir, ..}`, `pin` what
-/// keeps it whole.
+/// keeps it whole, `trace` where in Elixir it was raised.
 pub fn elixir_error(
     py: Python<'_>,
     error: &[u8],
@@ -90,6 +90,7 @@ pub fn elixir_error(
     kind: &str,
     reason: Bound<'_, PyAny>,
     text: &str,
+    trace: &[String],
 ) -> PyErr {
     let exception = ElixirError::new_err(text.to_owned());
     let value = exception.value(py);
@@ -97,6 +98,11 @@ pub fn elixir_error(
     let _ = value.setattr(intern!(py, "kind"), kind);
     let _ = value.setattr(intern!(py, "reason"), reason);
     let _ = value.setattr(intern!(py, "message"), text);
+    if !trace.is_empty() {
+        // What Python prints below an exception; `add_note` came with Python 3.11.
+        let note = format!("in Elixir:\n    {}", trace.join("\n    "));
+        let _ = value.setattr(intern!(py, "__notes__"), [note]);
+    }
     // In an object that Python code can neither make nor change: it is sent back as it is.
     let _ = value.setattr(intern!(py, "_term"), ElixirTerm::new(error, pin));
     exception
@@ -223,10 +229,10 @@ fn elixir_term<'py>(value: &Bound<'py, PyAny>) -> Option<Bound<'py, ElixirTerm>>
     is_elixir_error(term.get().term()).then_some(term)
 }
 
-/// Whether a term is `{elixir, Kind, Reason, Text}`: code may have put another one of Elixir's into the exception.
+/// Whether a term is `{elixir, Kind, Reason, Text, Trace}`: code may have put another one of Elixir's into the exception.
 fn is_elixir_error(term: &[u8]) -> bool {
     let mut reader = Reader::fragment(term);
-    reader.expect_tuple(4).is_ok() && reader.expect_atom().is_ok_and(|tag| tag == "elixir")
+    reader.expect_tuple(5).is_ok() && reader.expect_atom().is_ok_and(|tag| tag == "elixir")
 }
 
 /// Whether the failure is an interrupt.

@@ -26,15 +26,21 @@ class Inspection:
     def inspect(self, source, cursor, detail, harmless=()):
         """The protocol's answer. `harmless`: see `Completion.complete`."""
         name, value, bound = self._at(source, sources.to_characters(source, cursor), harmless)
-        if value is NOTHING or name.partition(".")[0] == "ex" or self._is_elixir(name):
-            found = self._of_elixir(name.removeprefix("ex."), detail)
+        written = self._written(name, value)
+        if written:
+            found = self._of_elixir(written, detail)
             if found or value is NOTHING:
                 return {"found": bool(found), "data": found}
         return {"found": True, "data": _data(name, value, bound, detail)}
 
-    def _is_elixir(self, name):
-        """Whether Elixir owns a name: what it is there says more than what it is as Python sees it."""
-        return name.isidentifier() and name in getattr(self._native, "elixir_names", list)()
+    def _written(self, name, value):
+        """How Elixir writes what it knows more of than Python does: a name that it owns, a module or a function of its
+        own under any name, and what Python has no value of."""
+        if value is NOTHING:
+            return name.removeprefix("ex.")
+        if name.isidentifier() and name in getattr(self._native, "elixir_names", list)():
+            return name
+        return getattr(self._native, "written", _nothing)(value)
 
     def _of_elixir(self, name, detail):
         """What Elixir knows of a name: a mime bundle, empty where it does not."""
@@ -77,6 +83,10 @@ class Inspection:
             return None
         function = self._magic(word)
         return None if function is None else (word, function, True)
+
+
+def _nothing(_value):
+    return None
 
 
 def _resolved(lookup, tokens, end):

@@ -72,9 +72,17 @@ def lines(error):
     try:
         told = _told(error)
         text = "".join(told.format() if _has_frames(told) else told.format_exception_only())
+        text += _notes(error)
     except Exception as failure:
         text = f"{type(error).__name__}: {message(error)}\n(no traceback: {type(failure).__name__} while rendering it)"
     return shorten(clean(text).rstrip("\n").split("\n"))
+
+
+def _notes(error):
+    """What Python before 3.11 does not print itself: where in Elixir an error comes from, say."""
+    if hasattr(BaseException, "add_note"):
+        return ""
+    return "".join(f"{note}\n" for note in getattr(error, "__notes__", ()) if type(note) is str)
 
 
 def shorten(lines):

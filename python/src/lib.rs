@@ -60,6 +60,7 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(callback::exception, module)?)?;
     module.add_function(wrap_pyfunction!(modules::exports, module)?)?;
     module.add_function(wrap_pyfunction!(modules::inspect, module)?)?;
+    module.add_function(wrap_pyfunction!(modules::written, module)?)?;
     module.add_function(wrap_pyfunction!(current_cell, module)?)?;
     module.add_function(wrap_pyfunction!(current_lane, module)?)?;
     module.add_function(wrap_pyfunction!(main_runs, module)?)?;

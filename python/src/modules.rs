@@ -158,6 +158,24 @@ pub(crate) fn exports<'py>(
     })
 }
 
+/// How Elixir writes a module or function that `ex` has given: `Enum.map`, `:lists.seq`. None for anything else.
+#[pyfunction]
+pub(crate) fn written(value: &Bound<'_, PyAny>) -> Option<String> {
+    let (module, function) = if let Ok(function) = value.cast_exact::<ModuleFunction>() {
+        let ModuleFunction { module, function } = function.get();
+        (module, format!(".{function}"))
+    } else {
+        let module = value.cast_exact::<ElixirModule>().ok()?;
+        (module.get().name.as_ref()?, String::new())
+    };
+    let colon = if module.starts_with(char::is_uppercase) {
+        ""
+    } else {
+        ":"
+    };
+    Some(format!("{colon}{module}{function}"))
+}
+
 /// What Elixir knows of a name of its own: texts by their mime types, or nothing. It is not waited for either.
 #[pyfunction]
 pub(crate) fn inspect<'py>(py: Python<'py>, name: &str, detail: u8) -> PyResult<Bound<'py, PyAny>> {

@@ -89,6 +89,23 @@ def test_the_markers_are_completed_in_both_languages(request, language):
 
 @pytest.mark.row(13)
 @pytest.mark.parametrize(
+    ("code", "signature"),
+    [
+        ("ex.Enum.map", "Enum.map(enumerable, fun)"),
+        ("ex.Enum.map([1], ", "Enum.map(enumerable, fun)"),
+        ("Many.map", "Enum.map(enumerable, fun)"),
+        ("each", "Enum.map(enumerable, fun)"),
+        ("Many", "Functions for working with collections"),
+        ("ex.lists.seq", ":lists.seq("),
+    ],
+)
+def test_python_cells_have_the_documentation_of_elixir(python, code, signature):
+    python.run("Many = ex.Enum\neach = Many.map")
+    assert signature in ask(python, "inspect", code, detail_level=0)["data"]["text/markdown"]
+
+
+@pytest.mark.row(13)
+@pytest.mark.parametrize(
     ("code", "documentation", "source"),
     [
         ("%%python\nimport json\njson.dumps", "Serialize", "def dumps"),

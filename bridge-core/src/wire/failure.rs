@@ -15,6 +15,8 @@ pub enum Failure {
         reason: Term,
         /// The formatted message.
         text: String,
+        /// Where: the frames as Elixir prints them, innermost first.
+        trace: Vec<String>,
     },
     /// The bridge refuses.
     Bridge {
@@ -46,13 +48,18 @@ impl Failure {
             Some([tag, exception]) if tag.as_atom() == Some("python") && exception.as_map().is_some() => {
                 Failure::Python(exception.clone())
             }
-            Some([tag, kind, reason, message]) if tag.as_atom() == Some("elixir") => {
-                match (kind.as_atom(), text(message)) {
-                    (Some(kind), Some(text)) => Failure::Elixir {
-                        kind: kind.to_owned(),
-                        reason: reason.clone(),
-                        text,
-                    },
+            Some([tag, kind, reason, message, trace]) if tag.as_atom() == Some("elixir") => {
+                match (kind.as_atom(), text(message), trace.as_list()) {
+                    (Some(kind), Some(text), Some(trace))
+                        if trace.iter().all(|frame| frame.as_str().is_some()) =>
+                    {
+                        Failure::Elixir {
+                            kind: kind.to_owned(),
+                            reason: reason.clone(),
+                            text,
+                            trace: trace.iter().filter_map(Term::as_str).map(str::to_owned).collect(),
+                        }
+                    }
                     _ => Failure::Other(term),
                 }
             }
@@ -76,11 +83,17 @@ impl Failure {
     pub fn to_term(&self) -> Term {
         match self {
             Failure::Python(exception) => Term::tuple([Term::atom("python"), exception.clone()]),
-            Failure::Elixir { kind, reason, text } => Term::tuple([
+            Failure::Elixir {
+                kind,
+                reason,
+                text,
+                trace,
+            } => Term::tuple([
                 Term::atom("elixir"),
                 Term::atom(kind.as_str()),
                 reason.clone(),
                 text.into(),
+                Term::list(trace.iter().map(String::as_str)),
             ]),
             Failure::Bridge {
                 reason,

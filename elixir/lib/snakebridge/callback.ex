@@ -25,9 +25,9 @@ defmodule SnakeBridge.Callback do
   end
 
   # Nothing here holds what was raised until Python has read it.
-  defp raised({:elixir, kind, reason, text}) do
+  defp raised({:elixir, kind, reason, text, trace}) do
     {reason, pins} = Pins.pin(reason, Pins.refs(reason))
-    {:error, {:elixir, kind, reason, text}, pins}
+    {:error, {:elixir, kind, reason, text, trace}, pins}
   end
 
   defp raised(error), do: {:error, error, []}

@@ -118,7 +118,7 @@ defmodule SnakeBridge.CallbackLane do
   # User code may end the runner by a link; the lane goes on with another.
   def handle_info({:EXIT, pid, reason}, %{runner: {pid, _}} = state) do
     text = "the process that served the call ended: #{Exception.format_exit(reason)}"
-    for id <- state.running, do: Socket.send(state.socket, {:error, id, {:elixir, :exit, reason, text}})
+    for id <- state.running, do: Socket.send(state.socket, {:error, id, {:elixir, :exit, reason, text, []}})
     {:noreply, start_runner(%{state | running: []})}
   end
 

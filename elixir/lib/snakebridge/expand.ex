@@ -13,9 +13,14 @@ defmodule SnakeBridge.Expand do
   | `:elixir.eval_local_handler/2` | from 1.16; without it a call of an undefined local function reads worse |
   | `:elixir.eval_external_handler/3` | from 1.15.1; without it a stack trace lacks the cell's line |
 
+  A function that a cell has made may fail long after the cell, in any process. So the code itself says which cell it is
+  of: in the columns of its annotations, of which nothing else is made, and which cost nothing.
+
   This is the only module that calls them. Where they are not as this says, `available?/0` is false, and evaluation goes
   through `Code.eval_quoted_with_env/3` without the hook.
   """
+
+  alias SnakeBridge.CellParser
 
   @eval_env {:elixir, :eval_env}
 
@@ -54,6 +59,7 @@ defmodule SnakeBridge.Expand do
     {expanded, ex_state, new_env} = :elixir_expand.expand(quoted, :elixir_env.env_to_ex(env), env)
     erl_state = :elixir_erl_var.from_env(env, erl_vars)
     {erl, erl_state} = :elixir_erl_pass.translate(hook.(expanded), :erl_anno.new(env.line), erl_state)
+    erl = of_cell(erl, CellParser.cell(env.file))
     {%{erl: erl, erl_state: erl_state, ex_state: ex_state, binding: erl_binding, env: new_env}, expanded}
   end
 
@@ -68,8 +74,14 @@ defmodule SnakeBridge.Expand do
         :erl_eval.exprs(
           expressions,
           expanded.binding,
-          handler(:eval_local_handler, 2),
-          handler(:eval_external_handler, 3)
+          if(function_exported?(:elixir, :eval_local_handler, 2),
+            do: {:value, &:elixir.eval_local_handler/2},
+            else: :none
+          ),
+          if(function_exported?(:elixir, :eval_external_handler, 3),
+            do: {:value, &__MODULE__.external/3},
+            else: :none
+          )
         )
       after
         if outer, do: Process.put(@eval_env, outer), else: Process.delete(@eval_env)
@@ -79,11 +91,37 @@ defmodule SnakeBridge.Expand do
     {value, binding, %{env | versioned_vars: vars}}
   end
 
-  defp handler(name, arity) do
-    if function_exported?(:elixir, name, arity),
-      do: {:value, Function.capture(:elixir, name, arity)},
-      else: :none
+  defp of_cell(erl, nil), do: erl
+
+  defp of_cell(erl, cell) do
+    :erl_parse.map_anno(&:erl_anno.set_location({:erl_anno.line(&1), cell}, &1), erl)
+  rescue
+    # A form that Erlang's own parser never makes.
+    _ -> erl
   end
+
+  @doc "Calls a function for evaluated code: what fails names the line of its cell, wherever that runs."
+  @spec external(:erl_anno.anno(), function() | {module(), atom()}, [term()]) :: term()
+  def external(anno, function, args) do
+    :elixir.eval_external_handler(anno, function, args)
+  catch
+    kind, reason ->
+      trace = Enum.reject(__STACKTRACE__, &match?({__MODULE__, :external, 3, _}, &1))
+      :erlang.raise(kind, reason, placed(trace, :erl_anno.line(anno), :erl_anno.column(anno)))
+  end
+
+  # Elixir says that it is the cell which runs, where one does. A trace that became longer could be more than the VM takes.
+  defp placed(trace, line, cell) when is_integer(cell) do
+    {inner, outer} = Enum.split_while(trace, &(not match?({:elixir, _, _, _}, &1)))
+    here = {:elixir_eval, :__FILE__, 1, [file: cell |> CellParser.file() |> String.to_charlist(), line: line]}
+
+    cond do
+      Process.get(@eval_env) != nil or outer == [] -> Enum.drop(inner, -1) ++ [here | outer]
+      true -> inner ++ [here | Enum.drop(outer, -1)]
+    end
+  end
+
+  defp placed(trace, _, _), do: trace
 
   defp works? do
     quoted = Code.string_to_quoted!("x = {y + 1, y}")

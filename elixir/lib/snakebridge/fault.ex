@@ -7,7 +7,7 @@ defmodule SnakeBridge.Fault do
 
   import SnakeBridge.Py, only: [is_kind: 2]
 
-  alias SnakeBridge.{BridgeError, CallbackError, Marshal, Py, Ref}
+  alias SnakeBridge.{BridgeError, CallbackError, Marshal, Py, Ref, Render}
 
   @doc """
   The exception that an `Error` of the protocol stands for.
@@ -17,8 +17,8 @@ defmodule SnakeBridge.Fault do
   @spec exception(term(), Marshal.home() | nil) :: Exception.t()
   def exception(error, home \\ nil)
   def exception({:python, %{} = fields}, home), do: python(fields, home)
-  def exception({:elixir, :error, reason, _}, _), do: Exception.normalize(:error, reason, [])
-  def exception({:elixir, kind, reason, _}, _), do: %CallbackError{kind: kind, reason: reason}
+  def exception({:elixir, :error, reason, _, _}, _), do: Exception.normalize(:error, reason, [])
+  def exception({:elixir, kind, reason, _, _}, _), do: %CallbackError{kind: kind, reason: reason}
 
   def exception({:bridge, reason, message, hint}, _),
     do: %BridgeError{reason: reason, message: message, hint: hint}
@@ -50,7 +50,7 @@ defmodule SnakeBridge.Fault do
   end
 
   defp nested(%{} = fields, home), do: python(fields, home)
-  defp nested({:elixir, _, _, _} = error, home), do: exception(error, home)
+  defp nested({:elixir, _, _, _, _} = error, home), do: exception(error, home)
   defp nested(_, _), do: nil
 
   defp ref(ref, home) when ref == nil or home == nil, do: nil
@@ -66,7 +66,7 @@ defmodule SnakeBridge.Fault do
 
   def caught(kind, reason, stacktrace) do
     reason = if kind == :error, do: Exception.normalize(:error, reason, stacktrace), else: reason
-    {:elixir, kind, reason, Exception.format_banner(kind, reason, stacktrace)}
+    {:elixir, kind, reason, Exception.format_banner(kind, reason, stacktrace), Render.frames(stacktrace)}
   end
 
   @doc """

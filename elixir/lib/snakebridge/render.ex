@@ -282,6 +282,15 @@ defmodule SnakeBridge.Render do
     end
   end
 
+  @doc """
+  Where something failed, as text: the frames of a stack trace, innermost first, without ours and those of the evaluation.
+  Of many the middle is left out.
+  """
+  @spec frames(Exception.stacktrace()) :: [String.t()]
+  def frames(stack) do
+    stack |> prune(nil) |> Enum.map(&frame/1) |> Enum.dedup() |> without_middle(& &1)
+  end
+
   # One expression of a cell, and the functions written in it, are all of one line there. Of many frames the middle says
   # nothing more.
   defp frames(stack, place) do
@@ -294,13 +303,17 @@ defmodule SnakeBridge.Render do
         if index == shown, do: [line | source_lines(line_in(frame, place), place)], else: [line]
       end
 
-    case length(lines) - @frames do
+    lines |> without_middle(&["    " <> &1]) |> Enum.concat()
+  end
+
+  defp without_middle(frames, told) do
+    case length(frames) - @frames do
       more when more > 1 ->
-        {first, rest} = Enum.split(lines, div(@frames, 2))
-        Enum.concat(first ++ [["    ... #{more} more frames ..."]] ++ Enum.drop(rest, more))
+        {first, rest} = Enum.split(frames, div(@frames, 2))
+        first ++ [told.("... #{more} more frames ...")] ++ Enum.drop(rest, more)
 
       _ ->
-        Enum.concat(lines)
+        frames
     end
   end
 

@@ -50,10 +50,12 @@ pub(super) fn raised(py: Python<'_>, worker: &Worker, lane: &Lane, reader: &mut 
             .unwrap_or_else(|| format!("{term:.500}"))
     };
     match error.as_tuple() {
-        Some([tag, kind, _, message]) if tag.as_atom() == Some("elixir") => {
+        Some([tag, kind, _, message, trace]) if tag.as_atom() == Some("elixir") => {
             let reason = reason(py, worker, &raw, pin.as_ref()).unwrap_or_else(|| py.None().into_bound(py));
             let kind = kind.as_atom().unwrap_or("error");
-            elixir_error(py, &raw, pin, kind, reason, &text(message))
+            let trace = trace.as_list().unwrap_or_default();
+            let trace: Vec<String> = trace.iter().map(text).collect();
+            elixir_error(py, &raw, pin, kind, reason, &text(message), &trace)
         }
         Some([tag, reason, message, hint]) if tag.as_atom() == Some("bridge") => {
             let reason = reason.as_atom().unwrap_or("unavailable");
@@ -74,16 +76,16 @@ pub(super) fn raised(py: Python<'_>, worker: &Worker, lane: &Lane, reader: &mut 
     }
 }
 
-/// `{elixir, Kind, Reason, Text}` with the reason itself where that is pinned, and its pin. Other errors as they are.
+/// `{elixir, Kind, Reason, Text, Trace}` with the reason itself where that is pinned, and its pin. Other errors as they are.
 fn unpinned(raw: &[u8]) -> (Cow<'_, [u8]>, Option<Arc<Pin>>) {
     let rewritten = || {
-        let [tag, kind, reason, text] = parts(raw)?;
+        let [tag, kind, reason, text, trace] = parts(raw)?;
         let (reason, Some(pin)) = pin::unwrap(reason) else {
             return None;
         };
         let mut out = Writer::fragment();
-        out.tuple_header(4).ok()?;
-        for part in [tag, kind, reason, text] {
+        out.tuple_header(5).ok()?;
+        for part in [tag, kind, reason, text, trace] {
             out.raw(part);
         }
         Some((out.into_bytes(), pin))
@@ -94,21 +96,21 @@ fn unpinned(raw: &[u8]) -> (Cow<'_, [u8]>, Option<Arc<Pin>>) {
     }
 }
 
-fn parts(raw: &[u8]) -> Option<[&[u8]; 4]> {
+fn parts(raw: &[u8]) -> Option<[&[u8]; 5]> {
     let mut reader = Reader::fragment(raw);
-    reader.expect_tuple(4).ok()?;
+    reader.expect_tuple(5).ok()?;
     let mut part = || reader.skip().ok();
-    Some([part()?, part()?, part()?, part()?])
+    Some([part()?, part()?, part()?, part()?, part()?])
 }
 
-/// The third part of `{elixir, Kind, Reason, Text}`, as Python sees it.
+/// The third part of `{elixir, Kind, Reason, Text, Trace}`, as Python sees it.
 fn reason<'py>(
     py: Python<'py>,
     worker: &Worker,
     raw: &[u8],
     pin: Option<&Arc<Pin>>,
 ) -> Option<Bound<'py, PyAny>> {
-    let [_, _, encoded, _] = parts(raw)?;
+    let [_, _, encoded, _, _] = parts(raw)?;
     let decoder = Decoder::new(py, &worker.refs).pinned(pin);
     let value = decoder.value(&mut Reader::fragment(encoded));
     Some(value.unwrap_or_else(|_| {
