@@ -93,9 +93,7 @@ pub(crate) async fn execute(
             Ok(execute) => {
                 let (content, failed) = cell(kernel, stdin, subshell, request, &execute).await;
                 if failed && execute.stop_on_error {
-                    // What is with the socket already comes in first.
-                    tokio::task::yield_now().await;
-                    waiting.extend(std::iter::from_fn(|| queue.try_recv().ok()));
+                    waiting = sent_before(queue).await;
                 }
                 content
             }
@@ -107,6 +105,23 @@ pub(crate) async fn execute(
         shell.send(request, "execute_reply", &content).await;
     })
     .await;
+    waiting
+}
+
+/// The requests that had been sent when a cell failed: those that wait, and what is on its way through the sockets, which
+/// takes a turn of the runtime to be read, one to be sorted, and one to come here.
+async fn sent_before(queue: &mut mpsc::UnboundedReceiver<Message>) -> Vec<Message> {
+    const QUIET_TURNS: usize = 4;
+    let mut waiting = Vec::new();
+    let mut quiet = 0;
+    while quiet < QUIET_TURNS {
+        tokio::task::yield_now().await;
+        quiet += 1;
+        while let Ok(request) = queue.try_recv() {
+            waiting.push(request);
+            quiet = 0;
+        }
+    }
     waiting
 }
 
@@ -433,11 +448,13 @@ fn note_question(kernel: &Kernel, number: u64, question: Option<String>) {
     }
 }
 
-/// The cell that a user answers: the one whose question the answer names, else the one that asks. Of several that do, and
-/// with clients that name none, the first.
+/// The cell that a user answers: of those that this client has been asked by the one whose question the answer names, and
+/// with clients that name none the first. What other clients send on their own is no answer.
 fn asking(kernel: &Kernel, answer: &Message) -> Option<u64> {
     let running = kernel.running();
-    let mut asking = running.iter().filter(|running| running.question.is_some());
+    let mut asking = running
+        .iter()
+        .filter(|running| running.question.is_some() && running.request.identities == answer.identities);
     let named = asking
         .clone()
         .find(|running| running.question.as_ref() == Some(&answer.answers));

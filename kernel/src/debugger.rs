@@ -31,6 +31,8 @@ const HALF: &str = "__import__('snakebridge.debugger', fromlist=['_'])";
 pub(crate) struct Debugger {
     files: CellFiles,
     adapter: tokio::sync::Mutex<Option<Adapter>>,
+    /// Held by the one client that starts or attaches.
+    starting: tokio::sync::Mutex<()>,
     seen: Mutex<Seen>,
 }
 
@@ -39,6 +41,9 @@ pub(crate) struct Debugger {
 struct Seen {
     breakpoints: BTreeMap<String, Value>,
     stopped: BTreeSet<i64>,
+    /// What debugpy has said of itself; it says so once.
+    capabilities: Option<Value>,
+    attached: bool,
 }
 
 impl Debugger {
@@ -46,6 +51,7 @@ impl Debugger {
         Debugger {
             files: CellFiles::new(),
             adapter: tokio::sync::Mutex::default(),
+            starting: tokio::sync::Mutex::default(),
             seen: Mutex::default(),
         }
     }
@@ -115,7 +121,7 @@ async fn respond(
         "inspectVariables" => return variables(kernel).await,
         // It is said to debugpy as soon as it may be, which is before its attach is answered.
         "configurationDone" => return Ok(json!({})),
-        "initialize" if debugger.adapter().await.is_none() => start(kernel, parent).await?,
+        "initialize" => return initialize(kernel, parent, arguments).await,
         _ => {}
     }
     let Some(adapter) = debugger.adapter().await else {
@@ -127,7 +133,15 @@ async fn respond(
         };
     };
     match command {
-        "attach" => attach(&adapter, arguments).await,
+        "attach" => {
+            let _alone = debugger.starting.lock().await;
+            if debugger.seen().attached {
+                return Ok(json!({}));
+            }
+            let body = attach(&adapter, arguments).await?;
+            debugger.seen().attached = true;
+            Ok(body)
+        }
         "disconnect" => {
             let body = adapter.ask("disconnect", arguments).await;
             adapter.close();
@@ -188,6 +202,22 @@ async fn info(debugger: &Debugger) -> Value {
         "exceptionPaths": ["Python Exceptions"],
         "copyToGlobals": true,
     })
+}
+
+/// Clients that come later, or at the same time, are told what the first one was: debugpy has one client, the kernel.
+async fn initialize(kernel: &Arc<Kernel>, parent: &Parent, arguments: Value) -> Result<Value, String> {
+    let debugger = &kernel.debugger;
+    let _alone = debugger.starting.lock().await;
+    if debugger.adapter().await.is_none() {
+        start(kernel, parent).await?;
+    }
+    if let Some(known) = debugger.seen().capabilities.clone() {
+        return Ok(known);
+    }
+    let adapter = debugger.adapter().await.ok_or("debugpy has gone")?;
+    let capabilities = adapter.ask("initialize", arguments).await?;
+    debugger.seen().capabilities = Some(capabilities.clone());
+    Ok(capabilities)
 }
 
 /// Starts debugpy in the worker, between two cells, and connects to it.

@@ -27,7 +27,7 @@ class Inspection:
         """The protocol's answer. `harmless`: see `Completion.complete`."""
         name, value, bound = self._at(source, sources.to_characters(source, cursor), harmless)
         written = self._written(name, value)
-        if written:
+        if value is NOTHING or written:
             found = self._of_elixir(written, detail)
             if found or value is NOTHING:
                 return {"found": bool(found), "data": found}

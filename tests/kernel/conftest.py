@@ -61,6 +61,15 @@ class Client:
 
         self.manager, self.client = start_new_kernel(kernel_name=name, startup_timeout=60)
 
+    @classmethod
+    def of(cls, manager):
+        """The client of a kernel that is starting."""
+        it = cls.__new__(cls)
+        it.manager, it.client = manager, manager.client()
+        it.client.start_channels()
+        it.client.wait_for_ready(timeout=60)
+        return it
+
     def run(self, code, answers=(), **options):
         """Runs a cell; its reply's content, and what came on IOPub: (type, content, buffers)."""
         messages, answers = [], list(answers)

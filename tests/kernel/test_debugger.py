@@ -158,6 +158,24 @@ def test_what_needs_no_debugger(debugger):
     assert not os.path.exists(path)
 
 
+@pytest.mark.needs("debugpy")
+def test_two_clients_start_it_at_once(debugger):
+    session, control = debugger.kernel.client.session, debugger.kernel.client.control_channel
+    client = {"clientID": "test", "adapterID": "", "pathFormat": "path", "linesStartAt1": True}
+    for command, arguments in (("initialize", client), ("attach", {})):
+        asked = []
+        for seq in (1, 2, 3):
+            request = {"type": "request", "seq": seq, "command": command, "arguments": arguments}
+            asked.append(session.msg("debug_request", request))
+            control.send(asked[-1])
+        found = [debugger.kernel.client.get_control_msg(timeout=40)["content"] for _ in asked]
+        assert [response["success"] for response in found] == [True] * 3, found
+    assert debugger.body("debugInfo")["isStarted"]
+    _, thread, _ = debugger.stop_at(3)
+    debugger.body("continue", threadId=thread)
+    assert debugger.kernel.shell(timeout=30)["content"]["status"] == "ok"
+
+
 def test_without_debugpy(installed, tmp_path):
     venv.create(tmp_path / "bare", symlinks=True)
     install = [PROGRAM, "kernel", "install", "--language", "python", "--name", "test-no-debugpy"]

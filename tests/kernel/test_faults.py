@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Client
+from jupyter_client.manager import KernelManager
 from test_restart import below, wait_for_the_end
 
 TYPES = [
@@ -28,15 +29,20 @@ TYPES = [
 ]
 
 
-def named(pid, name):
-    """The process of that name below a kernel."""
+def looked_up(pid, name):
+    """The process of that name below a kernel, if it is there."""
     for process in below(pid):
-        try:
+        with contextlib.suppress(OSError):
             if name in Path(f"/proc/{process}/comm").read_text():
                 return process
-        except OSError:
-            continue
-    raise AssertionError(f"no {name} below {pid}")
+    return None
+
+
+def named(pid, name):
+    """The process of that name below a kernel."""
+    process = looked_up(pid, name)
+    assert process is not None, f"no {name} below {pid}"
+    return process
 
 
 RUNNING = {
@@ -117,6 +123,44 @@ def test_nothing_is_left_of_a_kernel_that_was_killed(own, running):
     while [left for place in places for left in Path(place).glob(f"snakebridge-{process.pid}-*")]:
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+@pytest.mark.row(22)
+@pytest.mark.parametrize("victim", ["python", "beam", "sh"])
+@pytest.mark.parametrize("later", [0, 0.1, 0.3])
+def test_a_process_that_is_killed_while_it_starts(installed, victim, later):
+    manager = KernelManager(kernel_name="test-elixir")
+    manager.start_kernel()
+    pid = manager.provisioner.process.pid
+    deadline = time.monotonic() + 20
+    while (found := looked_up(pid, victim)) is None:
+        assert time.monotonic() < deadline
+    time.sleep(later)
+    os.kill(found, signal.SIGKILL)
+    client = Client.of(manager)
+    try:
+        for code in ("1 + 1", "%%python\n1 + 1"):
+            if client.run(code)[0]["status"] == "error":
+                # It was that one's start which failed; the next use starts another.
+                assert client.run(code)[0]["status"] == "ok"
+            assert client.text(code)[1] == "2"
+    finally:
+        client.stop()
+
+
+@pytest.mark.row(24)
+def test_nothing_is_left_of_a_kernel_that_is_killed_while_it_starts(installed):
+    manager = KernelManager(kernel_name="test-elixir")
+    manager.start_kernel()
+    process = manager.provisioner.process
+    deadline = time.monotonic() + 20
+    while looked_up(process.pid, "beam") is None:
+        assert time.monotonic() < deadline
+    everybody = below(process.pid)
+    process.kill()
+    process.wait()
+    wait_for_the_end(everybody)
+    manager.cleanup_resources()
 
 
 @pytest.mark.row(22)

@@ -1,7 +1,10 @@
 """What jupyter_kernel_test leaves out, by a real client: questions to the user, interrupts, comms, floods, order."""
 
 import json
+import os
+import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -55,6 +58,27 @@ def test_a_failing_cell_calls_off_those_that_wait(elixir):
         replies[message["parent_header"]["msg_id"]] = message["content"]["status"]
     assert [replies[one] for one in ids] == ["error", "aborted", "aborted"]
     assert elixir.text("3")[1] == "3"
+
+
+@pytest.mark.row(11)
+def test_it_calls_off_what_was_sent_before_anybody_knew(own):
+    own.run("1")
+    kernel = own.manager.provisioner.process.pid
+    failing = f"%%python\nimport os, signal\nos.kill({kernel}, signal.SIGSTOP)\n1 / 0"
+    ids = [own.client.execute(failing)]
+    # While the kernel hears of nothing, the cell fails, and its client sends others.
+    deadline = time.monotonic() + 20
+    while (state := Path(f"/proc/{kernel}/stat").read_text().rsplit(")")[-1].split()[0]) != "T":
+        assert time.monotonic() < deadline, state
+    ids += [own.client.execute("1" + " " * 10_000) for _ in range(100)]
+    time.sleep(0.5)
+    os.kill(kernel, signal.SIGCONT)
+    replies = {}
+    while set(replies) != set(ids):
+        message = own.shell()
+        replies[message["parent_header"]["msg_id"]] = message["content"]["status"]
+    assert [replies[one] for one in ids] == ["error"] + ["aborted"] * 100
+    assert own.text("3")[1] == "3"
 
 
 def test_they_run_where_the_client_wants_that(elixir):

@@ -2,6 +2,7 @@
 
 import pytest
 from jupyter_client import BlockingKernelClient
+from test_subshells import Shells
 
 pytestmark = pytest.mark.row(10)
 
@@ -66,6 +67,51 @@ def test_a_client_that_goes_without_an_answer_is_interrupted_by_another(own):
     own.manager.interrupt_kernel()
     own.iopub(request)
     assert own.text("kept + 1")[1] == "2"
+
+
+def test_only_who_was_asked_answers(own):
+    other = another(own)
+    request = own.client.execute("%%python\nprint(input('who? '))")
+    own.client.get_stdin_msg(timeout=20)
+    other.input("somebody else")
+    # It has arrived when what was sent after it is answered.
+    other.kernel_info(reply=True, timeout=20)
+    own.client.input("me")
+    printed = [content["text"] for kind, content in own.iopub(request) if kind == "stream"]
+    assert "".join(printed).endswith("me\n")
+    assert "somebody" not in "".join(printed)
+    other.stop_channels()
+
+
+@pytest.mark.parametrize(
+    ("code", "printed"),
+    [
+        ("%%python\nprint(input('?'))", "beside\n"),
+        ('%%elixir\nIO.puts(IO.gets("?"))', "beside\n\n"),
+        ("%%python\nprint(ask())", "beside\n"),
+    ],
+)
+def test_a_subshell_asks_beside_a_cell_that_asks(own, code, printed):
+    shells = Shells(own)
+    shells.run('%%elixir\nask = fn -> IO.gets("?") |> String.trim() end')
+    subshell = shells.create()
+    main = shells.submit("%%python\nprint(input('main?'))", allow_stdin=True)
+    first = own.client.get_stdin_msg(timeout=20)
+    beside = shells.submit(code, subshell, allow_stdin=True)
+    second = own.client.get_stdin_msg(timeout=20)
+    questions = {message["parent_header"]["msg_id"]: message for message in (first, second)}
+    for request, text in ((beside, "beside"), (main, "main")):
+        answer = own.client.session.msg("input_reply", {"value": text}, parent=questions[request])
+        own.client.stdin_channel.send(answer)
+        assert shells.end(request)["status"] == "ok"
+    assert shells.text(beside).endswith(printed)
+    assert shells.text(main).endswith("main\n")
+
+
+def test_mix_asks(elixir):
+    elixir.run("Mix.start()")
+    assert elixir.text('Mix.shell().yes?("sure?")', answers=["y"])[1] == "true"
+    assert elixir.text('Mix.shell().prompt("name?")', answers=["Ada"])[1] == '"Ada\\n"'
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,7 @@ import snakebridge._native as native
 def swallow(f):
     try: f()
     except native.ElixirError as error:
-        return (error.kind, str(error), error.reason)
+        return (error.kind, str(error), error.__notes__, error.reason)
 def let_through(f): f()
 def wrap(f):
     try: f()
@@ -164,12 +164,17 @@ def wrap(f):
         Atom("error"),
         struct_map("ArgumentError", message="bad", extra=etf.PID),
         "bad thing",
+        ["cell 3:4: Shop.price/1", "cell 5:1"],
     )
 
     def serve(op, body):
         raise ProtocolError(raised)
 
-    assert lane.do(name("swallow"), call(FUN), serve=serve)[1][:2] == (b"error", b"bad thing")
+    assert lane.do(name("swallow"), call(FUN), serve=serve)[1][:3] == (
+        b"error",
+        b"bad thing",
+        [b"in Elixir:\n    cell 3:4: Shop.price/1\n    cell 5:1"],
+    )
     with pytest.raises(ProtocolError) as error:
         lane.do(name("let_through"), call(FUN), serve=serve)
     assert etf.encode(error.value.error) == etf.encode(raised)
@@ -439,7 +444,7 @@ def change(f, term):
     assert error.value.error == ("bridge", "unavailable", b"m", None)
 
     def serve(op, body):
-        raise ProtocolError((Atom("elixir"), Atom("error"), "reason", "text"))
+        raise ProtocolError((Atom("elixir"), Atom("error"), "reason", "text", []))
 
     # Neither bytes, nor another term of Elixir.
     for term in (b"\x77\x08surprise", etf.PID):
