@@ -788,6 +788,18 @@ def test_the_command_prints_the_document_alone(tmp_path):
     assert "program" in done.stderr
 
 
+def test_the_command_by_its_path_sees_the_users_modules(tmp_path):
+    (tmp_path / "values.py").write_text("def f(): ...")
+    (tmp_path / "snakebridge").mkdir()
+    (tmp_path / "snakebridge" / "__init__.py").write_text("raise ValueError")
+    file = pathlib.Path(introspection.__file__).with_name("__main__.py")
+    done = subprocess.run(
+        [sys.executable, file, "values"], capture_output=True, text=True, timeout=60, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert names(only(json.loads(done.stdout))["functions"]) == ["f"]
+
+
 def test_the_command_writes_a_file(tmp_path):
     done = command(tmp_path, "json", "-o", "out.json")
     assert (done.returncode, done.stdout) == (0, "")
@@ -797,7 +809,9 @@ def test_the_command_writes_a_file(tmp_path):
 def test_the_command_says_what_is_wrong(tmp_path):
     done = command(tmp_path, "nowhere_at_all")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("error: No module named 'nowhere_at_all'\nhint: install it for this Python")
+    assert done.stderr.startswith(
+        "snakebridge: No module named 'nowhere_at_all'\nhint: install it for this Python"
+    )
     done = command(tmp_path, "json", "-o", "no/such/folder")
     assert done.returncode == 1
     assert "cannot be written" in done.stderr

@@ -1,6 +1,8 @@
-"""`python -m snakebridge.introspection MODULE`: the document as JSON, on standard output or in a file.
+"""`snakebridge introspect MODULE`: the document as JSON, on standard output or in a file.
 
-What the library prints while it is imported goes to standard error, so that standard output holds the document alone.
+Also `python -m snakebridge.introspection`, or this file's path: then nothing of ours is on the path of the modules that
+are looked at. What the library prints while it is imported goes to standard error, so that standard output holds the
+document alone.
 """
 
 import argparse
@@ -27,7 +29,12 @@ def main(argv=None):
 
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    sys.path.insert(0, "")
+    _find_package()
+    from snakebridge.worker import refusal
+
+    why = refusal()
+    if why:
+        return _failed(why)
     from snakebridge import introspection
 
     try:
@@ -39,14 +46,12 @@ def main(argv=None):
             private=arguments.private,
             import_seconds=arguments.import_seconds,
         )
-    except ImportError as error:
-        hint = (
-            f"install it for this Python ({sys.executable}), or choose another with --python PATH"
-            if type(error) is ModuleNotFoundError
-            else "the error is the module's own: `import` it in this Python to see all of it"
+    except ModuleNotFoundError as error:
+        return _failed(
+            f"{error}\nhint: install it for this Python ({sys.executable}), or choose another with --python PATH"
         )
-        sys.stderr.write(f"error: {error}\nhint: {hint}\n")
-        return 1
+    except ImportError as error:
+        return _failed(f"{error}\nhint: import it in {sys.executable} to see where that comes from")
     text = json.dumps(document, ensure_ascii=False, indent=arguments.indent, allow_nan=False) + "\n"
     try:
         if arguments.output:
@@ -56,17 +61,32 @@ def main(argv=None):
             with out:
                 out.write(text.encode())
     except BrokenPipeError:
-        return 1
+        # A reader that has gone is no error.
+        return 0
     except OSError as error:
-        sys.stderr.write(f"error: {arguments.output} cannot be written: {error.strerror}\n")
-        return 1
+        return _failed(f"{arguments.output or 'standard output'} cannot be written: {error.strerror}")
     return 0
 
 
+def _find_package():
+    """Makes our package known where this file was started by its path, and the user's folder what is searched first."""
+    if __package__:
+        return
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    import snakebridge  # noqa: F401 - a package finds its own submodules without sys.path
+
+    sys.path[0] = ""
+
+
+def _failed(message):
+    sys.stderr.write(f"snakebridge: {message}\n")
+    return 1
+
+
 if __name__ == "__main__":
-    # A thread of the library's must not keep the process.
     status = main()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
             stream.flush()
+    # A thread of the library's must not keep the process.
     os._exit(status)
