@@ -44,7 +44,7 @@ def command_ms(*command, times=5):
     return statistics.median(taken)
 
 
-def table(calls, many, bulk, session, peers, kernels, prompt):
+def table(calls, many, bulk, session, peers, kernels, prompt, wrappers):
     """Rows of (what, peer, peer's figure, ours, ratio, bar)."""
     rows = []
 
@@ -129,8 +129,37 @@ def table(calls, many, bulk, session, peers, kernels, prompt):
     row("one IO.puts in an Elixir cell", prints["elixir"], "ns", "IO.puts to a pipe", peers.get("io_puts_ns"))
     syntax = session["syntax_us"]
     row("f.(i) in an Elixir cell", syntax["natural"], "us", "SnakeBridge.apply!", syntax["written_out"])
-    for measured in kernels + prompt:
+    for measured in kernels + prompt + wrapper_rows(wrappers):
         row(**measured)
+    return rows
+
+
+def wrapper_rows(wrappers):
+    """Generated modules: a call through one, and whole libraries."""
+    call = wrappers["call_us"]
+    rows = [
+        dict(
+            what="Math.sqrt(16), a wrapper, median",
+            ours=call["wrapped"],
+            unit="us",
+            peer='SnakeBridge.call("math", "sqrt", [16])',
+            theirs=call["dynamic"],
+            bar="<= 1.05",
+        )
+    ]
+    for name in ("numpy", "pandas"):
+        of = wrappers["libraries"][name]
+        if not of:
+            continue
+        first = of["introspect_ms"] + of["generate_ms"]
+        size = f"{of['modules']} modules, {of['source_bytes'] / 1e6:.1f} MB"
+        rows += [
+            dict(what=f"{name} whole, introspected", ours=of["introspect_ms"], unit="ms"),
+            dict(what=f"{name} whole, generated: {size}", ours=of["generate_ms"], unit="ms"),
+            dict(what="the same, functions a second", ours=of["functions"] / first * 1000, unit="/s"),
+            dict(what=f"{name} whole, compiled by Elixir", ours=of["compile_ms"], unit="ms"),
+            dict(what=f"{name} again, nothing changed", ours=of["again_ms"], unit="ms", bar="< 1,000 ms"),
+        ]
     return rows
 
 
@@ -191,8 +220,10 @@ def main():
     kernels = json_of(sys.executable, ROOT / "bench/kernel.py")
     print("the prompt...", file=sys.stderr)
     prompt = json_of(sys.executable, ROOT / "bench/repl.py")
+    print("wrappers...", file=sys.stderr)
+    wrappers = json_of(elixir, "-pa", EBIN, ROOT / "bench/wrappers.exs")
     print("peers...", file=sys.stderr)
-    text = render(table(calls, many, bulk, session, measure_peers(elixir), kernels, prompt))
+    text = render(table(calls, many, bulk, session, measure_peers(elixir), kernels, prompt, wrappers))
     print(text)
     if options.write:
         cpu = platform.processor()
