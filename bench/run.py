@@ -138,14 +138,14 @@ def wrapper_rows(wrappers):
     """Generated modules: a call through one, and whole libraries."""
     call = wrappers["call_us"]
     rows = [
-        dict(
-            what="Math.sqrt(16), a wrapper, median",
-            ours=call["wrapped"],
-            unit="us",
-            peer='SnakeBridge.call("math", "sqrt", [16])',
-            theirs=call["dynamic"],
-            bar="<= 1.05",
-        )
+        {
+            "what": "Math.sqrt(16), a wrapper, median",
+            "ours": call["wrapped"],
+            "unit": "us",
+            "peer": 'SnakeBridge.call("math", "sqrt", [16])',
+            "theirs": call["dynamic"],
+            "bar": "<= 1.05",
+        }
     ]
     for name in ("numpy", "pandas"):
         of = wrappers["libraries"][name]
@@ -154,11 +154,16 @@ def wrapper_rows(wrappers):
         first = of["introspect_ms"] + of["generate_ms"]
         size = f"{of['modules']} modules, {of['source_bytes'] / 1e6:.1f} MB"
         rows += [
-            dict(what=f"{name} whole, introspected", ours=of["introspect_ms"], unit="ms"),
-            dict(what=f"{name} whole, generated: {size}", ours=of["generate_ms"], unit="ms"),
-            dict(what="the same, functions a second", ours=of["functions"] / first * 1000, unit="/s"),
-            dict(what=f"{name} whole, compiled by Elixir", ours=of["compile_ms"], unit="ms"),
-            dict(what=f"{name} again, nothing changed", ours=of["again_ms"], unit="ms", bar="< 1,000 ms"),
+            {"what": f"{name} whole, introspected", "ours": of["introspect_ms"], "unit": "ms"},
+            {"what": f"{name} whole, generated: {size}", "ours": of["generate_ms"], "unit": "ms"},
+            {"what": "the same, functions a second", "ours": of["functions"] / first * 1000, "unit": "/s"},
+            {"what": f"{name} whole, compiled by Elixir", "ours": of["compile_ms"], "unit": "ms"},
+            {
+                "what": f"{name} again, nothing changed",
+                "ours": of["again_ms"],
+                "unit": "ms",
+                "bar": "< 1,000 ms",
+            },
         ]
     return rows
 
