@@ -161,4 +161,40 @@ defmodule SnakeBridge.LivebookTest do
     stop(branch)
     assert text(evaluator, 7, [6, 5, 2, 1], ~S|"#{half}"|) == ~s|"1/2"|
   end
+
+  # Compiles the library, as a notebook's setup cell does the first time.
+  @tag timeout: 600_000
+  test "Mix.install with a path, in a VM and folders of its own" do
+    directory = Path.join(System.tmp_dir!(), "sb-install-#{System.unique_integer([:positive])}")
+    on_exit(fn -> File.rm_rf!(directory) end)
+    File.mkdir_p!(directory)
+
+    File.write!(Path.join(directory, "notebook.exs"), """
+    dependencies = [{:snakebridge, path: #{inspect(File.cwd!())}}]
+    Mix.install(dependencies)
+    IO.inspect(SnakeBridge.call!("math", "sqrt", [16]))
+
+    defmodule Cell do
+      use SnakeBridge
+      def half, do: SnakeBridge.import!("fractions").Fraction.(1, 2) + py.len("ab")
+    end
+
+    IO.inspect(Cell.half())
+    Mix.install(dependencies)
+    IO.puts("again")
+    """)
+
+    env = [
+      {"MIX_ENV", nil},
+      {"MIX_BUILD_PATH", nil},
+      {"MIX_HOME", Path.join(directory, "home")},
+      {"MIX_INSTALL_DIR", Path.join(directory, "install")}
+    ]
+
+    {text, status} =
+      System.cmd("elixir", ["notebook.exs"], cd: directory, env: env, stderr_to_stdout: true)
+
+    assert status == 0, text
+    assert text =~ "4.0\n#Python<Fraction(5, 2)>\nagain\n"
+  end
 end
