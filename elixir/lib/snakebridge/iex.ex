@@ -6,7 +6,7 @@ defmodule SnakeBridge.IEx do
 
   It gives
 
-    * natural syntax in what is typed: `df.head(3)`, `df["a"] + 1`, `py.len(xs)`
+    * natural syntax in what is typed: `df.head(3)`, `df["a"] + 1`, `py.len(xs)`; Python itself in `~PY".."`
     * completion of Python's names: `df.gro` and Tab
     * `h df.groupby`, `i df`
     * the helpers `py_info`, `py_modules`, `py_methods`, `py_doc`, `py_search`: see `SnakeBridge.IEx.Helpers`
@@ -36,7 +36,7 @@ defmodule SnakeBridge.IEx do
   defmacro __using__(opts) do
     quote do
       require SnakeBridge
-      import SnakeBridge, only: [py: 1]
+      import SnakeBridge, only: [py: 1, sigil_PY: 2]
       import SnakeBridge.IEx.Helpers, only: unquote(@helpers)
       SnakeBridge.IEx.start(unquote(opts))
     end

@@ -31,6 +31,9 @@ defmodule SnakeBridge.IExTest do
     enter(terminal, "|> Kernel.+(11)", "42")
     enter(terminal, "py.len([1, 2, 7]) * 37", "111")
 
+    enter(terminal, ~S|~PY"total = sum(range(5)); total * 2"|, "20")
+    enter(terminal, "total * 37", "370")
+
     # What goes on in the next line, what is no variable but a helper, what one statement has made for the next.
     enter(terminal, "case g.numerator do", "...(")
     enter(terminal, "  4 -> {:four, f.denominator}", "...(")

@@ -45,6 +45,45 @@ defmodule SnakeBridge.LivebookTest do
     assert message =~ "notebook.livemd#cell:4:1"
   end
 
+  test "a drop binds names for later cells", %{evaluator: evaluator} do
+    assert {:ok, _} =
+             evaluate(evaluator, 1, [], "import SnakeBridge, only: [py: 1, sigil_PY: 2]\nxs = [1, 2, 6]")
+
+    assert text(evaluator, 2, [1], ~s|~PY"""\ntotal = sum(xs)\ntotal / len(xs)\n"""|) == "3.0"
+    assert text(evaluator, 3, [2, 1], "total") == "9"
+  end
+
+  test "Pythonx's sigil and this library's in one notebook", %{evaluator: evaluator} do
+    first = """
+    import Pythonx, except: [sigil_PY: 2]
+    import SnakeBridge, only: [sigil_PY: 2]
+    """
+
+    assert {:ok, _} = evaluate(evaluator, 1, [], first)
+    assert text(evaluator, 2, [1], ~s|~PY"1 + 1"|) == "2"
+
+    second = """
+    import Pythonx
+
+    defmodule Sigils do
+      defmacro sigil_SB(code, modifiers) do
+        quote do
+          require SnakeBridge
+          SnakeBridge.sigil_PY(unquote(code), unquote(modifiers))
+        end
+      end
+    end
+    """
+
+    other = start()
+    assert {:ok, _} = evaluate(other, 1, [], second)
+    # A module cannot be imported in the cell that defines it.
+    assert {:ok, _} = evaluate(other, 5, [1], "import Sigils")
+    assert text(other, 2, [5, 1], ~s|~PY"1 + 1"|) == ~s|{:pythonx, "1 + 1"}|
+    assert text(other, 3, [2, 5, 1], ~s|n = 20\n~SB"m = n + 1; m * 2"|) == "42"
+    assert text(other, 4, [3, 2, 5, 1], "m") == "21"
+  end
+
   test "an object is rendered by Kino, as a notebook of Python shows it", %{evaluator: evaluator} do
     code = ~S|SnakeBridge.run!("class Shown:\n  def _repr_html_(self): return '<b>shown</b>'\nShown()")|
     assert {:ok, %{type: :html, content: "<b>shown</b>"}} = evaluate(evaluator, 1, [], code)

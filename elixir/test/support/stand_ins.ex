@@ -1,4 +1,4 @@
-# The functions that this library calls of Nx, Explorer, VegaLite and Kino, which the tests do not have: as much of each as keeps
+# The functions that this library calls of Nx, Explorer, VegaLite, Kino and Pythonx, which the tests do not have: as much of each as keeps
 # what it is given. The real ones are tried by hand.
 
 defmodule Nx.Tensor do
@@ -77,4 +77,9 @@ end
 
 defimpl Kino.Render, for: Any do
   def to_livebook(term), do: %{type: :text, content: inspect(term), mime: nil}
+end
+
+defmodule Pythonx do
+  @moduledoc false
+  defmacro sigil_PY({:<<>>, _, [code]}, []), do: {:pythonx, code}
 end
