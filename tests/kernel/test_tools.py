@@ -12,6 +12,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 pytestmark = pytest.mark.row(26)
 
+GUIDE = (ROOT / "docs/jupyter.md").read_text()
+
 
 def notebook(*sources, kernel="test-elixir", **metadata):
     cells = [new_code_cell(source) for source in sources]
@@ -229,6 +231,17 @@ class TestPapermill:
     def test_a_notebook_that_was_saved_by_the_kernel(self, tmp_path):
         path = self.parametrised(tmp_path / "n.ipynb", language_info={"name": "python"})
         self.check(self.run(path, *self.PARAMETERS))
+
+    def test_where_cells_are_elixir_a_script_of_the_guide_marks_the_parameters(self, tmp_path):
+        (guide,) = [part for part in GUIDE.split("```") if "papermill_translators" in part]
+        script = guide.removeprefix("python\n").replace('"snakebridge"', '"test-elixir"')
+        document = notebook("limit = 1", "limit + 1", kernel="test-elixir")
+        document.cells[0].metadata["tags"] = ["parameters"]
+        nbformat.write(document, tmp_path / "report.ipynb")
+        done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        cells = nbformat.read(tmp_path / "done.ipynb", as_version=4).cells
+        assert text_of(cells[-1]) == "42"
 
     def test_a_notebook_that_was_never_run(self, tmp_path):
         path = self.parametrised(tmp_path / "n.ipynb")

@@ -313,7 +313,7 @@ defmodule SnakeBridge.Socket do
   @atoms ~w(ok error ev req hello python elixir bridge nil true false nan infinity neg_infinity)a ++
            ~w($tagged $ref $function $term $set $range $complex $date $time $naive $aware $timedelta $array $arrow)a ++
            ~w($custom stream display clear result input cancel fault open_lane unpin strays stdout stderr)a ++
-           ~w(apply mfa exports inspect read ping bad_message unknown_op version not_convertible too_deep ref_gone)a ++
+           ~w(apply mfa exports read ping bad_message unknown_op version not_convertible too_deep ref_gone)a ++
            ~w(interrupted eof unavailable worker_died timeout beam worker host control lane main own peer role)a ++
            ~w(thread pid token cell generation socket versions ipython executable collects refs lanes abandoned)a ++
            ~w(abandoned_ms memory_bytes value unbound class module message mro traceback text notes cause context)a ++
