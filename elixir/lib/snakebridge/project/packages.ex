@@ -160,33 +160,31 @@ defmodule SnakeBridge.Project.Packages do
   defp requirements(%Config{packages: []}, _, _, _, _, _), do: :ok
 
   defp requirements(config, lock, python, uv, upgrade, into) do
-    folder = Path.join(System.tmp_dir!(), "snakebridge-#{System.pid()}-#{System.unique_integer([:positive])}")
-    constraints = Path.join(folder, "constraints.txt")
-
     versions =
-      if upgrade, do: [], else: for({name, %{version: version}} <- lock.packages, do: "#{name}==#{version}\n")
+      for {name, %{version: version}} <- lock.packages, not (upgrade || false), do: "#{name}==#{version}\n"
 
-    File.mkdir_p!(folder)
-    File.write!(constraints, versions)
     upgrade = if upgrade, do: ["--upgrade"], else: []
 
-    try do
+    command =
       if uv,
-        do:
-          run(
-            uv,
-            ["pip", "install", "--python", python, "-c", constraints] ++ upgrade ++ config.packages,
-            config,
-            into
-          ),
-        else:
-          run(
-            python,
-            ["-m", "pip", "install", "--disable-pip-version-check", "-c", constraints] ++
-              upgrade ++ config.packages,
-            config,
-            into
-          )
+        do: [uv, "pip", "install", "--python", python],
+        else: [python, "-m", "pip", "install", "--disable-pip-version-check"]
+
+    constrained(versions, fn constraints ->
+      run(hd(command), tl(command) ++ constraints ++ upgrade ++ config.packages, config, into)
+    end)
+  end
+
+  defp constrained([], function), do: function.([])
+
+  defp constrained(versions, function) do
+    folder = Path.join(System.tmp_dir!(), "snakebridge-#{System.pid()}-#{System.unique_integer([:positive])}")
+    File.mkdir_p!(folder)
+
+    try do
+      file = Path.join(folder, "constraints.txt")
+      File.write!(file, versions)
+      function.(["-c", file])
     after
       File.rm_rf!(folder)
     end
