@@ -1,0 +1,1 @@
+[inputs: ["{mix,.formatter,snakebridge}.exs", "{lib,test}/**/*.{ex,exs}"]]

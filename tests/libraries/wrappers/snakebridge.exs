@@ -1,0 +1,15 @@
+[
+  mode: :compile_time,
+  generate: :all,
+  bang: true,
+  libraries: [
+    :json,
+    :math,
+    :re,
+    :pathlib,
+    :collections,
+    :sqlite3,
+    :asyncio,
+    :requests
+  ]
+]
