@@ -10,6 +10,14 @@
     :collections,
     :sqlite3,
     :asyncio,
-    :requests
+    :numpy,
+    :pandas,
+    "scipy.stats",
+    "sklearn.linear_model",
+    :requests,
+    :sympy,
+    :networkx,
+    :pydantic,
+    "matplotlib.pyplot"
   ]
 ]

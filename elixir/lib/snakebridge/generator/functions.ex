@@ -122,16 +122,23 @@ defmodule SnakeBridge.Generator.Functions do
   # The names of what may be given by position alone, or one name for any number of them.
   defp optional(%{"signature" => "unknown"}, _), do: {["arg"], true}
 
-  defp optional(_, parameters) do
+  defp optional(function, parameters) do
     case Enum.find(parameters, &(&1["kind"] == "var_positional")) do
       %{"name" => name} ->
         {[name], true}
 
       nil ->
-        {for(%{"kind" => "positional_only", "required" => false, "name" => name} <- parameters, do: name),
-         false}
+        {for(
+           %{"required" => false, "name" => name} = parameter <- parameters,
+           by_position?(function, parameter),
+           do: name
+         ), false}
     end
   end
+
+  # A text that says `log(x, base=e)` does not say whether the name may be given: C functions often take none.
+  defp by_position?(%{"signature" => "docstring"}, parameter), do: positional?(parameter)
+  defp by_position?(_, parameter), do: parameter["kind"] == "positional_only"
 
   defp returns(function) do
     of =

@@ -12,13 +12,15 @@ defmodule StandardLibraryWrappersTest do
 
     same("import json, io\no = {'b': [1, 2.5, None], 'a': 'é'}", [
       {Json.dumps!(object, sort_keys: true), "json.dumps(o, sort_keys=True)"},
-      {Json.dumps!(object, sort_keys: true, indent: 2), "json.dumps(o, sort_keys=True, indent=2)"},
+      {Json.dumps!(object, sort_keys: true, indent: 2),
+       "json.dumps(o, sort_keys=True, indent=2)"},
       {Json.dumps!([1], separators: {",", ":"}), "json.dumps([1], separators=(',', ':'))"},
       {Json.dumps!("é", ensure_ascii: false), "json.dumps('é', ensure_ascii=False)"},
       {Json.loads!(~s|{"a": [1, 2]}|), "json.loads('{\"a\": [1, 2]}')"},
       {Json.loads!("1e3"), "json.loads('1e3')"},
       {Json.loads!("[NaN]"), "json.loads('[NaN]')"},
-      {SnakeBridge.method!(file, "getvalue"), "f = io.StringIO(); json.dump([1, 2], f); f.getvalue()"},
+      {SnakeBridge.method!(file, "getvalue"),
+       "f = io.StringIO(); json.dump([1, 2], f); f.getvalue()"},
       {Json.JSONDecoder.decode!(decoder, "[1]"), "json.JSONDecoder().decode('[1]')"},
       {Json.JSONDecoder.raw_decode!(decoder, "[1] x"), "json.JSONDecoder().raw_decode('[1] x')"},
       {Json.JSONEncoder.encode!(encoder, object), "json.JSONEncoder(sort_keys=True).encode(o)"},
@@ -100,27 +102,32 @@ defmodule StandardLibraryWrappersTest do
     Collections.Deque.rotate!(deque, 1)
     ordered = Collections.OrderedDict.new!(%{"a" => 1})
 
-    same("""
-    import collections
-    c = collections.Counter('banana')
-    d = collections.deque([1, 2, 3]); d.rotate(1)
-    o = collections.OrderedDict({'a': 1})
-    """, [
-      {counter, "c"},
-      {Collections.Counter.most_common!(counter, 2), "c.most_common(2)"},
-      {Collections.Counter.total!(counter), "c.total()"},
-      {Enum.sort(Collections.Counter.elements!(counter)), "sorted(c.elements())"},
-      {Collections.Counter.copy!(counter), "c.copy()"},
-      {deque, "d"},
-      {Collections.Deque.count!(deque, 1), "d.count(1)"},
-      {Collections.Deque.index!(deque, 2), "d.index(2)"},
-      {Collections.Deque.copy!(deque), "d.copy()"},
-      {Collections.Deque.maxlen!(deque), "d.maxlen"},
-      {ordered, "o"},
-      {Collections.OrderedDict.copy!(ordered), "o.copy()"},
-      {Collections.namedtuple!("P", ["x", "y"]) |> SnakeBridge.apply!([1, 2]), "collections.namedtuple('P', 'x y')(1, 2)"},
-      {Collections.ChainMap.new!(%{"a" => 1}, %{"b" => 2}), "collections.ChainMap({'a': 1}, {'b': 2})"}
-    ])
+    same(
+      """
+      import collections
+      c = collections.Counter('banana')
+      d = collections.deque([1, 2, 3]); d.rotate(1)
+      o = collections.OrderedDict({'a': 1})
+      """,
+      [
+        {counter, "c"},
+        {Collections.Counter.most_common!(counter, n: 2), "c.most_common(2)"},
+        {Collections.Counter.total!(counter), "c.total()"},
+        {Enum.sort(Collections.Counter.elements!(counter)), "sorted(c.elements())"},
+        {Collections.Counter.copy!(counter), "c.copy()"},
+        {deque, "d"},
+        {Collections.Deque.count!(deque, 1), "d.count(1)"},
+        {Collections.Deque.index!(deque, 2), "d.index(2)"},
+        {Collections.Deque.copy!(deque), "d.copy()"},
+        {Collections.Deque.maxlen!(deque), "d.maxlen"},
+        {ordered, "o"},
+        {Collections.OrderedDict.copy!(ordered), "o.copy()"},
+        {Collections.namedtuple!("P", ["x", "y"]) |> SnakeBridge.apply!([1, 2]),
+         "collections.namedtuple('P', 'x y')(1, 2)"},
+        {Collections.ChainMap.new!(%{"a" => 1}, %{"b" => 2}),
+         "collections.ChainMap({'a': 1}, {'b': 2})"}
+      ]
+    )
   end
 
   test "sqlite3" do
@@ -130,25 +137,29 @@ defmodule StandardLibraryWrappersTest do
     cursor = Sqlite3.Connection.execute!(db, "select * from t where a > ?", {1})
     all = Sqlite3.Connection.execute!(db, "select b from t")
 
-    same("""
-    import sqlite3
-    db = sqlite3.connect(':memory:')
-    db.execute('create table t (a, b)')
-    db.executemany('insert into t values (?, ?)', [(1, 'x'), (2, 'y')])
-    """, [
-      {Sqlite3.Cursor.fetchone!(cursor), "db.execute('select * from t where a > ?', (1,)).fetchone()"},
-      {Sqlite3.Cursor.fetchall!(all), "db.execute('select b from t').fetchall()"},
-      {Sqlite3.Connection.total_changes!(db), "db.total_changes"},
-      {Sqlite3.Connection.in_transaction!(db), "db.in_transaction"},
-      {Sqlite3.Connection.commit!(db), "db.commit()"},
-      {Sqlite3.Connection.in_transaction!(db), "db.commit(); db.in_transaction"},
-      {Sqlite3.complete_statement!("select 1;"), "sqlite3.complete_statement('select 1;')"},
-      {Sqlite3.complete_statement!("select"), "sqlite3.complete_statement('select')"},
-      {Sqlite3.sqlite_version!(), "sqlite3.sqlite_version"},
-      {Sqlite3.threadsafety!(), "sqlite3.threadsafety"},
-      {Sqlite3.Connection.isolation_level!(db), "db.isolation_level"},
-      {Enum.to_list(Sqlite3.Connection.iterdump!(db)), "list(db.iterdump())"}
-    ])
+    same(
+      """
+      import sqlite3
+      db = sqlite3.connect(':memory:')
+      db.execute('create table t (a, b)')
+      db.executemany('insert into t values (?, ?)', [(1, 'x'), (2, 'y')])
+      """,
+      [
+        {Sqlite3.Cursor.fetchone!(cursor),
+         "db.execute('select * from t where a > ?', (1,)).fetchone()"},
+        {Sqlite3.Cursor.fetchall!(all), "db.execute('select b from t').fetchall()"},
+        {Sqlite3.Connection.total_changes!(db), "db.total_changes"},
+        {Sqlite3.Connection.in_transaction!(db), "db.in_transaction"},
+        {Sqlite3.Connection.commit!(db), "db.commit()"},
+        {Sqlite3.Connection.in_transaction!(db), "db.commit(); db.in_transaction"},
+        {Sqlite3.complete_statement!("select 1;"), "sqlite3.complete_statement('select 1;')"},
+        {Sqlite3.complete_statement!("select"), "sqlite3.complete_statement('select')"},
+        {Sqlite3.sqlite_version!(), "sqlite3.sqlite_version"},
+        {Sqlite3.threadsafety!(), "sqlite3.threadsafety"},
+        {Sqlite3.Connection.isolation_level!(db), "db.isolation_level"},
+        {Enum.to_list(Sqlite3.Connection.iterdump!(db)), "list(db.iterdump())"}
+      ]
+    )
 
     assert {:error, error} = Sqlite3.Connection.execute(db, "nonsense")
     assert error.class == "OperationalError"
@@ -156,30 +167,35 @@ defmodule StandardLibraryWrappersTest do
   end
 
   test "asyncio" do
-    queue = Asyncio.Queue.new!(2)
+    queue = Asyncio.Queue.new!(maxsize: 2)
     Asyncio.Queue.put_nowait!(queue, 1)
     event = Asyncio.Event.new!()
     lock = Asyncio.Lock.new!()
-    semaphore = Asyncio.Semaphore.new!(2)
+    semaphore = Asyncio.Semaphore.new!(value: 2)
 
-    same("""
-    import asyncio
-    q = asyncio.Queue(2); q.put_nowait(1)
-    """, [
-      {Asyncio.sleep!(0, "x"), "await asyncio.sleep(0, 'x')"},
-      {Asyncio.Queue.qsize!(queue), "q.qsize()"},
-      {Asyncio.Queue.full!(queue), "q.full()"},
-      {Asyncio.Queue.maxsize!(queue), "q.maxsize"},
-      {Asyncio.Queue.get!(queue), "await q.get()"},
-      {Asyncio.Queue.empty!(queue), "q.get_nowait(); q.empty()"},
-      {Asyncio.Event.is_set!(event), "asyncio.Event().is_set()"},
-      {Asyncio.Event.set!(event), "asyncio.Event().set()"},
-      {Asyncio.Event.wait!(event), "e = asyncio.Event(); e.set(); await e.wait()"},
-      {Asyncio.Lock.locked!(lock), "asyncio.Lock().locked()"},
-      {Asyncio.Lock.acquire!(lock), "await asyncio.Lock().acquire()"},
-      {Asyncio.Semaphore.locked!(semaphore), "asyncio.Semaphore(2).locked()"},
-      {Asyncio.iscoroutinefunction!(SnakeBridge.get!("asyncio", "sleep")), "asyncio.iscoroutinefunction(asyncio.sleep)"},
-      {Asyncio.wait_for!(Asyncio.sleep!(0, 5, [], as: :ref), 3), "await asyncio.wait_for(asyncio.sleep(0, 5), 3)"}
-    ])
+    same(
+      """
+      import asyncio
+      q = asyncio.Queue(2); q.put_nowait(1)
+      """,
+      [
+        {Asyncio.sleep!(0, result: "x"), "await asyncio.sleep(0, 'x')"},
+        {Asyncio.Queue.qsize!(queue), "q.qsize()"},
+        {Asyncio.Queue.full!(queue), "q.full()"},
+        {Asyncio.Queue.maxsize!(queue), "q.maxsize"},
+        {Asyncio.Queue.get!(queue), "await q.get()"},
+        {Asyncio.Queue.empty!(queue), "q.get_nowait(); q.empty()"},
+        {Asyncio.Event.is_set!(event), "asyncio.Event().is_set()"},
+        {Asyncio.Event.set!(event), "asyncio.Event().set()"},
+        {Asyncio.Event.wait!(event), "e = asyncio.Event(); e.set(); await e.wait()"},
+        {Asyncio.Lock.locked!(lock), "asyncio.Lock().locked()"},
+        {Asyncio.Lock.acquire!(lock), "await asyncio.Lock().acquire()"},
+        {Asyncio.Semaphore.locked!(semaphore), "asyncio.Semaphore(2).locked()"},
+        {Asyncio.iscoroutinefunction!(SnakeBridge.get!("asyncio", "sleep")),
+         "asyncio.iscoroutinefunction(asyncio.sleep)"},
+        {Asyncio.wait_for!(Asyncio.sleep!(0, [result: 5], as: :ref), 3),
+         "await asyncio.wait_for(asyncio.sleep(0, 5), 3)"}
+      ]
+    )
   end
 end

@@ -21,6 +21,8 @@ defmodule PythonAnswers do
   end
 
   defp shown(value) do
-    if SnakeBridge.ref?(value), do: {:object, SnakeBridge.call!("builtins", "repr", [value])}, else: value
+    if SnakeBridge.ref?(value),
+      do: {:object, SnakeBridge.call!("builtins", "repr", [value])},
+      else: value
   end
 end
