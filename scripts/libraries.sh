@@ -87,6 +87,7 @@ cd "$project"
 part "packages installed" all_there
 part "libraries" run "$env" "$@"
 if (($# == 0)); then
+    part "wrappers of libraries" "$root/scripts/wrappers.sh" "$env"
     part "libraries in notebooks" notebooks
     while read -r version python; do
         part "standard library, $version" run "$python" test/stdlib_*_test.exs </dev/null

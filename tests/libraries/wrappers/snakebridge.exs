@@ -9,15 +9,6 @@
     :pathlib,
     :collections,
     :sqlite3,
-    :asyncio,
-    :numpy,
-    :pandas,
-    "scipy.stats",
-    "sklearn.linear_model",
-    :requests,
-    :sympy,
-    :networkx,
-    :pydantic,
-    "matplotlib.pyplot"
+    :asyncio
   ]
 ]
