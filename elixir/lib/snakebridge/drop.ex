@@ -244,12 +244,16 @@ defmodule SnakeBridge.Drop do
   end
 
   defp send(%{key: key, source: source}, args, more, opts) do
-    case Steps.run(@target, [{:method, "run", [key | args], []} | more], opts) do
-      {:error, %{class: "UnknownError", module: "snakebridge.drops"}} ->
-        Steps.run(@target, [{:method, "run", [key | args], [{"source", source}]} | more], opts)
+    whole = [{:method, "run", [key | args], [{"source", source}]} | more]
 
-      result ->
-        result
+    # No worker knows the key where there is none: a stub is told the source.
+    if SnakeBridge.Stub.stub?(Keyword.get(opts, :session, SnakeBridge.Session)) do
+      Steps.run(@target, whole, opts)
+    else
+      case Steps.run(@target, [{:method, "run", [key | args], []} | more], opts) do
+        {:error, %{class: "UnknownError", module: "snakebridge.drops"}} -> Steps.run(@target, whole, opts)
+        result -> result
+      end
     end
   end
 

@@ -72,8 +72,8 @@ defmodule SnakeBridge.Stub do
   # --- answers ---
 
   @doc """
-  Has a name answered, any number of times. `:run` stands for `SnakeBridge.run/3`, whose arguments are the source and its
-  bindings.
+  Has a name answered, any number of times. `:run` stands for Python source, of `SnakeBridge.run/3` and of drops: the
+  arguments are the source and its bindings. What a drop is to assign is given as `{:bound, value, %{"name" => 1}}`.
   """
   @spec stub(String.t() | :run, answer(), opts()) :: :ok
   def stub(name, answer, opts \\ []), do: ask(opts, {:stub, key(opts), name(name), checked(answer)})
@@ -92,7 +92,7 @@ defmodule SnakeBridge.Stub do
     ask(opts, {:expect, key(opts), name(name), times, checked(answer)})
   end
 
-  defp name(:run), do: "snakebridge.running.run"
+  defp name(:run), do: "snakebridge.drops.run"
   defp name(name) when is_binary(name) and name != "", do: name
 
   defp name(other),

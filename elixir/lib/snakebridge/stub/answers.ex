@@ -197,6 +197,14 @@ defmodule SnakeBridge.Stub.Answers do
     {:data, {%{"text/plain" => text}, %{}}}
   end
 
+  # A source, whether it stood in a drop or was given to `SnakeBridge.run/3`.
+  defp call("snakebridge.drops.run" = name, [_, names | more], [{"source", {text, _, _}}], session) do
+    case {call(name, [text, names], [], session), List.first(more, {})} do
+      {thing, {}} -> thing
+      {thing, wanted} -> {:data, bound(value(thing), wanted)}
+    end
+  end
+
   defp call(name, args, kwargs, session) do
     call = {name, args, Map.new(kwargs)}
 
@@ -207,6 +215,17 @@ defmodule SnakeBridge.Stub.Answers do
       {:unknown, known} -> unknown!(name, written(call), known)
     end
   end
+
+  defp bound({:bound, value, names}, nil), do: {nil, value, names}
+  defp bound(value, nil), do: {nil, value, %{}}
+
+  defp bound({:bound, value, names}, wanted) do
+    wanted = Tuple.to_list(wanted)
+    missing = Enum.reject(wanted, &is_map_key(names, &1))
+    List.to_tuple([if(missing != [], do: missing), value | Enum.map(wanted, &names[&1])])
+  end
+
+  defp bound(value, wanted), do: bound({:bound, value, %{}}, wanted)
 
   defp ask(session, name, call), do: Server.ask(session, {:answer, SnakeBridge.Stub.callers(), name, call})
 
