@@ -70,6 +70,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: Option<ConfigAction>,
     },
+    /// Print what a Python library has (modules, classes, functions, types, documentation) as JSON
+    Introspect(IntrospectArgs),
     /// Say what was found on this machine, and how to get what is missing
     Doctor,
     /// Print a completion script for a shell
@@ -100,6 +102,36 @@ pub(crate) struct RunArgs {
     /// Compare what each cell puts out with what it did when FILE, or the session of that name, was recorded
     #[arg(long, conflicts_with_all = ["json", "output", "keep_going"])]
     pub(crate) check: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IntrospectArgs {
+    /// The name of the module
+    pub(crate) module: String,
+
+    /// How many levels of submodules are imported and described, too
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) depth: u32,
+
+    /// A submodule or a private name below the module that is wanted whatever the depth; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) include: Vec<String>,
+
+    /// A name below the module, or a pattern, that is not wanted; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) exclude: Vec<String>,
+
+    /// Also names that begin with an underscore
+    #[arg(long)]
+    pub(crate) private: bool,
+
+    /// Lay the JSON out with so many spaces for each level
+    #[arg(long, value_name = "SPACES")]
+    pub(crate) indent: Option<u8>,
+
+    /// Write to this file
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

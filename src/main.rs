@@ -4,6 +4,7 @@ mod check;
 mod cli;
 mod config;
 mod doctor;
+mod introspect;
 mod kernel;
 mod run;
 mod sessions;
@@ -46,6 +47,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Some(Command::Kernel { action }) => kernel::act(action, &cli.session),
         Some(Command::Config { action }) => config::act(&action.unwrap_or(ConfigAction::Show)),
+        Some(Command::Introspect(args)) => introspect::print(&args, &cli.session),
         Some(Command::Doctor) => doctor::examine(&cli.session),
         Some(Command::Sessions { action }) => {
             sessions::act(action.unwrap_or(SessionsAction::List), &cli.session)

@@ -5,6 +5,7 @@ mod cells;
 mod faults;
 mod files;
 mod harness;
+mod introspect;
 mod kernel;
 mod names;
 mod pythons;
