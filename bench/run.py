@@ -145,7 +145,14 @@ def wrapper_rows(wrappers):
             "peer": 'SnakeBridge.call("math", "sqrt", [16])',
             "theirs": call["dynamic"],
             "bar": "<= 1.05",
-        }
+        },
+        {
+            "what": '~PY"math.sqrt(x)", a drop, median',
+            "ours": call["drop"],
+            "unit": "us",
+            "peer": 'SnakeBridge.call("math", "sqrt", [16])',
+            "theirs": call["dynamic"],
+        },
     ]
     for name in ("numpy", "pandas"):
         of = wrappers["libraries"][name]
@@ -226,7 +233,8 @@ def main():
     print("the prompt...", file=sys.stderr)
     prompt = json_of(sys.executable, ROOT / "bench/repl.py")
     print("wrappers...", file=sys.stderr)
-    wrappers = json_of(elixir, "-pa", EBIN, ROOT / "bench/wrappers.exs")
+    with_libraries = {**os.environ, "VIRTUAL_ENV": str(ROOT / ".tools/bench")}
+    wrappers = json_of(elixir, "-pa", EBIN, ROOT / "bench/wrappers.exs", env=with_libraries)
     print("peers...", file=sys.stderr)
     text = render(table(calls, many, bulk, session, measure_peers(elixir), kernels, prompt, wrappers))
     print(text)

@@ -1,5 +1,5 @@
-# Generated wrappers: what a call through one costs beside the dynamic call, and how long libraries take to be introspected,
-# generated and compiled. Prints one JSON object; bench/run.py makes the table.
+# Generated wrappers and drops: what a call through one costs beside the dynamic call, and how long libraries take to be
+# introspected, generated and compiled. Prints one JSON object; bench/run.py makes the table.
 #
 #     elixir -pa elixir/_build/prod/lib/snakebridge/ebin bench/wrappers.exs
 
@@ -44,19 +44,19 @@ wrapper = Bench.Math
 [{calls, _}] =
   Code.compile_string("""
   defmodule Bench.Calls do
+    import SnakeBridge, only: [sigil_PY: 2]
     def wrapped, do: Bench.Math.sqrt(16)
+    def drop(math, x), do: ~PY"math.sqrt(x)"
     def dynamic, do: SnakeBridge.call("math", "sqrt", [16])
   end
   """)
 
-{wrapped, dynamic} =
-  Enum.unzip(
-    for _ <- 1..40 do
-      {Bench.sample(1_000, fn -> calls.wrapped() end), Bench.sample(1_000, fn -> calls.dynamic() end)}
-    end
-  )
+math = SnakeBridge.call!("importlib", "import_module", ["math"])
+ways = [wrapped: fn -> calls.wrapped() end, dynamic: fn -> calls.dynamic() end, drop: fn -> calls.drop(math, 16) end]
+rounds = for _ <- 1..40, {name, way} <- ways, do: {name, Bench.sample(1_000, way)}
 
-call_us = %{wrapped: Bench.median(List.flatten(wrapped)), dynamic: Bench.median(List.flatten(dynamic))}
+call_us =
+  Map.new(ways, fn {name, _} -> {name, Bench.median(for {^name, sample} <- rounds, us <- sample, do: us)} end)
 
 # --- libraries ---
 
