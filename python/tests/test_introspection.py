@@ -559,6 +559,32 @@ def test_a_class(library):
     assert sys.modules["lib"].RUN == []
 
 
+def test_fields_of_dataclasses_are_of_their_objects_also_where_the_class_has_the_default(library):
+    source = """
+        import dataclasses, typing
+        @dataclasses.dataclass
+        class Data:
+            a: int
+            b: str = "x"
+            c: typing.ClassVar[int] = 1
+    """
+    data = named(only(library({"lib.py": source}))["classes"], "Data")
+    found = {a["name"]: (a.get("of_instance", False), a["value"]) for a in data["attributes"]}
+    assert found == {"a": (True, None), "b": (True, "x"), "c": (False, 1)}
+
+
+def test_what_a_call_of_an_object_does_is_a_method(library):
+    source = """
+        class Model:
+            def __call__(self, question, *, steps=1): pass
+            def __len__(self): pass
+    """
+    model = named(only(library({"lib.py": source}))["classes"], "Model")
+    assert [(m["name"], names(m["parameters"])) for m in model["methods"]] == [
+        ("__call__", ["question", "steps"])
+    ]
+
+
 def test_kinds_of_classes(library):
     source = """
         import collections, dataclasses, enum, typing

@@ -152,7 +152,7 @@ class _Walk:
     def _is_wanted(self, path, name):
         if path in self._include:
             return True
-        if name.startswith("_") and not self._private:
+        if name.startswith("_") and name != "__call__" and not self._private:
             return False
         return not self._is_excluded(path)
 

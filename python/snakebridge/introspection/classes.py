@@ -1,5 +1,6 @@
 """Classes as descriptors: constructor, methods, properties, attributes. No property is run, and no metaclass asked."""
 
+import dataclasses
 import functools
 import inspect
 import types
@@ -91,7 +92,8 @@ class Classes:
             names.update(name for name in list(descriptor.class_dict(owner)) if type(name) is str)
             fields.update(descriptor.annotations(owner))
         names.update(name for name in fields if type(name) is str)
-        return {name for name in names if not (name.startswith("__") and name.endswith("__"))}
+        # Of the special ones only what a call of the object does has a name of its own in Python, and a signature.
+        return {n for n in names if n == "__call__" or not (n.startswith("__") and n.endswith("__"))}
 
     def _member(self, cls, owner, member, name, path):
         """(the list it belongs to, its descriptor or None)."""
@@ -143,7 +145,11 @@ class Classes:
         tree = trees.of_value(member, self._publicly)
         if said is not NOTHING:
             tree = self._reader(owner, path).read(said)
-        return "attributes", {**_constant(name, full, tree), **values.constant(member)}
+        found = {**_constant(name, full, tree), **values.constant(member)}
+        if said is not NOTHING and name in _fields_of_dataclass(owner):
+            # The class has the default.
+            found["of_instance"] = True
+        return "attributes", found
 
     def _unread(self, name, path, word):
         found = self._functions.describe(None, name, path, word)
@@ -205,6 +211,15 @@ def kind(cls):
     if type(own.get("__dataclass_fields__")) is dict:
         return "dataclass"
     return "class"
+
+
+def _fields_of_dataclass(cls):
+    fields = descriptor.class_dict(cls).get("__dataclass_fields__")
+    if type(fields) is not dict:
+        return ()
+    found = [(name, field) for name, field in fields.items() if type(field) is dataclasses.Field]
+    # What is annotated with `ClassVar` is the class's alone.
+    return [name for name, field in found if field._field_type is dataclasses._FIELD]
 
 
 def _origin(cls):

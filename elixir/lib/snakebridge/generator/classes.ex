@@ -76,12 +76,13 @@ defmodule SnakeBridge.Generator.Classes do
     {module, name} = Modules.split(class, context)
     options = Modules.options(context, class, attribute["name"])
     attribute = Map.put(attribute, "path", "#{class["path"]}.#{attribute["name"]}")
+    object? = attribute["of_instance"] || false
 
     Functions.readable(attribute, Docs.constant(attribute), %{
       name: options.name || Names.to_elixir(attribute["name"], :class),
       python: attribute["name"],
-      object: false,
-      path: [module, "#{name}.#{attribute["name"]}"],
+      object: object?,
+      path: if(object?, do: [attribute["name"]], else: [module, "#{name}.#{attribute["name"]}"]),
       classes: context.classes,
       options: options
     })

@@ -16,6 +16,9 @@ defmodule SnakeBridge.Generator.Functions do
   # More arguments than Elixir's functions may have, with some to spare.
   @most 200
 
+  # An atom has 255 characters at most, and the twin has one more.
+  @longest 254
+
   @enforce_keys [:name, :python, :kind, :args]
   defstruct [
     :name,
@@ -60,18 +63,21 @@ defmodule SnakeBridge.Generator.Functions do
         }
 
   @doc """
-  A function, method or constructor, from its descriptor; nil for one with more parameters than Elixir allows.
+  A function, method or constructor, from its descriptor; nil for one with more parameters, or a longer name, than Elixir
+  allows.
 
   `at` says what it is to Elixir: `name`, `path`, whether it is a method of an `object`, `classes` with their modules, and
   `options`, those of the configuration.
   """
   @spec callable(map(), map()) :: t() | nil
+  def callable(_, %{name: name}) when byte_size(name) > @longest, do: nil
+
   def callable(function, %{options: options} = at) do
     parameters = if function["signature"] == "unknown", do: [], else: function["parameters"]
     required = Enum.filter(parameters, &(positional?(&1) and &1["required"]))
 
     if length(required) <= @most do
-      {slots, any?} = optional(function, parameters)
+      {slots, any?} = function |> optional(parameters) |> fitting(length(required))
       taken = ["kwargs", "opts" | if(at.object, do: ["ref"], else: [])]
 
       {args, slots} =
@@ -99,8 +105,10 @@ defmodule SnakeBridge.Generator.Functions do
     end
   end
 
-  @doc "What is read: a constant, an attribute of a class, or a property of an `object`."
-  @spec readable(map(), String.t(), map()) :: t()
+  @doc "What is read: a constant, an attribute of a class, or a property of an `object`; nil where its name is too long."
+  @spec readable(map(), String.t(), map()) :: t() | nil
+  def readable(_, _, %{name: name}) when byte_size(name) > @longest, do: nil
+
   def readable(descriptor, doc, %{options: options} = at) do
     %__MODULE__{
       name: at.name,
@@ -135,6 +143,10 @@ defmodule SnakeBridge.Generator.Functions do
          ), false}
     end
   end
+
+  # More than Elixir's functions may have are as good as any number.
+  defp fitting({slots, false}, required) when length(slots) + required > @most, do: {["arg"], true}
+  defp fitting(optional, _), do: optional
 
   # A text that says `log(x, base=e)` does not say whether the name may be given: C functions often take none.
   defp by_position?(%{"signature" => "docstring"}, parameter), do: positional?(parameter)

@@ -93,6 +93,9 @@ defmodule SnakeBridge.Generator.Names do
 
   # --- modules ---
 
+  # A module's whole name is an atom, of 255 characters at most.
+  @longest_part 120
+
   # What Elixir up to 1.20 has at the top level, and libraries whose modules this one looks for, or may.
   @elixir ~w(Access Agent Application ArgumentError ArithmeticError Atom BadArityError BadBooleanError
              BadFunctionError BadMapError BadStructError Base Behaviour Bitwise Calendar CaseClauseError Code
@@ -133,6 +136,7 @@ defmodule SnakeBridge.Generator.Names do
         ascii(String.upcase(first, :ascii) <> rest)
       end
 
+    part = String.slice(part, 0, @longest_part)
     if part =~ ~r/\A[A-Z]/, do: part, else: "Py" <> part
   end
 
@@ -169,7 +173,7 @@ defmodule SnakeBridge.Generator.Names do
     name = name |> String.trim_leading("_") |> String.downcase(:ascii)
 
     cond do
-      not (name =~ ~r/\A[a-z][a-z0-9_]*\z/) -> "arg#{index}"
+      not (name =~ ~r/\A[a-z][a-z0-9_]{0,199}\z/) -> "arg#{index}"
       reserved?(name, :module) -> name <> "_"
       true -> name
     end

@@ -11,7 +11,7 @@ defmodule SnakeBridge.Project.Manifest do
       library math options:5b1c...
       module math Math math
 
-  Arguments are counted as in Elixir. It knows neither Python nor the generator: entries are read off generated source.
+  Arguments are counted as in Elixir. Space in names of Python and in paths is written as in URLs, `%20`. It knows neither Python nor the generator: entries are read off generated source.
   """
 
   alias SnakeBridge.Project.Error
@@ -61,7 +61,7 @@ defmodule SnakeBridge.Project.Manifest do
     {functions, others} = Enum.split_with(lines, fn {line, _} -> String.starts_with?(line, "function ") end)
 
     Enum.reduce_while(others ++ functions, {:ok, %{}}, fn {line, number}, {:ok, manifest} ->
-      case entry(String.split(line), manifest) do
+      case line |> String.split() |> Enum.map(&unescaped/1) |> entry(manifest) do
         %{} = manifest ->
           {:cont, {:ok, manifest}}
 
@@ -72,6 +72,12 @@ defmodule SnakeBridge.Project.Manifest do
       end
     end)
   end
+
+  # Python's names may be any text.
+  defp escaped(field),
+    do: Regex.replace(~r/[%\s\p{Z}\p{C}]/u, field, &URI.encode(&1, fn _ -> false end))
+
+  defp unescaped(field), do: if(field =~ ~r/%(?![0-9A-F]{2})/, do: field, else: URI.decode(field))
 
   defp entry([], manifest), do: manifest
   defp entry(["#" <> _ | _], manifest), do: manifest
@@ -116,12 +122,14 @@ defmodule SnakeBridge.Project.Manifest do
   def render(manifest) do
     lines =
       for {name, library} <- manifest do
-        modules = for {module, python} <- library.modules, do: "module #{name} #{inspect(module)} #{python}"
-        files = for {path, hash} <- library.files, do: "file #{name} #{path} sha256:#{hash}"
+        modules =
+          for {module, python} <- library.modules, do: "module #{name} #{inspect(module)} #{escaped(python)}"
+
+        files = for {path, hash} <- library.files, do: "file #{name} #{escaped(path)} sha256:#{hash}"
 
         functions =
           for {{module, name}, {first..last//_, python}} <- library.functions,
-              do: "function #{inspect(module)}.#{name} #{first}..#{last} #{python}"
+              do: "function #{inspect(module)}.#{name} #{first}..#{last} #{escaped(python)}"
 
         ["library #{name} options:#{library.options}" | modules ++ files ++ functions]
       end

@@ -181,6 +181,30 @@ defmodule SnakeBridge.Generator.GeneratedTest do
       assert compile_one(of_module("m", %{"functions" => [many]})).__functions__() == []
     end
 
+    test "with more optional ones than Elixir allows take as many as those with any number" do
+      many =
+        function("m.f", for(index <- 1..250, do: parameter("p#{index}", kind: :positional_only, default: 0)))
+
+      assert [{:f, 0..10, "f", _}] = compile_one(of_module("m", %{"functions" => [many]})).__functions__()
+    end
+
+    test "with names that are longer than an atom are left to the general one" do
+      long = String.duplicate("a", 255)
+      function = function("m.f", [parameter(long)])
+      constant = %{"name" => long, "path" => "m." <> long, "type" => type(:int), "value" => 1, "repr" => "1"}
+      functions = [function, %{function | "name" => long}]
+      classes = [class("m." <> String.duplicate("B", 255)), class("m." <> String.duplicate("B", 256))]
+
+      module =
+        compile_one(
+          of_module("m", %{"functions" => functions, "constants" => [constant], "classes" => classes}),
+          bang: true
+        )
+
+      assert [{:f, 1..3, "f", _}] = module.__functions__()
+      assert length(module.__classes__()) == 2
+    end
+
     test "that are deprecated are reported where they are used" do
       module =
         compile_one(of_module("m", %{"functions" => [function("m.f", [], %{"deprecated" => "use g"})]}))
@@ -309,6 +333,30 @@ defmodule SnakeBridge.Generator.GeneratedTest do
       assert [{_, "collections.Counter", _}] = module.__search__("counter")
       assert module.__python__() == %{kind: :module, path: "collections"}
     end
+  end
+
+  test "attributes that objects have are read of them" do
+    attributes = [
+      %{"name" => "returncode", "type" => type(:int), "value" => nil, "repr" => nil, "of_instance" => true}
+    ]
+
+    of = fn path ->
+      class(path, %{"attributes" => attributes, "mro" => [path, "subprocess.CompletedProcess"]})
+    end
+
+    [process | _] =
+      classes = [
+        %{
+          of.("subprocess.CompletedProcess")
+          | "constructor" => function("x", [parameter("args"), parameter("returncode")])
+        },
+        of.("subprocess.Sub")
+      ]
+
+    made = compile(of_module("subprocess", %{"classes" => classes}), [])
+    {:ok, process} = made[process["path"]].new([], 3)
+    assert made["subprocess.CompletedProcess"].returncode(process) == {:ok, 3}
+    assert made["subprocess.Sub"].returncode(process) == {:ok, 3}
   end
 
   test "what arrives as a value can be given to its class's methods" do
