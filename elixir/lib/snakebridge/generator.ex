@@ -80,8 +80,11 @@ defmodule SnakeBridge.Generator do
   def generate(document, options \\ []) do
     document = Schema.check!(document)
     options = options!(options)
-    document = select(document, options.only)
     context = Modules.context(document, options)
+    document = select(document, options.only, context)
+
+    context =
+      Modules.only(context, for(module <- document["modules"], class <- module["classes"], do: class["path"]))
 
     modules = for module <- document["modules"], do: {:module, module, context.modules[module["name"]]}
 
@@ -198,25 +201,18 @@ defmodule SnakeBridge.Generator do
 
   # --- what is wanted ---
 
-  defp select(document, :all), do: document
+  defp select(document, :all, _), do: document
 
-  defp select(document, only) do
+  defp select(document, only, context) do
     wanted =
       Enum.group_by(only, fn {module, _} -> to_string(module) end, fn {_, name} -> name && to_string(name) end)
-
-    known =
-      for module <- document["modules"],
-          class <- module["classes"],
-          key <- keys(class),
-          into: %{},
-          do: {key, class}
 
     paths =
       for module <- document["modules"],
           class <- module["classes"],
           wanted?(wanted[module["name"]], class["name"]),
-          path <- [class["path"] | class["mro"] || []],
-          base = known[path],
+          path <- [class["path"] | class["mro"]],
+          base = context.known[path],
           into: MapSet.new(),
           do: base["path"]
 
@@ -231,7 +227,7 @@ defmodule SnakeBridge.Generator do
             "constants" => Enum.filter(module["constants"], &wanted?(names, &1["name"])),
             "classes" => classes
         }
-        |> Map.put("aliases", Enum.filter(module["aliases"] || [], &wanted?(names, &1["name"])))
+        |> Map.put("aliases", Enum.filter(module["aliases"], &wanted?(names, &1["name"])))
       end
 
     %{document | "modules" => modules}
@@ -239,6 +235,4 @@ defmodule SnakeBridge.Generator do
 
   defp wanted?(nil, _), do: false
   defp wanted?(names, name), do: nil in names or name in names
-
-  defp keys(class), do: Enum.reject([class["path"], class["defined"]], &is_nil/1)
 end

@@ -100,9 +100,9 @@ defmodule SnakeBridge.IExTest do
     enter(terminal, ~s|holder = self(); :persistent_term.put(:seen, seen)|, ":ok")
 
     loop =
-      ~S"import time\ntry:\n  seen.append('runs')\n  while True: time.sleep(0.01)\nexcept BaseException as e:\n  seen.append(type(e).__name__)"
+      ~S"import time\ntry:\n  seen.append('runs'); print('star' 'ts')\n  while True: time.sleep(0.01)\nexcept BaseException as e:\n  seen.append(type(e).__name__)"
 
-    type(terminal, ~s|IO.puts("starts"); SnakeBridge.run!("#{loop}", seen: seen)\r|)
+    type(terminal, ~s|SnakeBridge.run!("#{loop}", seen: seen)\r|)
     await(terminal, ~r/^starts/m)
     # The menu of the terminal: interrupt, connect.
     type(terminal, "\a")

@@ -4,7 +4,7 @@ defmodule SnakeBridge.RoundTripTest do
 
   alias SnakeBridge.{BridgeError, Probe, Ref, Terms}
 
-  @count 3_000
+  @count 1_000
 
   setup_all do
     %{echo: Probe.run("def echo(x): return x\ndef call(f): return f()")}

@@ -125,7 +125,7 @@ defmodule SnakeBridge.Generator.Classes do
   @doc "The classes that a class extends and that are wrapped too, nearest first."
   @spec bases(map(), Modules.t()) :: [map()]
   def bases(class, context) do
-    for path <- class["mro"] || [],
+    for path <- class["mro"],
         base = context.known[path],
         base["path"] != class["path"],
         uniq: true,
@@ -142,7 +142,7 @@ defmodule SnakeBridge.Generator.Classes do
 
     bases = Enum.map(bases(class, context), &context.classes[&1["path"]])
 
-    python = %{kind: :class, path: class["path"], bases: class["bases"] || [], mro: class["mro"] || []}
+    python = %{kind: :class, path: class["path"], bases: class["bases"], mro: class["mro"]}
 
     [
       Modules.head(module, Docs.class(class, bases), all),

@@ -29,12 +29,24 @@ defmodule SnakeBridge.Generator.Modules do
 
   # --- names ---
 
-  @doc "What there is to know of a document's modules, with the options of `SnakeBridge.Generator.generate/2`."
+  @doc """
+  What there is to know of a document's modules, with the options of `SnakeBridge.Generator.generate/2`.
+
+  No name depends on what else is used: submodules have theirs before they are looked at, and names that are configured
+  are nobody else's.
+  """
   @spec context(map(), map()) :: t()
   def context(document, options) do
     root = document["root"]
-    paths = document["modules"] |> Enum.map(& &1["name"]) |> Enum.sort()
-    {modules, taken} = Enum.map_reduce(paths, %{}, &named(&1, module_name(&1, root, options), &2))
+
+    paths =
+      for module <- document["modules"], path <- [module["name"] | module["submodules"]], uniq: true, do: path
+
+    {modules, taken} =
+      paths
+      |> Enum.sort()
+      |> Enum.map_reduce(configured(options, root), &named(&1, module_name(&1, root, options), &2))
+
     modules = Map.new(modules)
 
     # Those that are called as in Python come first, so that they keep their names.
@@ -51,41 +63,50 @@ defmodule SnakeBridge.Generator.Modules do
       end)
 
     names = Map.new(names)
-
-    defined =
-      for {_, %{"defined" => defined, "path" => path}} <- classes,
-          defined != nil,
-          into: %{},
-          do: {defined, names[path]}
+    found = Enum.map(classes, &elem(&1, 1))
+    defined = for %{"defined" => defined} = class when defined != nil <- found, do: {defined, class}
+    known = Map.new(defined ++ Enum.map(found, &{&1["path"], &1}))
 
     %__MODULE__{
       root: root,
       modules: modules,
-      classes: Map.merge(defined, names),
-      known:
-        Map.merge(
-          for(
-            {_, %{"defined" => defined} = class} <- classes,
-            defined != nil,
-            into: %{},
-            do: {defined, class}
-          ),
-          Map.new(classes, fn {_, class} -> {class["path"], class} end)
-        ),
+      classes: Map.new(known, fn {path, class} -> {path, names[class["path"]]} end),
+      known: known,
       options: options
     }
   end
 
-  # Files and compiled modules may lie where `A` and `a` are one name.
+  @doc "The context with these classes alone, by their paths."
+  @spec only(t(), [String.t()]) :: t()
+  def only(context, paths) do
+    known = Map.filter(context.known, fn {_, class} -> class["path"] in paths end)
+    %{context | known: known, classes: Map.take(context.classes, Map.keys(known))}
+  end
+
+  # Names that the configuration gives, with what they are given to.
+  defp configured(options, root) do
+    for {path, %{module: module}} when module != nil <- options.modules, reduce: %{} do
+      taken ->
+        name = module |> inspect() |> String.downcase()
+        path = if path == root or String.starts_with?(path, root <> "."), do: path, else: "#{root}.#{path}"
+
+        if is_map_key(taken, name),
+          do: raise(ArgumentError, "modules: #{taken[name]} and #{path} would both be #{inspect(module)}")
+
+        Map.put(taken, name, path)
+    end
+  end
+
+  # Files and compiled modules may lie where `A` and `a` are one name. A module and a class may have one path.
   defp named(path, name, taken) do
     free =
       Stream.iterate(name, fn name ->
         {last, front} = name |> String.split(".") |> List.pop_at(-1)
         Enum.join(front ++ ["Py" <> last], ".")
       end)
-      |> Enum.find(&(not is_map_key(taken, String.downcase(&1))))
+      |> Enum.find(&(Map.get(taken, String.downcase(&1), path) == path))
 
-    {{path, free}, Map.put(taken, String.downcase(free), path)}
+    {{path, free}, Map.put(taken, String.downcase(free), nil)}
   end
 
   defp module_name(path, root, options) do
@@ -193,7 +214,7 @@ defmodule SnakeBridge.Generator.Modules do
 
   # Another name of a function that stands beside it.
   defp aliases(module) do
-    for %{"name" => name, "target" => target} <- module["aliases"] || [],
+    for %{"name" => name, "target" => target} <- module["aliases"],
         function = Enum.find(module["functions"], &(&1["path"] == target)),
         function != nil,
         do: %{function | "name" => name}

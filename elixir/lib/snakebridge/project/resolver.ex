@@ -49,12 +49,9 @@ defmodule SnakeBridge.Project.Resolver do
           into: %{},
           do: {Module.concat([context.classes[class["path"]]]), {:class, module["name"], class}}
 
+    # Those of them that the document describes come from there.
     submodules =
-      for module <- document["modules"],
-          name <- module["submodules"],
-          not is_map_key(context.modules, name),
-          into: %{},
-          do: {submodule(name, module["name"], context, options), {:submodule, name}}
+      for {path, name} <- context.modules, into: %{}, do: {Module.concat([name]), {:submodule, path}}
 
     %__MODULE__{entries: submodules |> Map.merge(modules) |> Map.merge(classes), options: options}
   end
@@ -68,11 +65,6 @@ defmodule SnakeBridge.Project.Resolver do
       | modules: by_path.(options[:modules]),
         functions: by_path.(options[:functions])
     })
-  end
-
-  defp submodule(name, parent, context, options) do
-    options[:modules][name][:module] ||
-      Module.concat(context.modules[parent], name |> String.split(".") |> List.last() |> Names.part())
   end
 
   @doc "All modules that there are or may be, with what they are in Python."

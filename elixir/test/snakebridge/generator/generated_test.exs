@@ -375,6 +375,40 @@ defmodule SnakeBridge.Generator.GeneratedTest do
     assert length(made) == 5
   end
 
+  test "names do not depend on what else is used, nor on what is known of submodules" do
+    classes = for name <- ["bool", "Bool", "Linalg", "A"], do: class("m.#{name}")
+    module = module("m", %{"classes" => classes, "submodules" => ["m.linalg", "m.b"]})
+    options = [modules: %{"b.C" => [module: M.PyBool]}]
+
+    names =
+      &for made <- Generator.generate(&1, options ++ &2), into: %{}, do: {made.python, inspect(made.module)}
+
+    assert names.(document("m", [module]), []) ==
+             %{
+               "m" => "M",
+               "m.A" => "M.A",
+               "m.Bool" => "M.Bool",
+               "m.bool" => "M.PyPyBool",
+               "m.Linalg" => "M.PyLinalg"
+             }
+
+    whole =
+      names.(document("m", [module, module("m.b", %{"classes" => [class("m.b.C")]}), module("m.linalg")]), [])
+
+    assert %{"m.linalg" => "M.Linalg", "m.Linalg" => "M.PyLinalg", "m.b.C" => "M.PyBool"} = whole
+
+    for {python, name} <- names.(document("m", [module]), []) do
+      assert whole[python] == name
+      [_ | _] = own = String.split(python, ".")
+      one = names.(document("m", [module]), only: [{"m", List.last(own)}])
+      assert one[python] == name
+    end
+
+    assert_raise ArgumentError, ~r/modules: m.(A and m.linalg|linalg and m.A) would both be X/, fn ->
+      Generator.generate(document("m", [module]), modules: %{"m.A" => [module: X], "linalg" => [module: X]})
+    end
+  end
+
   describe "the same document" do
     setup do
       functions = for name <- ~w(b a c), do: function("m.#{name}", [parameter("x")])
