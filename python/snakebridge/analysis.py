@@ -50,7 +50,7 @@ class Observation:
         with contextlib.suppress(Exception), warnings.catch_warnings():
             # The engine compiles the cell once more; to be warned once is enough.
             warnings.simplefilter("ignore")
-            _analyse(transform(source), uses)
+            analyse(transform(source), uses)
         self._binds = uses.binds
         reads = set()
         for name, bound in uses.reads.items():
@@ -78,12 +78,13 @@ class Uses:
     """What a source may do with global names. Sets of names are integers here, a bit for each: there are many of them.
 
     `reads`: the names that it reads before it has certainly bound them itself, each with the names that it has bound
-    whenever it does so. `binds`: the names that it may bind.
+    whenever it does so. `binds`: the names that it may bind; `certain`: those that it has bound when it went well.
     """
 
     def __init__(self):
         self.reads = {}
         self.binds = set()
+        self.certain = set()
         self._bits = {}
 
     def bit(self, name):
@@ -95,15 +96,20 @@ class Uses:
         if not bound & self.bit(name):
             self.reads[name] = self.reads.get(name, -1) & bound
 
+    def end(self, bound):
+        """What is bound at the end of the whole source."""
+        self.certain |= {name for name, bit in self._bits.items() if bound & bit}
 
-def _analyse(source, uses):
+
+def analyse(source, uses):
+    """Notes what a source of plain Python does. Raises what the compiler raises."""
     flags = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     _module(compile(source, "<cell>", "exec", flags, dont_inherit=True), uses)
     if any(name in source for name in _MAGIC_CALLS):
         tree = compile(source, "<cell>", "exec", flags | ast.PyCF_ONLY_AST, dont_inherit=True)
         for text in _magic_texts(tree):
             with contextlib.suppress(SyntaxError, ValueError):
-                _analyse(text, uses)
+                analyse(text, uses)
 
 
 def _magic_texts(tree):
@@ -117,6 +123,8 @@ def _magic_texts(tree):
 def _module(code, uses, is_module=True):
     later = []
     at_end = _body(code, 0, uses, later, is_module)
+    if is_module:
+        uses.end(at_end)
     # Functions run when they are called: what the module has bound by its end is there.
     while later:
         _body(later.pop(), at_end, uses, later)
