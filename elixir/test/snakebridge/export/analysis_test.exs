@@ -65,6 +65,7 @@ defmodule SnakeBridge.Export.AnalysisTest do
     assert needed(["g = iter([1, 2])", "next(g)", "x = next(g)"], "x") == [1, 2, 3]
 
     assert needed(["k = 1", "def f(): return k", "def g(): return f()", "k = 2", "x = g()"], "x") == [
+             1,
              2,
              3,
              4,
