@@ -22,6 +22,9 @@ defmodule SnakeBridge.Expand do
 
   alias SnakeBridge.CellParser
 
+  # Where it is not, it is not called.
+  @compile {:no_warn_undefined, {:elixir, :eval_local_handler, 2}}
+
   @eval_env {:elixir, :eval_env}
 
   @typedoc "The expression after its expansion, with what is needed to evaluate it."

@@ -72,16 +72,18 @@ defmodule Mix.Tasks.Compile.Snakebridge do
       if before.known != known, do: write_state(context, %{before | known: known, at: now})
       finish({:noop, before.diagnostics})
     else
-      sync(config, context, key, known, now, strict)
+      sync(config, context, key, known, now, strict, before == nil)
     end
   end
 
-  defp sync(config, context, key, known, now, strict) do
+  # `new?`: what was known is worth nothing now, as the configuration has changed.
+  defp sync(config, context, key, known, now, strict, new?) do
     case Project.sync(config, context, uses: Sources.all(known), strict: strict) do
       {:ok, outcome} ->
         diagnostics = Enum.map(outcome.problems, &of_problem(&1, config, strict))
         failed = Enum.any?(diagnostics, &(&1.severity == :error))
         report(outcome)
+        if outcome.made and new?, do: recompile_all()
 
         if outcome.settled and not failed do
           state = %{
@@ -101,6 +103,13 @@ defmodule Mix.Tasks.Compile.Snakebridge do
       {:error, error} ->
         finish({:error, [of_error(error)]})
     end
+  end
+
+  # Elixir does not see that modules beside the project's have come or gone, and would repeat what it once said of them.
+  # What `mix clean` does for that compiler makes it begin anew.
+  defp recompile_all do
+    Mix.Tasks.Compile.Elixir.clean()
+    Enum.each(Mix.Tasks.Compile.Elixir.manifests(), &File.rm/1)
   end
 
   defp strict?(config, opts),
@@ -133,7 +142,7 @@ defmodule Mix.Tasks.Compile.Snakebridge do
 
   defp outputs(config, context) do
     place = Runtime.place(context.build)
-    generated = Path.wildcard(Path.join(Project.Config.path(config, config.generated_dir), "**/*.ex"))
+    generated = config |> Project.Config.path(config.generated_dir) |> SnakeBridge.Files.matching("**/*.ex")
     paths = [place.manifest, Project.Manifest.path(config.root) | generated]
     for path <- paths, into: %{}, do: {path, Sources.stat(path)}
   end

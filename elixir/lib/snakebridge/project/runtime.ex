@@ -82,7 +82,7 @@ defmodule SnakeBridge.Project.Runtime do
 
       true ->
         case make(documents, library, needed, manifest, build) do
-          {:ok, manifest} -> {:ok, manifest, true, Wrappers.problems(uses, manifest, library)}
+          {:ok, manifest, hints} -> {:ok, manifest, true, Wrappers.problems(uses, manifest, library, hints)}
           {:error, error} -> {:error, failed(library, uses, error)}
         end
     end
@@ -106,7 +106,7 @@ defmodule SnakeBridge.Project.Runtime do
       entry = Manifest.merge(before, entry)
       for {module, _} <- others, not is_map_key(entry.modules, module), do: stand_in(module, build)
       entry = %{entry | modules: Map.merge(Map.new(others), entry.modules)}
-      {:ok, Map.put(manifest, library.python, entry)}
+      {:ok, Map.put(manifest, library.python, entry), made.hints}
     end
   end
 
@@ -211,7 +211,7 @@ defmodule SnakeBridge.Project.Runtime do
     place = place(build)
 
     with %{} <- library,
-         {:ok, manifest} <-
+         {:ok, manifest, _} <-
            Documents.open(config, [], &make(&1, library, [use], manifest(place), build)) do
       Wrappers.write_file(place.manifest, Manifest.render(manifest))
       Code.ensure_loaded(module)

@@ -6,6 +6,7 @@ defmodule SnakeBridge.Project.Sources do
   compiler keeps. What a text uses is seen by `SnakeBridge.Project.Scanner`.
   """
 
+  alias SnakeBridge.Files
   alias SnakeBridge.Project.{Config, Resolver, Scanner}
 
   @typedoc "Of each file: its time and size, a hash, and its uses."
@@ -45,7 +46,7 @@ defmodule SnakeBridge.Project.Sources do
 
   defp files(path) do
     if File.dir?(path),
-      do: Path.wildcard(Path.join(path, "**/*.{ex,exs}")),
+      do: Files.matching(path, "**/*.{ex,exs}"),
       else: Enum.filter([path], &File.regular?/1)
   end
 

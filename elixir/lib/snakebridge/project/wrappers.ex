@@ -70,6 +70,7 @@ defmodule SnakeBridge.Project.Wrappers do
           entry: Manifest.library(),
           files: [{Path.t(), String.t()}],
           problems: [problem()],
+          hints: %{{module(), atom() | nil} => String.t()},
           resolver: Resolver.t(),
           document: map()
         }
@@ -98,7 +99,16 @@ defmodule SnakeBridge.Project.Wrappers do
       hints = for {use, {:unknown, hint}} <- found, hint != nil, into: %{}, do: {{use.module, use.name}, hint}
       problems = problems(uses, Map.put(manifest, library.python, entry), library, hints)
       files = for {_, _, path, source} <- generated, do: {path, source}
-      {:ok, %{entry: entry, files: files, problems: problems, resolver: resolver, document: document}}
+
+      {:ok,
+       %{
+         entry: entry,
+         files: files,
+         problems: problems,
+         hints: hints,
+         resolver: resolver,
+         document: document
+       }}
     end
   rescue
     # Options that contradict each other are seen where names are given.
@@ -169,9 +179,12 @@ defmodule SnakeBridge.Project.Wrappers do
   defp problem(%{name: nil} = use, _, hints),
     do: with_hint("Python has nothing that would be #{inspect(use.module)}", hints[{use.module, nil}])
 
-  defp problem(use, _, hints) do
+  defp problem(use, look, hints) do
     general =
-      "what has no wrapper can be called by its name: #{inspect(use.module)}.call(\"#{use.name}\", [...])"
+      if look == :no_function,
+        do:
+          "what has no wrapper can be called by its name: #{inspect(use.module)}.call(\"#{use.name}\", [...])",
+        else: "mix snakebridge.discover shows what a library has; SnakeBridge.call reaches all of it"
 
     hint = hints[{use.module, use.name}] || general
     with_hint("Python has nothing that would be #{inspect(use.module)}.#{use.name}", hint)

@@ -16,7 +16,7 @@ defmodule SnakeBridge.Schema.Store do
   It asks no Python, and decides nothing about generated files.
   """
 
-  alias SnakeBridge.Schema
+  alias SnakeBridge.{Files, Schema}
 
   @format "snakebridge.store/1"
 
@@ -136,13 +136,13 @@ defmodule SnakeBridge.Schema.Store do
   @spec sweep(store()) :: :ok
   def sweep(store) do
     named =
-      for path <- Path.wildcard(Path.join([store, "keys", "*"])), {:ok, hash} <- [File.read(path)], do: hash
+      for path <- Files.matching(store, "keys/*"), {:ok, hash} <- [File.read(path)], do: hash
 
-    for path <- Path.wildcard(Path.join([store, "documents", "*"])),
+    for path <- Files.matching(store, "documents/*"),
         Path.basename(path) not in named,
         do: File.rm(path)
 
-    for path <- Path.wildcard(Path.join([store, "*", ".*.part"]), match_dot: true), do: File.rm(path)
+    for path <- Files.matching(store, "*/.*.part", match_dot: true), do: File.rm(path)
     :ok
   end
 
@@ -158,7 +158,7 @@ defmodule SnakeBridge.Schema.Store do
     python = Path.join(:code.priv_dir(:snakebridge), "python/snakebridge")
 
     sources =
-      for pattern <- @sources, path <- python |> Path.join(pattern) |> Path.wildcard() |> Enum.sort() do
+      for pattern <- @sources, path <- Files.matching(python, pattern) do
         {Path.relative_to(path, python), File.read!(path)}
       end
 

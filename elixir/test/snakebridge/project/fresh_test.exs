@@ -95,6 +95,25 @@ defmodule SnakeBridge.Project.FreshTest do
     assert run!(folder, ["run", "-e", code]) =~ "{{:ok, {0.0, 1.0, 1}}, 2.0, false}"
   end
 
+  test "a library that is added when it is used already: nothing more is said of its absence" do
+    folder = project(%{"lib/more.ex" => "defmodule More do\n  def f, do: Colorsys.rgb_to_hsv(1, 0, 0)\nend"})
+    assert run!(folder, ["compile"]) =~ "Colorsys.rgb_to_hsv/3 is undefined"
+
+    write(folder, %{"snakebridge.exs" => String.replace(@config, ":math", ":colorsys, :math")})
+    refute run!(folder, ["compile", "--warnings-as-errors"]) =~ "warning"
+
+    write(folder, %{"lib/wrong.ex" => "defmodule Wrong do\n  def f, do: Pathlib.Paht.new()\nend"})
+    text = run!(folder, ["compile"])
+
+    assert text =~
+             "Python has nothing that would be Pathlib.Paht.new\nhint: did you mean Pathlib.Path?\n  lib/wrong.ex:2"
+
+    File.rm!(Path.join(folder, "lib/wrong.ex"))
+
+    write(folder, %{"snakebridge.exs" => @config})
+    assert run!(folder, ["compile"]) =~ "Colorsys.rgb_to_hsv/3 is undefined"
+  end
+
   test "for production: files, which compile without Python; strictness; what generate would change; tests; clean" do
     folder = project()
     prod = [env: "prod"]
