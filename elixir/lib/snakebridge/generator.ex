@@ -24,6 +24,7 @@ defmodule SnakeBridge.Generator do
     prefix: nil,
     bang: false,
     max_arity: 8,
+    inherited: true,
     only: :all,
     known: %{},
     modules: %{},
@@ -39,14 +40,16 @@ defmodule SnakeBridge.Generator do
   ]
 
   @typedoc """
-  A generated module: its name, the file that it belongs to, what it is in Python, its source, and a fingerprint of all
-  that the source depends on. `source` is nil for a module that is known with this fingerprint.
+  A generated module: its name, the file that it belongs to, what it is in Python, its source, the functions in it that
+  are Python's, and a fingerprint of all that the source depends on. `source` and `functions` are nil for a module that is
+  known with this fingerprint. A function has its arities and its name in Python.
   """
   @type generated :: %{
           module: module(),
           path: Path.t(),
           python: String.t(),
           source: String.t() | nil,
+          functions: %{String.t() => {Range.t(), String.t()}} | nil,
           fingerprint: String.t()
         }
 
@@ -66,6 +69,8 @@ defmodule SnakeBridge.Generator do
     * `:prefix` - a module that all are put under
     * `:bang` - whether each function has its twin with `!`, default `false`
     * `:max_arity` - how many arguments by position those functions have that take any number, default 8
+    * `:inherited` - whether a class has functions for what it inherits of another that has a module too, default `true`;
+      else it has those of class methods alone, and its documentation names the modules whose functions take its objects
     * `:only` - a list of `{module of Python, name}`: functions, constants, classes (with the classes that they extend); a
       name `nil` stands for the module with all that it has. Default `:all`
     * `:modules`, `:functions` - options by Python's path, whole or below the root: of a module or class `:module`, of
@@ -123,6 +128,7 @@ defmodule SnakeBridge.Generator do
       path: Macro.underscore(name) <> ".ex",
       python: descriptor["path"] || descriptor["name"],
       source: nil,
+      functions: nil,
       fingerprint: fingerprint({shared, kind, parts})
     }
 
@@ -150,21 +156,25 @@ defmodule SnakeBridge.Generator do
       end)
       |> Map.new()
 
-    for {{made, _}, index} <- Enum.with_index(described), do: %{made | source: sources[index]}
+    for {{made, _}, index} <- Enum.with_index(described),
+        do: Map.merge(made, Map.get(sources, index, %{}))
   end
 
   # What is wrong is the caller's, not the task's.
   defp write_all(parts, context) do
-    {:written, for({index, write} <- parts, do: {index, context |> write.() |> formatted()})}
+    written =
+      for {index, write} <- parts do
+        {source, functions} = write.(context)
+        {index, %{source: IO.iodata_to_binary(source), functions: functions}}
+      end
+
+    {:written, written}
   rescue
     error -> {:raised, error, __STACKTRACE__}
   end
 
   defp source(:module, module, name, context), do: Modules.source(module, name, context)
   defp source(:class, class, name, context), do: Classes.source(class, name, context)
-
-  defp formatted(source),
-    do: source |> IO.iodata_to_binary() |> Code.format_string!() |> then(&IO.iodata_to_binary([&1, "\n"]))
 
   defp fingerprint(term),
     do: :sha256 |> :crypto.hash(:erlang.term_to_binary(term, [:deterministic])) |> Base.encode16(case: :lower)

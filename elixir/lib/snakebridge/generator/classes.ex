@@ -2,8 +2,8 @@ defmodule SnakeBridge.Generator.Classes do
   @moduledoc """
   Classes as modules: `new` from the constructor, methods and properties of the ref, class methods and attributes.
 
-  What a class inherits of one that is wrapped too has functions here as well, whose documentation is there; of others
-  introspection lists it among the class's own.
+  What a class inherits of one that is wrapped too has functions here as well, whose documentation is there, unless
+  the configuration says `inherited: false`; of others introspection lists it among the class's own.
   """
 
   alias SnakeBridge.Generator.{Docs, Functions, Modules, Names, Source}
@@ -91,35 +91,50 @@ defmodule SnakeBridge.Generator.Classes do
   @doc "What a class has of its bases and has not itself; of the nearest that has it."
   @spec inherited(map(), [Functions.t()], Modules.t()) :: [Functions.t()]
   def inherited(class, own, context) do
+    own = MapSet.new(own, & &1.name)
+
     for(base <- bases(class, context), function <- of_base(base, class, context), do: function)
     |> Enum.uniq_by(& &1.name)
-    |> Enum.reject(fn function -> Enum.any?(own, &(&1.name == function.name)) end)
+    |> Enum.reject(&(&1.name in own))
   end
 
   # Class methods and attributes are those of the class that they are called on.
-  defp of_base(base, class, context) do
-    rebound =
-      for(
-        %{"kind" => kind} = method when kind in ["classmethod", "staticmethod"] <- base["methods"],
-        do: method(method, class, context)
-      ) ++
-        for attribute <- base["attributes"], do: attribute(attribute, class, context)
+  defp of_base(base, class, %{options: %{inherited: all?}} = context) do
+    methods =
+      for %{"kind" => kind} = method when kind in ["classmethod", "staticmethod"] <- base["methods"],
+          do: method(method, class, context)
 
-    Map.get_lazy(context.inheritable, base["path"], fn -> inheritable(base, context) end) ++
-      for function <- rebound, function != nil, do: %{function | inherited: context.classes[base["path"]]}
+    {others, attributes} =
+      if all?,
+        do:
+          {Map.get_lazy(context.inheritable, base["path"], fn -> inheritable(base, context) end),
+           Enum.map(base["attributes"], &attribute(&1, class, context))},
+        else: {[], []}
+
+    others ++
+      for function <- methods ++ attributes,
+          function != nil,
+          do: %{function | inherited: context.classes[base["path"]]}
   end
 
   # What is documented elsewhere.
   defp inheritable(base, context) do
     for %{object: true} = function <- functions(base, context),
-        do: %{function | inherited: context.classes[base["path"]], doc: ""}
+        do: Functions.written(%{function | inherited: context.classes[base["path"]], doc: ""})
   end
 
   @doc "A context that knows what is inherited, so that it is not found out for each class anew."
   @spec prepared(Modules.t()) :: Modules.t()
+  def prepared(%{options: %{inherited: false}} = context), do: context
+
   def prepared(context) do
-    bases = for {_, class} <- context.known, base <- bases(class, context), uniq: true, do: base
-    %{context | inheritable: Map.new(bases, &{&1["path"], inheritable(&1, context)})}
+    bases =
+      for({_, class} <- context.known, base <- bases(class, context), do: {base["path"], base}) |> Map.new()
+
+    inheritable =
+      Task.async_stream(bases, fn {path, base} -> {path, inheritable(base, context)} end, timeout: :infinity)
+
+    %{context | inheritable: Map.new(inheritable, fn {:ok, found} -> found end)}
   end
 
   @doc "The classes that a class extends and that are wrapped too, nearest first."
@@ -132,8 +147,8 @@ defmodule SnakeBridge.Generator.Classes do
         do: base
   end
 
-  @doc "The source of a class's module."
-  @spec source(map(), String.t(), Modules.t()) :: iodata()
+  @doc "The source of a class's module, and what can be called there."
+  @spec source(map(), String.t(), Modules.t()) :: {iodata(), map()}
   def source(class, module, context) do
     own = functions(class, context)
 
@@ -144,14 +159,14 @@ defmodule SnakeBridge.Generator.Classes do
 
     python = %{kind: :class, path: class["path"], bases: class["bases"], mro: class["mro"]}
 
-    [
-      Modules.head(module, Docs.class(class, bases), all),
-      "@typedoc ",
-      Source.string("An object of Python's `#{class["path"]}`."),
-      "\n",
-      "@type t :: #{SnakeBridge.Generator.Types.own(class["path"])}\n\n",
+    source = [
+      Modules.head(module, Docs.class(class, bases, context.options.inherited), all),
+      ["  @typedoc ", Source.string("An object of Python's `#{class["path"]}`."), "\n"],
+      "  @type t :: #{SnakeBridge.Generator.Types.own(class["path"])}\n\n",
       Enum.map(all, &Functions.source/1),
       Modules.tail(python, all, [])
     ]
+
+    {source, Functions.table(all)}
   end
 end

@@ -25,10 +25,17 @@ defmodule SnakeBridge.Generator.Docs do
     ])
   end
 
-  @doc "What is said of a class; `bases` are the names of those of its bases that are wrapped too."
-  @spec class(map(), [String.t()]) :: String.t()
-  def class(class, bases) do
-    inherits = if bases != [], do: "Inherits from #{Enum.map_join(bases, ", ", &"`#{&1}`")}."
+  @doc """
+  What is said of a class; `bases` are the names of those of its bases that are wrapped too, and `inherited` says whether
+  it has their functions.
+  """
+  @spec class(map(), [String.t()], boolean()) :: String.t()
+  def class(class, bases, inherited) do
+    inherits =
+      if bases != [] do
+        "Inherits from #{Enum.map_join(bases, ", ", &"`#{&1}`")}" <>
+          if(inherited, do: ".", else: ", whose functions take these objects too.")
+      end
 
     paragraphs([
       text(class["doc"]),

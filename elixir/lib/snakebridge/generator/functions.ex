@@ -29,6 +29,7 @@ defmodule SnakeBridge.Generator.Functions do
     :doc,
     :deprecated,
     :inherited,
+    :written,
     object: false,
     slots: [],
     most: 0,
@@ -41,7 +42,8 @@ defmodule SnakeBridge.Generator.Functions do
 
   @typedoc """
   A function: `name` in Elixir and in `python`; `kind`, what it does; `args`, the variables that must be given, without the
-  `object` that methods take first; `slots`, those that may be, or with `most` what all of so many are called; `path`, Python's module and the name in it.
+  `object` that methods take first; `slots`, those that may be, or with `most` what all of so many are called; `path`,
+  Python's module and the name in it; `written`, its source and entry, where they are known.
   """
   @type t :: %__MODULE__{
           name: String.t(),
@@ -52,6 +54,7 @@ defmodule SnakeBridge.Generator.Functions do
           doc: String.t(),
           deprecated: String.t() | nil,
           inherited: String.t() | nil,
+          written: {String.t(), String.t()} | nil,
           object: boolean(),
           slots: [String.t()],
           most: non_neg_integer(),
@@ -202,6 +205,22 @@ defmodule SnakeBridge.Generator.Functions do
     least..(least + slots + if(function.kind == :get, do: 1, else: 2))
   end
 
+  @doc "What functions can be called, by their names, with the names in Python. `bang`: where the configuration asks for twins."
+  @spec table([t()]) :: %{String.t() => {Range.t(), String.t()}}
+  def table(functions) do
+    for %{name: name, python: python} = function <- functions,
+        name <- if(function.bang, do: [name, name <> "!"], else: [name]),
+        into: %{},
+        do: {name, {arities(function), python}}
+  end
+
+  @doc "With its source and its entry, for one that stands in many modules."
+  @spec written(t()) :: t()
+  def written(%__MODULE__{} = function) do
+    source = IO.iodata_to_binary(source(function))
+    %{function | written: {source, IO.iodata_to_binary(Source.listed(entry(function), 6))}}
+  end
+
   @doc "Its line in `__functions__/0`."
   @spec entry(t()) :: String.t()
   def entry(%__MODULE__{} = function) do
@@ -212,12 +231,14 @@ defmodule SnakeBridge.Generator.Functions do
 
   @doc "Its source, with documentation and specification; with `bang`, that of its twin."
   @spec source(t()) :: iodata()
+  def source(%__MODULE__{written: {source, _}}), do: source
+
   def source(%__MODULE__{inherited: module} = function) when module != nil do
     _..last//_ = arities(function)
 
     for {mark, body} <- [{"", body(function)}] ++ if(function.bang, do: [{"!", value(function)}], else: []) do
       [
-        ["@doc ", Source.string("See `#{module}.#{function.name}#{mark}/#{last}`."), "\n"],
+        doc("See `#{module}.#{function.name}#{mark}/#{last}`."),
         deprecated(function),
         define(function, function.name <> mark, body)
       ]
@@ -226,7 +247,7 @@ defmodule SnakeBridge.Generator.Functions do
 
   def source(%__MODULE__{} = function) do
     own = [
-      ["@doc ", Source.heredoc(function.doc), "\n"],
+      ["  @doc ", Source.heredoc(function.doc), "\n"],
       deprecated(function),
       specs(
         function,
@@ -244,25 +265,30 @@ defmodule SnakeBridge.Generator.Functions do
     _..last//_ = arities(function)
 
     [
-      ["@doc ", Source.string("Like `#{function.name}/#{last}`, but gives the value or raises."), "\n"],
+      doc("Like `#{function.name}/#{last}`, but gives the value or raises."),
       deprecated(function),
       specs(function, function.name <> "!", function.result, "term()"),
       define(function, function.name <> "!", value(function))
     ]
   end
 
-  defp define(%{most: 0} = function, name, body), do: "def #{name}(#{head(function)}), do: #{body}\n\n"
-  defp define(function, name, body), do: "Wrapper.defany(#{name}(#{head(function)}), do: #{body})\n\n"
+  defp doc(text), do: ["  @doc ", Source.string(text), "\n"]
+
+  defp define(%{most: 0} = function, name, body),
+    do: [Source.code("def #{name}(#{head(function)}), do: #{body}", 2), "\n"]
+
+  defp define(function, name, body),
+    do: [Source.code("Wrapper.defany(#{name}(#{head(function)}), do: #{body})", 2), "\n"]
 
   defp deprecated(%{deprecated: text}) when is_binary(text),
-    do: "@deprecated #{Source.string(Source.line(text, 300))}\n"
+    do: ["  @deprecated ", Source.string(Source.line(text, 300)), "\n"]
 
   defp deprecated(_), do: []
 
   # Of a call with options only those know what it gives who give them: `as: :text`.
   defp specs(function, name, short, long) do
     types = if(function.object, do: ["t()"], else: []) ++ function.types
-    spec = fn types, result -> "@spec #{name}(#{Enum.join(types, ", ")}) :: #{result}\n" end
+    spec = fn types, result -> Source.code("@spec #{name}(#{Enum.join(types, ", ")}) :: #{result}", 2) end
 
     rest =
       case function do

@@ -247,62 +247,75 @@ defmodule SnakeBridge.Generator.Modules do
     })
   end
 
-  @doc "The source of a module's module."
-  @spec source(map(), String.t(), t()) :: iodata()
+  @doc "The source of a module's module, and what can be called there."
+  @spec source(map(), String.t(), t()) :: {iodata(), map()}
   def source(module, name, context) do
     functions = functions(module, context)
+    bang = context.options.bang
+    general = module |> general() |> Enum.reject(fn {name, _} -> Enum.any?(functions, &(&1.name == name)) end)
 
     classes =
       for class <- module["classes"],
           found = context.classes[class["path"]],
           do: {found, class["path"], Docs.summary(class["doc"])}
 
-    [
+    source = [
       head(name, Docs.module(module), functions),
       Enum.map(functions, &Functions.source/1),
-      general(module, functions, context.options.bang),
+      Enum.map(general, &written(&1, bang)),
       tail(%{kind: :module, path: module["name"]}, functions, Enum.sort(classes))
     ]
+
+    table =
+      for {name, form} <- general,
+          name <- if(bang, do: [name, name <> "!"], else: [name]),
+          into: Functions.table(functions),
+          do: {name, {form.arities, name}}
+
+    {source, table}
   end
 
-  # A function of Python with one of these names takes its place.
-  defp general(module, functions, bang) do
+  # What reaches everything. A function of Python with one of these names takes its place.
+  defp general(module) do
     path = Source.string(module["name"])
-    taken = Enum.map(functions, & &1.name)
-
-    call = "Wrapper.call(#{path}, name, args, kwargs, opts)"
-    get = "Wrapper.get(#{path}, name, opts)"
 
     [
       {"call",
-       """
-       @doc "Calls any function of the module, also one that has no wrapper: see `SnakeBridge.call/5`."
-       @spec call(String.t(), [term()], SnakeBridge.kwargs(), keyword()) :: SnakeBridge.result()
-       def call(name, args \\\\ [], kwargs \\\\ [], opts \\\\ []), do: #{call}
-
-       """,
-       """
-       @doc "Like `call/4`, but gives the value or raises."
-       @spec call!(String.t(), [term()], SnakeBridge.kwargs(), keyword()) :: term()
-       def call!(name, args \\\\ [], kwargs \\\\ [], opts \\\\ []), do: Wrapper.value!(#{call})
-
-       """},
+       %{
+         arities: 1..4,
+         doc: "Calls any function of the module, also one that has no wrapper: see `SnakeBridge.call/5`.",
+         types: "String.t(), [term()], SnakeBridge.kwargs(), keyword()",
+         head: "name, args \\\\ [], kwargs \\\\ [], opts \\\\ []",
+         body: "Wrapper.call(#{path}, name, args, kwargs, opts)"
+       }},
       {"get",
-       """
-       @doc "Any attribute of the module, also one that has no wrapper: see `SnakeBridge.get/3`."
-       @spec get(String.t(), keyword()) :: SnakeBridge.result()
-       def get(name, opts \\\\ []), do: #{get}
-
-       """,
-       """
-       @doc "Like `get/2`, but gives the value or raises."
-       @spec get!(String.t(), keyword()) :: term()
-       def get!(name, opts \\\\ []), do: Wrapper.value!(#{get})
-
-       """}
+       %{
+         arities: 1..2,
+         doc: "Any attribute of the module, also one that has no wrapper: see `SnakeBridge.get/3`.",
+         types: "String.t(), keyword()",
+         head: "name, opts \\\\ []",
+         body: "Wrapper.get(#{path}, name, opts)"
+       }}
     ]
-    |> Enum.reject(fn {name, _, _} -> name in taken end)
-    |> Enum.map(fn {_, own, twin} -> if bang, do: [own, twin], else: own end)
+  end
+
+  defp written({name, form}, bang) do
+    _..most//_ = form.arities
+    doc = "Like `#{name}/#{most}`, but gives the value or raises."
+    twin = %{form | doc: doc, body: "Wrapper.value!(#{form.body})"}
+
+    [
+      one(name, form, "SnakeBridge.result()"),
+      if(bang, do: one(name <> "!", twin, "term()"), else: [])
+    ]
+  end
+
+  defp one(name, form, result) do
+    [
+      ["  @doc ", Source.string(form.doc), "\n"],
+      Source.code("@spec #{name}(#{form.types}) :: #{result}", 2),
+      [Source.code("def #{name}(#{form.head}), do: #{form.body}", 2), "\n"]
+    ]
   end
 
   # --- what all have ---
@@ -312,11 +325,11 @@ defmodule SnakeBridge.Generator.Modules do
   def head(module, doc, functions) do
     [
       "# Made by SnakeBridge from the Python library that is installed: what is changed here is lost.\n",
-      "defmodule #{module} do\n@moduledoc ",
+      "defmodule #{module} do\n  @moduledoc ",
       Source.heredoc(doc),
-      "\n\n@behaviour SnakeBridge.Wrapper\n\nrequire SnakeBridge.Wrapper, as: Wrapper\n\n",
+      "\n\n  @behaviour SnakeBridge.Wrapper\n\n  require SnakeBridge.Wrapper, as: Wrapper\n\n",
       if(Enum.any?(functions, &(&1.slots != [] and &1.most == 0)),
-        do: "@absent Wrapper.absent()\n\n",
+        do: "  @absent Wrapper.absent()\n\n",
         else: []
       )
     ]
@@ -332,13 +345,22 @@ defmodule SnakeBridge.Generator.Modules do
     pairs = for key <- [:kind, :path, :bases, :mro], is_map_key(python, key), do: {key, python[key]}
 
     [
-      "@impl true\ndef __python__, do: %{#{Source.keyword(pairs)}}\n\n",
-      ["@impl true\ndef __functions__, do: ", list(Enum.map(functions, &Functions.entry/1)), "\n\n"],
-      ["@impl true\ndef __classes__, do: ", list(classes), "\n\n"],
-      "@impl true\ndef __search__(text), do: Wrapper.search(__MODULE__, text)\nend\n"
+      ["  @impl true\n", Source.code("def __python__, do: %{#{Source.keyword(pairs)}}", 2), "\n"],
+      ["  @impl true\n  def __functions__,", list(functions, &Functions.entry/1), "\n"],
+      ["  @impl true\n  def __classes__,", list(classes, & &1), "\n"],
+      "  @impl true\n  def __search__(text), do: Wrapper.search(__MODULE__, text)\nend\n"
     ]
   end
 
-  defp list([]), do: "[]"
-  defp list(items), do: ["[\n", Enum.intersperse(items, ",\n"), "\n]"]
+  defp list([], _), do: " do: []\n"
+
+  # There is a comma behind all but the last.
+  defp list(items, entry) do
+    {items, [last]} = Enum.split(items, -1)
+    before = for item <- items, do: listed(item, entry)
+    ["\n    do: [\n", before, last |> entry.() |> Source.code(6), "    ]\n"]
+  end
+
+  defp listed(%{written: {_, entry}}, _), do: entry
+  defp listed(item, entry), do: Source.listed(entry.(item), 6)
 end

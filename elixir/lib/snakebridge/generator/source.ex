@@ -1,10 +1,55 @@
 defmodule SnakeBridge.Generator.Source do
   @moduledoc """
-  Text of Python as it may stand in Elixir's source: whatever it is, it stays a literal.
+  Source as Elixir's formatter would write it, and text of Python as it may stand there: whatever it is, it stays a
+  literal.
 
   What is not printable is escaped, as are the controls of writing direction, which the compiler refuses, and line
   separators. Nothing here knows what the text says.
   """
+
+  @width 98
+
+  @doc """
+  Code as lines, so many columns further in, with a newline at the end.
+
+  What fits into its line is written as the formatter would write it, and is taken as it is: the formatter takes its time.
+
+      iex> IO.iodata_to_binary(SnakeBridge.Generator.Source.code("def sqrt(x), do: x", 2))
+      "  def sqrt(x), do: x\\n"
+  """
+  @spec code(String.t(), non_neg_integer()) :: iodata()
+  def code(text, indent), do: [lines(text, indent, 0), "\n"]
+
+  @doc """
+  Code as by `code/2`, with a comma behind it.
+
+      iex> IO.iodata_to_binary(SnakeBridge.Generator.Source.listed("{:a, 1}", 2))
+      "  {:a, 1},\\n"
+  """
+  @spec listed(String.t(), non_neg_integer()) :: iodata()
+  def listed(text, indent), do: [lines(text, indent, 1), ",\n"]
+
+  defp lines(text, indent, behind) do
+    space = String.duplicate(" ", indent)
+    width = @width - indent - behind
+
+    if fits?(text, width) do
+      [space, text]
+    else
+      text
+      |> Code.format_string!(line_length: width)
+      |> IO.iodata_to_binary()
+      |> String.split("\n")
+      |> Enum.map(&if(&1 == "", do: "", else: [space, &1]))
+      |> Enum.intersperse("\n")
+    end
+  end
+
+  # The formatter puts underscores into long numbers.
+  defp fits?(text, width) do
+    (byte_size(text) <= width or String.length(text) <= width) and not String.contains?(text, "\n") and
+      not (text =~ ~r/[0-9]{6}/)
+  end
 
   @doc ~S"""
   Text as a string in double quotes.

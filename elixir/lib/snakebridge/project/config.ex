@@ -83,6 +83,7 @@ defmodule SnakeBridge.Project.Config do
     generate: {:one_of, [:used, :all]},
     private: :boolean,
     bang: :boolean,
+    inherited: :boolean,
     max_arity: :count
   ]
   @library [module: :module, modules: {:each, @module}, functions: {:each, @function}] ++
@@ -101,7 +102,7 @@ defmodule SnakeBridge.Project.Config do
          strict: :boolean
        ] ++ @of_library ++ @call
 
-  @defaults [depth: 0, generate: :used, bang: false, max_arity: 8, include: [], exclude: []]
+  @defaults [depth: 0, generate: :used, bang: false, inherited: true, max_arity: 8, include: [], exclude: []]
 
   # Keys of `config :snakebridge` that are not about wrappers.
   @application_only [:included_applications, :decoders, :executor, :native, SnakeBridge.Render]

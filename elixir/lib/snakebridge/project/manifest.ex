@@ -11,7 +11,8 @@ defmodule SnakeBridge.Project.Manifest do
       library math options:5b1c...
       module math Math math
 
-  Arguments are counted as in Elixir. Space in names of Python and in paths is written as in URLs, `%20`. It knows neither Python nor the generator: entries are read off generated source.
+  Arguments are counted as in Elixir. Space in names of Python and in paths is written as in URLs, `%20`. It knows neither
+  Python nor the generator.
   """
 
   alias SnakeBridge.Project.Error
@@ -157,29 +158,27 @@ defmodule SnakeBridge.Project.Manifest do
   defp look_in({arities, _}, arity), do: if(arity in arities, do: :ok, else: {:arity, arities})
 
   @doc """
-  What a library's generated modules come to: `{module, name in Python, path, source}` each. `bang`: functions have twins.
+  What a library's generated modules come to, with the paths of their files.
 
-      iex> source = "defmodule Math do\\n  def isclose(a, b, kwargs \\\\\\\\ [], opts \\\\\\\\ []), do: {a, b, kwargs, opts}\\nend"
-      iex> library = SnakeBridge.Project.Manifest.library("ab", [{Math, "math", "lib/math.ex", source}])
+      iex> math = %{module: Math, python: "math", source: "..", functions: %{"isclose" => {2..4, "isclose"}}}
+      iex> library = SnakeBridge.Project.Manifest.library("ab", [{math, "lib/math.ex"}])
       iex> library.functions
       %{{Math, "isclose"} => {2..4, "math.isclose"}}
   """
-  @spec library(String.t(), [{module(), String.t(), Path.t(), String.t()}], boolean()) :: library()
-  def library(options, generated, bang \\ false) do
-    for {module, python, path, source} <- generated, reduce: %{empty() | options: options} do
-      library ->
-        functions =
-          source
-          |> functions(bang)
-          |> Map.new(fn {name, {arities, own}} -> {{module, name}, {arities, "#{python}.#{own}"}} end)
+  @spec library(String.t(), [{SnakeBridge.Generator.generated(), Path.t()}]) :: library()
+  def library(options, generated) do
+    functions =
+      for {%{module: module, python: python, functions: functions}, _} <- generated,
+          {name, {arities, own}} <- functions,
+          into: %{},
+          do: {{module, name}, {arities, "#{python}.#{own}"}}
 
-        %{
-          library
-          | modules: Map.put(library.modules, module, python),
-            files: Map.put(library.files, path, hash(source)),
-            functions: Map.merge(library.functions, functions)
-        }
-    end
+    %{
+      options: options,
+      modules: Map.new(generated, fn {made, _} -> {made.module, made.python} end),
+      files: Map.new(generated, fn {made, path} -> {path, hash(made.source)} end),
+      functions: functions
+    }
   end
 
   @doc "The entry with these modules alone; their files are in this folder."
@@ -212,37 +211,6 @@ defmodule SnakeBridge.Project.Manifest do
       _, a, b -> Map.merge(a, b)
     end)
   end
-
-  # What `__functions__/0` says, with twins, and what is defined besides, as the general forms.
-  defp functions(source, bang) do
-    {:defmodule, _, [_, [{_, body}]]} = Code.string_to_quoted!(source)
-    definitions = with {:__block__, _, definitions} <- body, do: definitions
-    listed = definitions |> List.wrap() |> Enum.find_value(%{}, &listed/1)
-    twins = if bang, do: Map.new(listed, fn {name, what} -> {name <> "!", what} end), else: %{}
-    definitions |> List.wrap() |> defined() |> Map.merge(twins) |> Map.merge(listed)
-  end
-
-  defp listed({:def, _, [{:__functions__, _, _}, [{_, entries}]]}) when is_list(entries) do
-    for {:{}, _, [name, {:.., _, [first, last]}, python, _]} <- entries,
-        into: %{},
-        do: {Atom.to_string(name), {first..last//1, python}}
-  end
-
-  defp listed(_), do: nil
-
-  defp defined(definitions) do
-    for {kind, _, [head | _]} when kind in [:def, :defdelegate] <- definitions,
-        {name, _, args} <- [without_guard(head)],
-        name not in @always,
-        into: %{} do
-      last = length(List.wrap(args))
-      first = last - Enum.count(List.wrap(args), &match?({:\\, _, _}, &1))
-      {Atom.to_string(name), {first..last//1, Atom.to_string(name)}}
-    end
-  end
-
-  defp without_guard({:when, _, [head | _]}), do: head
-  defp without_guard(head), do: head
 
   @doc "A hash of contents, as it stands here."
   @spec hash(iodata()) :: String.t()

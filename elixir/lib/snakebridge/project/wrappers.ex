@@ -89,16 +89,15 @@ defmodule SnakeBridge.Project.Wrappers do
     with {:ok, document, resolver, found} <- resolve(documents, library, uses, Enum.uniq(modules), 0) do
       options = Documents.generator_options(library)
       only = if library.options[:generate] == :all, do: :all, else: only(found, kept, resolver, opts)
-      generated = Generator.generate(document, [only: only] ++ options)
 
       generated =
-        for %{module: module, python: python, path: path, source: source} <- generated,
-            do: {module, python, place.folder |> Path.join(path) |> Path.relative_to(place.root), source}
+        for made <- Generator.generate(document, [only: only] ++ options),
+            do: {made, place.folder |> Path.join(made.path) |> Path.relative_to(place.root)}
 
-      entry = Manifest.library(Documents.options_hash(library), generated, library.options[:bang] || false)
+      entry = Manifest.library(Documents.options_hash(library), generated)
       hints = for {use, {:unknown, hint}} <- found, hint != nil, into: %{}, do: {{use.module, use.name}, hint}
       problems = problems(uses, Map.put(manifest, library.python, entry), library, hints)
-      files = for {_, _, path, source} <- generated, do: {path, source}
+      files = for {made, path} <- generated, do: {path, made.source}
 
       {:ok,
        %{

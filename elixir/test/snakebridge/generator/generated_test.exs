@@ -322,6 +322,35 @@ defmodule SnakeBridge.Generator.GeneratedTest do
       assert function_exported?(counter, :old!, 1)
     end
 
+    test "have of others what is called on the class alone, where that is wished" do
+      base =
+        class("m.Base", %{
+          "methods" => [
+            function("m.Base.old", [], %{"kind" => "method"}),
+            function("m.Base.make", [], %{"kind" => "classmethod"})
+          ],
+          "attributes" => [
+            %{"name" => "most", "path" => "m.Base.most", "type" => type("int"), "value" => 1, "repr" => "1"}
+          ]
+        })
+
+      class =
+        class("m.Class", %{
+          "bases" => ["m.Base"],
+          "mro" => ["m.Class", "m.Base"],
+          "methods" => [function("m.Class.own", [], %{"kind" => "method"})]
+        })
+
+      document = of_module("m", %{"classes" => [base, class]})
+      names = fn made -> for {name, _, _, _} <- made["m.Class"].__functions__(), do: name end
+
+      assert names.(compile(document, [])) == [:new, :own, :make, :most, :old]
+      assert names.(compile(document, inherited: false)) == [:new, :own, :make]
+
+      source = Enum.find(Generator.generate(document, inherited: false), &(&1.python == "m.Class")).source
+      assert source =~ "Inherits from `M.Base`, whose functions take these objects too."
+    end
+
     test "stand in the table of their module, and are found", %{made: made} do
       module = made["collections"]
 
