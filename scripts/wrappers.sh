@@ -16,14 +16,14 @@ unset CONDA_PREFIX PYTHONHOME
 
 sums() { find "$generated" -name '*.ex' -print0 | sort -z | xargs -0 cksum; }
 
-compiled() { MIX_ENV=test mix compile --warnings-as-errors; }
+compiled() { MIX_ENV="test" mix compile --warnings-as-errors; }
 
 same_again() {
     local before
     mkdir -p "$tools/log"
     before=$(sums)
     rm -r "$generated"
-    MIX_ENV=test mix compile --force --warnings-as-errors >"$tools/log/wrappers.log" 2>&1 || return 1
+    MIX_ENV="test" mix compile --force --warnings-as-errors >"$tools/log/wrappers.log" 2>&1 || return 1
     [ "$before" = "$(sums)" ]
 }
 

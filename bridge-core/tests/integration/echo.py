@@ -233,7 +233,8 @@ class Cell:
         time.sleep(float(seconds))
 
     def do_cleanup(self, seconds):
-        # Hears the interrupt, and takes its time.
+        # Hears the interrupt, and takes its time. Who waits for this line does not interrupt what comes before.
+        self.do_out("go")
         self.do_sleep(60)
         HEARD.add(self.number)
         time.sleep(float(seconds))

@@ -154,7 +154,7 @@ fn interrupts_in_a_row_are_one() {
 fn a_cell_that_has_heard_the_interrupt_is_given_time_until_the_next_one() {
     let rig = Rig::with(|config| config.grace = Duration::from_millis(300));
     let pid = rig.up(Python);
-    let mut cell = rig.submit(Python, "out go\ncleanup 2");
+    let mut cell = rig.submit(Python, "cleanup 2");
     next(&mut cell, streams);
     rig.session.interrupt();
     next(
@@ -169,7 +169,7 @@ fn a_cell_that_has_heard_the_interrupt_is_given_time_until_the_next_one() {
     assert_eq!(rig.up(Python), pid);
 
     // The next one gives it the grace time.
-    let mut cell = rig.submit(Python, "out go\ncleanup 60");
+    let mut cell = rig.submit(Python, "cleanup 60");
     next(&mut cell, streams);
     rig.session.interrupt();
     next(&mut cell, |event| matches!(event, Event::Notice { .. }));
