@@ -27,7 +27,7 @@ defmodule Bench do
   def json(number), do: "#{number}"
 end
 
-alias SnakeBridge.{Generator, Schema}
+alias SnakeBridge.{Generator, Project}
 
 introspect = fn name, options ->
   SnakeBridge.call!("snakebridge.introspection", "introspect", [name], options)
@@ -62,15 +62,11 @@ call_us =
 
 whole = fn name ->
   folder = Path.join(System.tmp_dir!(), "snakebridge-bench-#{System.pid()}-#{name}")
-  store = Path.join(folder, "store")
   {ebin, lib} = {Path.join(folder, "ebin"), Path.join(folder, "lib")}
 
   try do
     {introspect_ms, document} = Bench.ms(fn -> introspect.(name, []) end)
-    key = Schema.Store.key(name, [])
-    {:ok, _, _, :new} = Schema.Store.fetch_or(store, key, fn -> {:ok, document} end)
     {generate_ms, generated} = Bench.ms(fn -> Generator.generate(document) end)
-    known = Map.new(generated, &{&1.module, &1.fingerprint})
 
     for made <- generated do
       path = Path.join(lib, made.path)
@@ -84,14 +80,11 @@ whole = fn name ->
     {compile_ms, {:ok, _, %{compile_warnings: [], runtime_warnings: []}}} =
       Bench.ms(fn -> Kernel.ParallelCompiler.compile_to_path(files, ebin, return_diagnostics: true) end)
 
-    {again_ms, again} =
-      Bench.ms(fn ->
-        {:ok, document, _, :kept} = Schema.Store.fetch_or(store, key, fn -> raise "it is kept" end)
-        Generator.generate(document, known: known)
-      end)
-
-    true = Enum.all?(again, &(&1.source == nil))
-    functions = for made <- generated, do: made.source |> String.split(~r/\n  (def |Wrapper.defany\()[^_]/) |> length()
+    # A project's, with nothing changed.
+    {:ok, config} = Project.Config.new([mode: :compile_time, libraries: [{name, [generate: :all]}]], root: folder)
+    project = %{root: folder, build: Path.join(folder, "_build"), paths: [], env: :prod, app: :bench}
+    {:ok, %{changed: [_ | _]}} = Project.sync(config, project)
+    {again_ms, {:ok, %{changed: []}}} = Bench.ms(fn -> Project.sync(config, project) end)
 
     %{
       introspect_ms: introspect_ms,
@@ -99,7 +92,7 @@ whole = fn name ->
       compile_ms: compile_ms,
       again_ms: again_ms,
       modules: length(generated),
-      functions: Enum.sum(functions) - length(generated),
+      functions: generated |> Enum.map(&map_size(&1.functions)) |> Enum.sum(),
       source_bytes: generated |> Enum.map(&byte_size(&1.source)) |> Enum.sum(),
       beam_bytes: ebin |> Path.join("*") |> Path.wildcard() |> Enum.map(&File.stat!(&1).size) |> Enum.sum()
     }

@@ -16,7 +16,7 @@ defmodule SnakeBridge.Generator do
   | `SnakeBridge.Wrapper` | what generated code calls |
   """
 
-  alias SnakeBridge.Generator.{Classes, Modules}
+  alias SnakeBridge.Generator.{Classes, Functions, Modules}
   alias SnakeBridge.Schema
 
   @options [
@@ -26,7 +26,6 @@ defmodule SnakeBridge.Generator do
     max_arity: 8,
     inherited: true,
     only: :all,
-    known: %{},
     modules: %{},
     functions: %{},
     as: nil,
@@ -40,17 +39,15 @@ defmodule SnakeBridge.Generator do
   ]
 
   @typedoc """
-  A generated module: its name, the file that it belongs to, what it is in Python, its source, the functions in it that
-  are Python's, and a fingerprint of all that the source depends on. `source` and `functions` are nil for a module that is
-  known with this fingerprint. A function has its arities and its name in Python.
+  A generated module: its name, the file that it belongs to, what it is in Python, the functions in it that are Python's,
+  each with its arities and its name in Python, and its source.
   """
   @type generated :: %{
           module: module(),
           path: Path.t(),
           python: String.t(),
-          source: String.t() | nil,
-          functions: %{String.t() => {Range.t(), String.t()}} | nil,
-          fingerprint: String.t()
+          functions: Functions.table(),
+          source: String.t()
         }
 
   @doc """
@@ -77,7 +74,6 @@ defmodule SnakeBridge.Generator do
       a function `:name`, of both those of calls
     * those of calls: `:as`, `:timeout`, `:session`, `:tags`, `:stream`, `:result`, `:error`, `:validate`: see
       `SnakeBridge.Wrapper`
-    * `:known` - fingerprints by module: what has not changed since is not made again
 
   Raises `ArgumentError` for a document that is none, and for options that contradict each other.
   """
@@ -91,93 +87,51 @@ defmodule SnakeBridge.Generator do
     context =
       Modules.only(context, for(module <- document["modules"], class <- module["classes"], do: class["path"]))
 
-    modules = for module <- document["modules"], do: {:module, module, context.modules[module["name"]]}
+    modules = for module <- document["modules"], do: {Modules, module, context.modules[module["name"]]}
 
     classes =
       for module <- document["modules"],
           class <- module["classes"],
-          do: {:class, class, context.classes[class["path"]]}
+          do: {Classes, class, context.classes[class["path"]]}
 
-    shared = fingerprint({context.classes, context.modules, Map.drop(options, [:known, :only]), hash()})
-    digests = for {:class, class, _} <- classes, into: %{}, do: {class["path"], fingerprint(class)}
-
-    (modules ++ classes)
-    |> Enum.uniq_by(&elem(&1, 2))
-    |> Enum.sort_by(&elem(&1, 2))
-    |> Enum.map(&described(&1, context, shared, digests))
-    |> written(context, options.known)
-  end
-
-  # What a module is, but for its source.
-  defp described({kind, descriptor, name}, context, shared, digests) do
-    parts =
-      case kind do
-        # Of its classes only names and summaries stand in a module.
-        :module ->
-          Map.update!(descriptor, "classes", fn classes -> Enum.map(classes, &Map.take(&1, ~w(path doc))) end)
-
-        :class ->
-          [
-            digests[descriptor["path"]]
-            | for(base <- Classes.bases(descriptor, context), do: digests[base["path"]])
-          ]
-      end
-
-    made = %{
-      module: Module.concat([name]),
-      path: Macro.underscore(name) <> ".ex",
-      python: descriptor["path"] || descriptor["name"],
-      source: nil,
-      functions: nil,
-      fingerprint: fingerprint({shared, kind, parts})
-    }
-
-    {made, fn context -> source(kind, descriptor, name, context) end}
+    (modules ++ classes) |> Enum.sort_by(&elem(&1, 2)) |> made(Classes.prepared(context))
   end
 
   # A few tasks, for each gets a copy of all that it needs to know.
-  defp written(described, context, known) do
-    parts =
-      described
-      |> Enum.with_index()
-      |> Enum.filter(fn {{made, _}, _} -> known[made.module] != made.fingerprint end)
-
-    context = if parts == [], do: context, else: Classes.prepared(context)
+  defp made(parts, context) do
     count = System.schedulers_online()
 
-    sources =
-      parts
-      |> Enum.group_by(fn {_, index} -> rem(index, count) end, fn {{_, write}, index} -> {index, write} end)
-      |> Map.values()
-      |> Task.async_stream(&write_all(&1, context), timeout: :infinity)
-      |> Enum.flat_map(fn
-        {:ok, {:written, sources}} -> sources
-        {:ok, {:raised, error, stacktrace}} -> reraise error, stacktrace
-      end)
-      |> Map.new()
-
-    for {{made, _}, index} <- Enum.with_index(described),
-        do: Map.merge(made, Map.get(sources, index, %{}))
+    parts
+    |> Enum.with_index()
+    |> Enum.group_by(fn {_, index} -> rem(index, count) end)
+    |> Map.values()
+    |> Task.async_stream(&made_all(&1, context), timeout: :infinity)
+    |> Enum.flat_map(fn
+      {:ok, {:made, modules}} -> modules
+      {:ok, {:raised, error, stacktrace}} -> reraise error, stacktrace
+    end)
+    |> Enum.sort()
+    |> Enum.map(&elem(&1, 1))
   end
 
   # What is wrong is the caller's, not the task's.
-  defp write_all(parts, context) do
-    written =
-      for {index, write} <- parts do
-        {source, functions} = write.(context)
-        {index, %{source: IO.iodata_to_binary(source), functions: functions}}
-      end
-
-    {:written, written}
+  defp made_all(parts, context) do
+    {:made, for({part, index} <- parts, do: {index, one(part, context)})}
   rescue
     error -> {:raised, error, __STACKTRACE__}
   end
 
-  defp source(:module, module, name, context), do: Modules.source(module, name, context)
-  defp source(:class, class, name, context), do: Classes.source(class, name, context)
+  defp one({maker, descriptor, name}, context) do
+    {source, functions} = maker.source(descriptor, name, context)
 
-  defp fingerprint(term),
-    do: :sha256 |> :crypto.hash(:erlang.term_to_binary(term, [:deterministic])) |> Base.encode16(case: :lower)
+    %{
+      module: Module.concat([name]),
+      path: Macro.underscore(name) <> ".ex",
+      python: descriptor["path"] || descriptor["name"],
+      functions: functions,
+      source: IO.iodata_to_binary(source)
+    }
+  end
 
   @doc "Says which generator this is: a hash of the modules that decide what is written."
   @spec hash() :: String.t()
@@ -185,7 +139,8 @@ defmodule SnakeBridge.Generator do
     for(part <- ~w(Classes Docs Functions Modules Names Source Types), do: Module.concat(__MODULE__, part))
     |> then(&[__MODULE__, SnakeBridge.Wrapper.Validation | &1])
     |> Enum.map(& &1.module_info(:md5))
-    |> fingerprint()
+    |> then(&:crypto.hash(:sha256, &1))
+    |> Base.encode16(case: :lower)
   end
 
   # --- options ---

@@ -5,7 +5,7 @@ defmodule Mix.Tasks.Snakebridge.Clean do
 
       mix snakebridge.clean [--store] [--force]
 
-  With `--store` what is known of libraries goes, too. The lock stays: it says what is to be installed.
+  With `--store` all that is known of libraries goes, too, and without it what has been replaced. The lock stays: it says what is to be installed.
   """
 
   use Mix.Task
@@ -13,6 +13,7 @@ defmodule Mix.Tasks.Snakebridge.Clean do
   alias Mix.SnakeBridge, as: Helper
   alias SnakeBridge.Project
   alias SnakeBridge.Project.{Config, Manifest, Wrappers}
+  alias SnakeBridge.Schema.Store
 
   @impl true
   def run(args) do
@@ -33,7 +34,8 @@ defmodule Mix.Tasks.Snakebridge.Clean do
 
     File.rm(file)
     Mix.Tasks.Compile.Snakebridge.clean()
-    if opts[:store], do: File.rm_rf!(Config.path(config, config.store))
+    store = Config.path(config, config.store)
+    if opts[:store], do: File.rm_rf!(store), else: Store.sweep(store)
     Mix.shell().info("#{length(gone)} files of wrappers removed, of #{inspect(context.app)}")
   end
 

@@ -148,7 +148,7 @@ defmodule SnakeBridge.Generator.Classes do
   end
 
   @doc "The source of a class's module, and what can be called there."
-  @spec source(map(), String.t(), Modules.t()) :: {iodata(), map()}
+  @spec source(map(), String.t(), Modules.t()) :: {iodata(), Functions.table()}
   def source(class, module, context) do
     own = functions(class, context)
 

@@ -65,6 +65,9 @@ defmodule SnakeBridge.Generator.Functions do
           bang: boolean()
         }
 
+  @typedoc "What can be called: by its name the arities, and its name in Python."
+  @type table :: %{String.t() => {Range.t(), String.t()}}
+
   @doc """
   A function, method or constructor, from its descriptor; nil for one with more parameters, or a longer name, than Elixir
   allows.
@@ -205,8 +208,8 @@ defmodule SnakeBridge.Generator.Functions do
     least..(least + slots + if(function.kind == :get, do: 1, else: 2))
   end
 
-  @doc "What functions can be called, by their names, with the names in Python. `bang`: where the configuration asks for twins."
-  @spec table([t()]) :: %{String.t() => {Range.t(), String.t()}}
+  @doc "What functions, and the twins of those that have one, can be called."
+  @spec table([t()]) :: table()
   def table(functions) do
     for %{name: name, python: python} = function <- functions,
         name <- if(function.bang, do: [name, name <> "!"], else: [name]),

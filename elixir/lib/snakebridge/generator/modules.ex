@@ -79,6 +79,7 @@ defmodule SnakeBridge.Generator.Modules do
   @doc "The context with these classes alone, by their paths."
   @spec only(t(), [String.t()]) :: t()
   def only(context, paths) do
+    paths = MapSet.new(paths)
     known = Map.filter(context.known, fn {_, class} -> class["path"] in paths end)
     %{context | known: known, classes: Map.take(context.classes, Map.keys(known))}
   end
@@ -248,7 +249,7 @@ defmodule SnakeBridge.Generator.Modules do
   end
 
   @doc "The source of a module's module, and what can be called there."
-  @spec source(map(), String.t(), t()) :: {iodata(), map()}
+  @spec source(map(), String.t(), t()) :: {iodata(), Functions.table()}
   def source(module, name, context) do
     functions = functions(module, context)
     bang = context.options.bang

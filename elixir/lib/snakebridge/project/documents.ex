@@ -108,7 +108,7 @@ defmodule SnakeBridge.Project.Documents do
   # --- the store ---
 
   # The one that was made last; whether it is of what is installed is seen in the document.
-  defp key(library, modules), do: Store.key(library.python, options: questions(library, modules))
+  defp key(library, modules), do: Store.key(library.python, questions(library, modules))
 
   defp store(config), do: Config.path(config, config.store)
 

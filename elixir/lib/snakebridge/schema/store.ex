@@ -2,9 +2,9 @@ defmodule SnakeBridge.Schema.Store do
   @moduledoc """
   Documents of introspection on disk, so that Python is asked only once for what has not changed.
 
-  A document is kept under the hash of its content, and found by a key: what was asked for (root, depth, ..), of which
-  version of which package, which Python, and by which introspection. The key holds a hash of the sources of the
-  introspection and the generator, so that what an older one wrote is not taken for the same.
+  A document is kept under the hash of its content, and found by a key: what was asked for (root, depth, ..), and of which
+  introspection. The key holds a hash of the sources of the introspection and the generator, so that what an older one wrote
+  is not taken for the same. Of which package and Python a document is stands in itself, and whoever asks compares that.
 
       store
       ├── keys/<hash of a key>            names a document
@@ -16,7 +16,7 @@ defmodule SnakeBridge.Schema.Store do
   It asks no Python, and decides nothing about generated files.
   """
 
-  alias SnakeBridge.{Files, Schema}
+  alias SnakeBridge.Files
 
   @format "snakebridge.store/1"
 
@@ -28,22 +28,15 @@ defmodule SnakeBridge.Schema.Store do
   @type key :: term()
 
   @doc """
-  The key of what is asked of introspection.
+  The key of what is asked of introspection: of which root, with which options.
 
-  `environment` says what it is asked of: `:package` (`{name, version}` or nil), `:python` (its version),
-  `:implementation`; and `:options`, with what else it is asked, as `depth:`.
-
-      iex> python = [package: {"numpy", "1.26.4"}, python: "3.11.7", implementation: "CPython"]
-      iex> SnakeBridge.Schema.Store.key("numpy", python) == SnakeBridge.Schema.Store.key("numpy", python)
+      iex> SnakeBridge.Schema.Store.key("numpy", depth: 1) == SnakeBridge.Schema.Store.key("numpy", depth: 1)
       true
-      iex> SnakeBridge.Schema.Store.key("numpy", python) == SnakeBridge.Schema.Store.key("numpy", [options: [depth: 1]] ++ python)
+      iex> SnakeBridge.Schema.Store.key("numpy", depth: 1) == SnakeBridge.Schema.Store.key("numpy", depth: 2)
       false
   """
   @spec key(String.t(), keyword()) :: key()
-  def key(root, environment) do
-    {root, environment[:package], environment[:python], environment[:implementation],
-     Enum.sort(environment[:options] || []), introspection_hash()}
-  end
+  def key(root, options), do: {root, Enum.sort(options), introspection_hash()}
 
   @doc """
   The document of a key, if there is one and it is whole.
@@ -100,27 +93,6 @@ defmodule SnakeBridge.Schema.Store do
 
   defp write_all(store, key, hash, content) do
     with :ok <- keep(document_path(store, hash), content), do: write(key_path(store, key), hash)
-  end
-
-  @doc """
-  The document of a key, or what `introspect` gives, which is kept then: `{:ok, document, hash, :kept | :new}`.
-
-  What `introspect` gives must be a document. Where the store cannot be written the document is given all the same.
-  """
-  @spec fetch_or(store(), key(), (-> SnakeBridge.result())) ::
-          {:ok, map(), hash(), :kept | :new} | {:error, Exception.t()}
-  def fetch_or(store, key, introspect) do
-    with {:ok, hash} <- named(store, key), {:ok, document} <- get(store, hash) do
-      {:ok, document, hash, :kept}
-    else
-      :error ->
-        with {:ok, document} <- introspect.() do
-          Schema.check!(document)
-          {hash, content} = content(document)
-          write_all(store, key, hash, content)
-          {:ok, document, hash, :new}
-        end
-    end
   end
 
   @doc "The hashes of all documents that are kept."

@@ -461,21 +461,6 @@ defmodule SnakeBridge.Generator.GeneratedTest do
           do: assert(source |> Code.format_string!() |> IO.iodata_to_binary() == String.trim_trailing(source))
     end
 
-    test "is not made again where it is known", %{document: document} do
-      known = for made <- Generator.generate(document), into: %{}, do: {made.module, made.fingerprint}
-      assert document |> Generator.generate(known: known) |> Enum.all?(&(&1.source == nil))
-
-      changed =
-        update_in(document, ["modules", Access.at(0), "classes", Access.at(0), "methods"], fn _ -> [] end)
-
-      made = for made <- Generator.generate(changed, known: known), made.source != nil, do: made.python
-
-      assert made == ["m.K", "m.L", "m"] or Enum.sort(made) == ["m", "m.K", "m.L"] or
-               Enum.sort(made) == ["m.K", "m.L"]
-
-      assert document |> Generator.generate(known: known, bang: true) |> Enum.all?(&(&1.source != nil))
-    end
-
     test "gives what is used, with the bases of its classes", %{document: document} do
       made = Generator.generate(document, only: [{"m", "a"}, {"m", "L"}])
       assert made |> Enum.map(& &1.python) |> Enum.sort() == ["m", "m.K", "m.L"]

@@ -19,21 +19,13 @@ defmodule SnakeBridge.Schema.StoreTest do
   defp files(store),
     do: store |> Path.join("**") |> Path.wildcard(match_dot: true) |> Enum.filter(&File.regular?/1)
 
-  test "a document is introspected once", %{store: store} do
-    me = self()
-    introspect = fn -> send(me, :introspected) && {:ok, library()} end
-
-    assert {:ok, document, hash, :new} = Store.fetch_or(store, :key, introspect)
-    assert {:ok, ^document, ^hash, :kept} = Store.fetch_or(store, :key, introspect)
-    assert {:ok, ^document, ^hash, :new} = Store.fetch_or(store, :other, introspect)
+  test "one document has one file, whatever it is found by", %{store: store} do
+    assert {:ok, hash} = Store.put(store, :key, library())
+    assert {:ok, ^hash} = Store.put(store, :other, library())
     assert Store.list(store) == [hash]
-    assert {:messages, [:introspected, :introspected]} = Process.info(self(), :messages)
-  end
-
-  test "errors and what is no document are not kept", %{store: store} do
-    assert Store.fetch_or(store, :key, fn -> {:error, %RuntimeError{}} end) == {:error, %RuntimeError{}}
-    assert_raise ArgumentError, fn -> Store.fetch_or(store, :key, fn -> {:ok, %{"no" => "document"}} end) end
-    assert Store.list(store) == []
+    assert Store.fetch(store, :key) == {:ok, library()}
+    assert Store.fetch(store, :other) == {:ok, library()}
+    assert Store.fetch(store, :third) == :error
   end
 
   test "a damaged file is none, and is written again", %{store: store} do
@@ -51,7 +43,7 @@ defmodule SnakeBridge.Schema.StoreTest do
         ] do
       File.write!(path, damaged)
       assert Store.fetch(store, :key) == :error
-      assert {:ok, _, ^hash, :new} = Store.fetch_or(store, :key, fn -> {:ok, library()} end)
+      assert {:ok, ^hash} = Store.put(store, :key, library())
       assert Store.fetch(store, :key) == {:ok, library()}
     end
   end
@@ -105,26 +97,17 @@ defmodule SnakeBridge.Schema.StoreTest do
     assert {:ok, _} = Store.fetch(store, :key)
   end
 
-  test "a key is about all that the document depends on" do
-    python = [package: {"m", "1.0"}, python: "3.11.7", implementation: "CPython", options: [depth: 1]]
-    key = Store.key("m", python)
-
-    for {name, other} <- [
-          package: {"m", "1.1"},
-          package: nil,
-          python: "3.12.0",
-          implementation: "PyPy",
-          options: [depth: 2]
-        ],
-        do: refute(Store.key("m", Keyword.put(python, name, other)) == key)
-
-    refute Store.key("n", python) == key
+  test "a key is about all that is asked, and who is" do
+    key = Store.key("m", depth: 1, private: false)
+    assert Store.key("m", private: false, depth: 1) == key
+    for other <- [[depth: 2, private: false], [depth: 1], []], do: refute(Store.key("m", other) == key)
+    refute Store.key("n", depth: 1, private: false) == key
     assert Store.introspection_hash() =~ ~r/\A[0-9a-f]{64}\z/
   end
 
-  test "a store that cannot be written does not keep anybody from the document", %{store: store} do
+  test "a store that cannot be written says so", %{store: store} do
     File.write!(store, "a file")
-    assert {:error, _} = Store.put(store, :key, library())
-    assert {:ok, _, _, :new} = Store.fetch_or(store, :key, fn -> {:ok, library()} end)
+    assert {:error, :enotdir} = Store.put(store, :key, library())
+    assert Store.fetch(store, :key) == :error
   end
 end
