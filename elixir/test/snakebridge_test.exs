@@ -5,6 +5,7 @@ defmodule SnakeBridgeTest do
   doctest SnakeBridge.Marshal
   doctest SnakeBridge.Natural
   doctest SnakeBridge.Ref
+  doctest SnakeBridge.Nearest
   doctest SnakeBridge.Py
   doctest SnakeBridge.Py.Hierarchy
   doctest SnakeBridge.Py.Text

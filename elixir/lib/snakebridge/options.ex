@@ -11,7 +11,7 @@ defmodule SnakeBridge.Options do
       hint: did you mean timeout:?
   """
 
-  alias SnakeBridge.Ref
+  alias SnakeBridge.{Nearest, Ref}
 
   # The longest time that the BEAM's timers take.
   @longest_ms 0xFFFFFFFF
@@ -183,10 +183,10 @@ defmodule SnakeBridge.Options do
   end
 
   defp hint(kind, name, known) do
-    near = Enum.max_by(known, &String.jaro_distance(to_string(&1), name))
+    near = Nearest.name(name, known)
 
     cond do
-      String.jaro_distance(to_string(near), name) > 0.8 -> "did you mean #{near}:?"
+      near -> "did you mean #{near}:?"
       kind in [:call, :run, :stream] -> python_hint()
       true -> "its documentation says what each is for"
     end

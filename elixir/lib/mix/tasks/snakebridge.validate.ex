@@ -12,6 +12,7 @@ defmodule Mix.Tasks.Snakebridge.Validate do
   use Mix.Task
 
   alias Mix.SnakeBridge, as: Helper
+  alias SnakeBridge.Nearest
   alias SnakeBridge.Project.Documents
 
   @impl true
@@ -57,10 +58,8 @@ defmodule Mix.Tasks.Snakebridge.Validate do
         not is_map_key(known, path),
         # One whose module has not been looked at may be there.
         looked_at?(path, document) do
-      {near, best} =
-        known |> Map.keys() |> Enum.map(&{&1, String.jaro_distance(&1, path)}) |> Enum.max_by(&elem(&1, 1))
-
-      hint = if best > 0.85, do: "\nhint: did you mean #{near}?", else: ""
+      near = Nearest.name(path, Map.keys(known))
+      hint = if near, do: "\nhint: did you mean #{near}?", else: ""
       "libraries.#{library.python}.#{key}: there is no #{path}#{hint}"
     end
   end

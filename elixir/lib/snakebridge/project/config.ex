@@ -27,6 +27,7 @@ defmodule SnakeBridge.Project.Config do
   A function's options are its library's, then those of its module in `modules:`, then those in `functions:`.
   """
 
+  alias SnakeBridge.Nearest
   alias SnakeBridge.Project.Error
 
   @enforce_keys [:root, :file]
@@ -337,11 +338,11 @@ defmodule SnakeBridge.Project.Config do
   defp hint(_), do: nil
 
   defp nearest(key, keys) do
-    {near, best} =
-      keys |> Enum.map(&{&1, String.jaro_distance("#{&1}", "#{key}")}) |> Enum.max_by(&elem(&1, 1))
+    near = Nearest.name(key, keys)
 
-    known = Enum.map_join(Enum.sort(keys), ", ", &to_string/1)
-    if best > 0.75, do: "did you mean #{near}?", else: "it knows #{known}"
+    if near,
+      do: "did you mean #{near}?",
+      else: "it knows #{Enum.map_join(Enum.sort(keys), ", ", &to_string/1)}"
   end
 
   defp show(value), do: inspect(value, limit: 5, printable_limit: 60)

@@ -7,6 +7,7 @@ defmodule SnakeBridge.Project.Resolver do
   """
 
   alias SnakeBridge.Generator.{Modules, Names}
+  alias SnakeBridge.Nearest
 
   @enforce_keys [:entries, :options]
   defstruct [:entries, :options]
@@ -169,10 +170,5 @@ defmodule SnakeBridge.Project.Resolver do
   defp near(nil, _), do: nil
   defp near(name, resolver), do: nearest(name, Enum.map(Map.keys(resolver.entries), &inspect/1))
 
-  defp nearest(_, []), do: nil
-
-  defp nearest(name, names) do
-    {near, best} = names |> Enum.map(&{&1, String.jaro_distance(&1, name)}) |> Enum.max_by(&elem(&1, 1))
-    if best > 0.8, do: "did you mean #{near}?"
-  end
+  defp nearest(name, names), do: if(near = Nearest.name(name, names), do: "did you mean #{near}?")
 end

@@ -9,7 +9,7 @@ defmodule SnakeBridge.Stub.Answers do
 
   import SnakeBridge.Py, only: [is_kind: 2]
 
-  alias SnakeBridge.{BridgeError, Encoder, Py, Ref, Scope}
+  alias SnakeBridge.{BridgeError, Encoder, Nearest, Py, Ref, Scope}
   alias SnakeBridge.Stub.{Server, UnexpectedCallError}
 
   defmodule Object do
@@ -466,7 +466,7 @@ defmodule SnakeBridge.Stub.Answers do
 
   defp unknown!(name, written, known) do
     nearest =
-      case known |> Enum.sort_by(&String.jaro_distance(&1, name), :desc) |> Enum.take(3) do
+      case Nearest.names(name, known, 3) do
         [] -> "no answers are known to this process: a test's are for it and for processes that it started"
         near -> "nearest: " <> Enum.join(near, ", ")
       end

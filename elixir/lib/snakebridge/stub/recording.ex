@@ -18,7 +18,7 @@ defmodule SnakeBridge.Stub.Recording do
   The file is read as data: nothing in it is evaluated, and it makes no atoms.
   """
 
-  alias SnakeBridge.{BridgeError, Fault, Ref}
+  alias SnakeBridge.{BridgeError, Fault, Nearest, Ref}
 
   @enforce_keys [:path]
   defstruct [:path, entries: [], refs: %{}, numbers: %{}, session: nil, generation: nil]
@@ -449,8 +449,7 @@ defmodule SnakeBridge.Stub.Recording do
     entries
     |> Enum.map(fn {_, other, _} -> written(other) end)
     |> Enum.uniq()
-    |> Enum.sort_by(&String.jaro_distance(&1, text), :desc)
-    |> Enum.take(3)
+    |> then(&Nearest.names(text, &1, 3))
   end
 
   defp written({target, steps, as}) do

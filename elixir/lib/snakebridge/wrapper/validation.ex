@@ -19,7 +19,7 @@ defmodule SnakeBridge.Wrapper.Validation do
   A signature is a compact term that `signature/1` makes of a descriptor, for generated code to hold.
   """
 
-  alias SnakeBridge.{Options, Ref}
+  alias SnakeBridge.{Nearest, Options, Ref}
 
   @typedoc "A parameter: name, kind, whether it must be given, type."
   @type parameter :: {String.t(), :only | :both | :rest | :key | :keys, boolean(), type()}
@@ -193,11 +193,8 @@ defmodule SnakeBridge.Wrapper.Validation do
   defp nearest(_, []), do: ""
 
   defp nearest(name, names) do
-    near = Enum.max_by(names, &String.jaro_distance(&1, name))
-
-    if String.jaro_distance(near, name) > 0.7,
-      do: ", did you mean #{near}:?",
-      else: "; it has #{Enum.map_join(names, ", ", &"#{&1}:")}"
+    near = Nearest.name(name, names)
+    if near, do: ", did you mean #{near}:?", else: "; it has #{Enum.map_join(names, ", ", &"#{&1}:")}"
   end
 
   defp twice(parameters, args, kwargs) do
@@ -246,16 +243,8 @@ defmodule SnakeBridge.Wrapper.Validation do
     do: "#{name}#{path}: expected #{written(type)}, got #{shown(value)}#{near(type, value)}"
 
   defp near({:literal, values}, value) when is_binary(value) do
-    case Enum.filter(values, &is_binary/1) do
-      [] ->
-        ""
-
-      texts ->
-        with(
-          text <- Enum.max_by(texts, &String.jaro_distance(&1, value)),
-          do: if(String.jaro_distance(text, value) > 0.7, do: ", did you mean #{inspect(text)}?", else: "")
-        )
-    end
+    near = Nearest.name(value, Enum.filter(values, &is_binary/1))
+    if near, do: ", did you mean #{inspect(near)}?", else: ""
   end
 
   defp near(_, _), do: ""
