@@ -6,6 +6,12 @@ defmodule SnakeBridgeTest do
   doctest SnakeBridge.Natural
   doctest SnakeBridge.Ref
   doctest SnakeBridge.Nearest
+  doctest SnakeBridge.Session.Backoff
+  doctest SnakeBridge.Unbound
+  doctest SnakeBridge.IEx.Helpers
+  doctest SnakeBridge.Decoder
+  doctest SnakeBridge.Encoder
+  doctest SnakeBridge.Pins
   doctest SnakeBridge.Py
   doctest SnakeBridge.Py.Hierarchy
   doctest SnakeBridge.Py.Text

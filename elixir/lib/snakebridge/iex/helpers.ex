@@ -28,7 +28,7 @@ defmodule SnakeBridge.IEx.Helpers do
       iex> require SnakeBridge.IEx.Helpers
       iex> import ExUnit.CaptureIO
       iex> capture_io(fn -> SnakeBridge.IEx.Helpers.py_doc("math.sqrt") end)
-      "sqrt(x, /)\\n\\nReturn the square root of x.\\n"
+      "math.sqrt(x, /)\\n\\nReturn the square root of x.\\n"
   """
   defmacro py_doc(term) do
     subject = subject(term, __CALLER__) || {:value, term}
