@@ -420,7 +420,8 @@ defmodule SnakeBridge do
 
   With a drop instead of a source it is that drop, which binds what it binds; it gives its error instead of raising it, and
   takes options: `SnakeBridge.run(~PY"fit(model)", timeout: 60_000)`. This is so in functions of modules, in cells and where
-  natural syntax is on; elsewhere, as at the top level of a script, a drop is its value before `run/3` sees it.
+  natural syntax is on. Elsewhere, as at the top level of a script, a drop is its value before `run/3` sees it, which is an
+  `ArgumentError`.
   """
   @spec run(String.t() | {:file, Path.t()}, kwargs(), keyword()) :: result() | {:ok, term(), map()}
   def run(source, bindings \\ [], opts \\ []) do
@@ -438,6 +439,7 @@ defmodule SnakeBridge do
   end
 
   defp source(text, names) when is_binary(text) do
+    Drop.not_noted!(text)
     Options.no_bindings!(names, text)
     {:ok, {text, nil, 1}}
   end

@@ -43,7 +43,8 @@ defmodule SnakeBridge.Drop do
 
     case Reader.read(text) do
       {:ok, found} ->
-        code(found, as, line, env, fn offset -> place.(Reader.place(text, offset)) end)
+        code = code(found, as, line, env, fn offset -> place.(Reader.place(text, offset)) end)
+        if env.function, do: code, else: quote(do: SnakeBridge.Drop.noted(unquote(code)))
 
       {:error, message, at} ->
         {_, column} = at
@@ -184,6 +185,34 @@ defmodule SnakeBridge.Drop do
     if missing == nil,
       do: List.to_tuple([value | values]),
       else: List.to_tuple([value | kept(drop.wanted, values, before, missing)])
+  end
+
+  @doc false
+  # Notes the text that a drop at the top level gives. Natural syntax takes this away; where there is none, `run(~PY"...")`
+  # is a call with that text, which must not be run as source.
+  @spec noted(value) :: value when value: term()
+  def noted(text) when is_binary(text) do
+    Process.put(__MODULE__, :erlang.phash2(text))
+    text
+  end
+
+  def noted(value) do
+    Process.delete(__MODULE__)
+    value
+  end
+
+  @doc false
+  # Raises for a source that is the text which the last drop at the top level gave.
+  @spec not_noted!(String.t()) :: :ok
+  def not_noted!(text) do
+    with hash when hash != nil <- Process.get(__MODULE__), ^hash <- :erlang.phash2(text) do
+      raise ArgumentError,
+            "this text is what a drop gave, and not run as source: #{Options.shown(text)}\n" <>
+              "hint: at the top level of a script run(~PY...) is this; write it in a function, or in py do ... end. " <>
+              "Text that is source runs by ~PY\"exec(text)\""
+    end
+
+    :ok
   end
 
   @doc false

@@ -35,6 +35,7 @@ defmodule SnakeBridge.Drop.Calls do
 
   def call(code), do: code
 
+  defp drop?({{:., _, [SnakeBridge.Drop, :noted]}, _, [drop]}), do: drop?(drop)
   defp drop?({:__block__, _, [{:=, _, [_, call]}, {:value, _, SnakeBridge.Drop}]}), do: drop?(call)
   defp drop?({{:., _, [SnakeBridge.Drop, name]}, _, _}), do: name in [:value!, :bind!]
   defp drop?(_), do: false

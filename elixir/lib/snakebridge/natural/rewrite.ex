@@ -127,7 +127,9 @@ defmodule SnakeBridge.Natural.Rewrite do
   defp expr({{:., _, [:erlang, :element]}, meta, [2, {{:., _, [Access, :get_and_update]}, _, _} = update]}),
     do: emit(:written, meta, [expr(update)])
 
-  # `run(~PY"...")` is the drop, with options.
+  # Where this is done `run(~PY"...")` is the drop, with options.
+  defp expr({{:., _, [SnakeBridge.Drop, :noted]}, _, [drop]}), do: expr(drop)
+
   defp expr({{:., _, [SnakeBridge, name]}, _, _} = ast) when name in [:run, :run!] do
     case SnakeBridge.Drop.Calls.call(ast) do
       ^ast -> plain_call(ast)

@@ -259,4 +259,26 @@ defmodule SnakeBridge.DropTest do
       Code.eval_string("import SnakeBridge, only: [sigil_PY: 2]; SnakeBridge.run(~PY\"1\")")
     end
   end
+
+  test "text that a drop gives is never run as source" do
+    eval = &(("import SnakeBridge, only: [py: 1, sigil_PY: 2]; " <> &1) |> Code.eval_string([]) |> elem(0))
+    hostile = ~S|~PY"'1 / 0'"|
+
+    for code <- [
+          "SnakeBridge.run(#{hostile})",
+          "#{hostile} |> SnakeBridge.run!()",
+          "SnakeBridge.run(#{hostile}, timeout: 1_000)",
+          "for _ <- [1], do: SnakeBridge.run(#{hostile})",
+          "defmodule #{inspect(__MODULE__)}.Body do SnakeBridge.run(#{hostile}) end"
+        ],
+        do: assert_raise(ArgumentError, ~r/what a drop gave.*hint: .*py do/s, fn -> eval.(code) end)
+
+    assert eval.("py do SnakeBridge.run(#{hostile}, timeout: 1_000) end") == {:ok, "1 / 0"}
+
+    assert eval.("text = #{hostile}; {SnakeBridge.run(\"2\"), ~PY\"eval('2') if text else 0\"}") ==
+             {{:ok, 2}, 2}
+
+    # It is about the last one.
+    assert eval.("a = ~PY\"'3'\"; ~PY\"4\"; SnakeBridge.run(a)") == {:ok, 3}
+  end
 end
