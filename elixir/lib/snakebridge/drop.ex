@@ -38,8 +38,7 @@ defmodule SnakeBridge.Drop do
     as = as!(modifiers, env)
     {text, removed} = outdented(text)
     line = (meta[:line] || env.line) + if(meta[:indentation], do: 1, else: 0)
-    column = (meta[:indentation] || 0) + removed
-    place = fn {l, c} -> {line + l - 1, c + column} end
+    place = fn {l, c} -> {line + l - 1, column(c, l, meta, removed)} end
 
     case Reader.read(text) do
       {:ok, found} ->
@@ -61,6 +60,16 @@ defmodule SnakeBridge.Drop do
   def expand(_, _, env),
     do:
       raise(CompileError, file: env.file, line: env.line, description: "~PY takes its text as it is written")
+
+  # In the file, where that is known. What is no heredoc begins behind `~PY"`.
+  defp column(column, line, meta, removed) do
+    cond do
+      meta[:indentation] -> meta[:indentation] + removed + column
+      line > 1 -> removed + column
+      meta[:column] -> meta[:column] + String.length("~PY") + column
+      true -> nil
+    end
+  end
 
   defp code(found, as, line, env, place) do
     taken = for {name, offset} <- Enum.sort(found.needs), taken?(name, offset, found, env, place), do: name
@@ -121,11 +130,11 @@ defmodule SnakeBridge.Drop do
         do: "a variable of Elixir by that name, bound before the drop, is taken; so is what \#{...} inserts",
         else: "no variable of Elixir can have that name: bind it in the drop, or insert a value with \#{...}"
 
-    IO.warn("undefined name in Python: #{name}\nhint: #{hint}",
-      file: env.file,
-      line: line,
-      column: column,
-      module: env.module
+    place = if column, do: [column: column], else: []
+
+    IO.warn(
+      "undefined name in Python: #{name}\nhint: #{hint}",
+      [file: env.file, line: line, module: env.module] ++ place
     )
 
     false

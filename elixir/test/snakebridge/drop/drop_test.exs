@@ -205,6 +205,8 @@ defmodule SnakeBridge.DropTest do
     assert warning.position in [{7, 11}, 7]
     {_, [warning]} = compiled(~S|~PY"X_train.head()"|)
     assert warning.message =~ "no variable of Elixir can have that name"
+    {_, [warning]} = compiled(~S|_ = ~PY"1 + nothing"|)
+    assert warning.position in [{5, 13}, 5]
     assert {_, []} = compiled(~S|~PY"from math import *; sqrt(4)"|)
     assert {_, []} = compiled(~S|~PY"[y for y in range(3) if (z := y)]; print(z, len, KeyError)"|)
   end
