@@ -117,15 +117,15 @@ defmodule SnakeBridge.Formatter do
     path =
       Path.join(System.tmp_dir!(), "snakebridge-format-#{System.pid()}-#{System.unique_integer([:positive])}")
 
-    File.write!(path, text)
+    try do
+      File.write!(path, text)
 
-    case System.cmd("sh", ["-c", ~s(exec "$@" < "$0" 2>/dev/null), path, program | arguments]) do
-      {text, 0} -> {:ok, text}
-      _ -> :error
+      case System.cmd("sh", ["-c", ~s(exec "$@" < "$0" 2>/dev/null), path, program | arguments]) do
+        {text, 0} -> {:ok, text}
+        _ -> :error
+      end
+    after
+      File.rm(path)
     end
-  after
-    # Named by number: what was not written is not there.
-    for path <- Path.wildcard(Path.join(System.tmp_dir!(), "snakebridge-format-#{System.pid()}-*")),
-        do: File.rm(path)
   end
 end

@@ -40,6 +40,15 @@ defmodule SnakeBridge.FormatterTest do
     end
   end
 
+  test "many files at once, as mix format does" do
+    spaced = ["sed", "s/\\[ x/[x/"]
+    expected = format(@source, spaced)
+    assert expected =~ "y = [x,"
+
+    for {:ok, text} <- Task.async_stream(1..50, fn _ -> format(@source, spaced) end, max_concurrency: 8),
+        do: assert(text == expected)
+  end
+
   test "what the program refuses, or changes too much, stays" do
     assert format(@source, ["false"]) == format(@source, nil)
     assert format(@source, ["echo", "x = 1"]) == format(@source, nil)
