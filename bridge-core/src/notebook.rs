@@ -55,9 +55,7 @@ impl crate::error::Hint for Error {
             Error::Language(_) => {
                 Some("change the notebook's kernel, if its cells are Elixir or Python after all".into())
             }
-            Error::UnknownFormat(_) => {
-                Some("name it .ipynb, .livemd, .py, .exs or .cells, or pass `-` and a cell script".into())
-            }
+            Error::UnknownFormat(_) => Some("name it .ipynb, .livemd, .py, .exs or .cells".into()),
         }
     }
 }

@@ -21,7 +21,7 @@ mod sink;
 mod start;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use crate::language::Language;
@@ -216,7 +216,8 @@ pub struct Session {
     commands: mpsc::UnboundedSender<Command>,
     children: watch::Receiver<Children>,
     last_cell: Arc<Mutex<Last>>,
-    harmless: Arc<Mutex<Vec<String>>>,
+    /// What each question takes from here, its source aside.
+    questions: Arc<Mutex<wire::Question>>,
     name: Option<String>,
     directory: PathBuf,
 }
@@ -293,7 +294,7 @@ impl Session {
                 commands,
                 children: watched,
                 last_cell,
-                harmless: Arc::default(),
+                questions: Arc::default(),
                 name,
                 directory: own,
             },
@@ -398,18 +399,23 @@ impl Session {
 
     /// Sets the types of Python, as `module.Class`, whose attributes and items completion and inspection may evaluate.
     pub fn set_harmless(&self, types: &[String]) {
-        *self.harmless.lock().unwrap_or_else(PoisonError::into_inner) = types.to_vec();
+        self.questions().harmless = types.to_vec();
+    }
+
+    /// Has completions bring that many items at most: a menu that shows no more has its answer sooner.
+    pub fn set_most_items(&self, most: usize) {
+        self.questions().most = u64::try_from(most).ok();
+    }
+
+    fn questions(&self) -> MutexGuard<'_, wire::Question> {
+        self.questions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn question(&self, source: &str, cursor: usize) -> wire::Question {
         wire::Question {
             source: source.to_owned(),
             cursor,
-            harmless: self
-                .harmless
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone(),
+            ..self.questions().clone()
         }
     }
 

@@ -54,12 +54,13 @@ class Completion:
         self._magic = magic
         self._looker = Looker()
 
-    def complete(self, source, cursor, harmless=()):
-        """The protocol's answer: what `text` of each item replaces, and the items. `harmless`: types of the user's whose
-        attributes and items may be evaluated."""
+    def complete(self, source, cursor, harmless=(), most=None):
+        """The protocol's answer: what `text` of each item replaces, and the items, so many at most. `harmless`: types of
+        the user's whose attributes and items may be evaluated."""
         at = sources.to_characters(source, cursor)
         text = source[:at]
-        start, items = self._items(text, source[at:], harmless)
+        start, items = self._items(text, source[at:], harmless, most)
+        items = items[:most]
         return {"from": sources.to_bytes(source, start), "to": sources.to_bytes(source, at), "items": items}
 
     def lookup(self, text="", tokens=(), harmless=()):
@@ -93,7 +94,7 @@ class Completion:
                 return []
             whole = of_value(word, found, bound=bound, longest=None)
             return [whole | {"doc": documentation(found)}]
-        return self._members(found, word)
+        return self._members(found, word, asked.get("most"))
 
     def _documented_property(self, lookup, value, steps):
         """What is said of an attribute that only running code would give."""
@@ -106,7 +107,7 @@ class Completion:
 
     # --- by place ---
 
-    def _items(self, text, rest, harmless):
+    def _items(self, text, rest, harmless, most):
         """(where the completed word starts, items)."""
         line = self._magic_line(text)
         if line is not None:
@@ -129,7 +130,7 @@ class Completion:
             found = [item(name, importable[name]) for name in matching(sorted(importable), word)]
         elif tokens and tokens[-1].text == "." and tokens[-1].kind == "op":
             tree = lookup.before(tokens, len(tokens) - 1)
-            found = self._members(lookup.value(tree), word)
+            found = self._members(lookup.value(tree), word, most)
         else:
             spoken = _names_in(scan.tokens[:-1] if word else scan.tokens)
             found = self._bracket_keys(tokens, word, lookup) + self._names(spoken, tokens, word, lookup)
@@ -144,13 +145,13 @@ class Completion:
     def _is_elixir(self, value):
         return type(value) is getattr(self._native, "ElixirModule", NOTHING)
 
-    def _members(self, value, word):
+    def _members(self, value, word, most=None):
         if value is NOTHING:
             return []
         if type(value) is Unloaded:
             found = modules.contents(value.name)
             return [item(name, found[name]) for name in matching(sorted(found), word)]
-        return self._exports(value, word) if self._is_elixir(value) else members(value, word)
+        return self._exports(value, word) if self._is_elixir(value) else members(value, word, most)
 
     def _exports(self, module, word):
         """What Elixir says of one of its modules."""

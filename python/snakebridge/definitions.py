@@ -24,6 +24,7 @@ def source(value):
     """The source of a function, class or module as (file, first line, text), or None."""
     function, _ = (None, False) if is_instance(value, type) else function_of(value)
     if type(function) is types.FunctionType:
+        function = _innermost(function)
         code = function.__code__
         lines = linecache.getlines(code.co_filename)
         if not lines:
@@ -37,6 +38,16 @@ def source(value):
     if is_instance(value, type):
         return _class_source(value)
     return None
+
+
+def _innermost(function):
+    """What decorators wrap: their own lines say nothing of it."""
+    for _ in range(32):
+        wrapped = instance_dict(function).get("__wrapped__")
+        if type(wrapped) is not types.FunctionType:
+            break
+        function = wrapped
+    return function
 
 
 def _block(lines):

@@ -7,6 +7,7 @@
 import dis
 import inspect
 import itertools
+import re
 import sys
 import types
 
@@ -29,6 +30,8 @@ _TRUSTED_MODULES = {
     "re",
 }
 
+# How extensions written in C begin a docstring, for the signature's sake.
+_SIGNATURE_IN_TEXT = re.compile(r"\A\w+\(.*?\)\n--\n\n", re.DOTALL)
 _DESCRIPTORS = (types.MemberDescriptorType, types.GetSetDescriptorType)
 
 FUNCTIONS = (
@@ -431,7 +434,7 @@ def _class_documentation(cls):
         if text is None and is_builtin(owner):
             text = type.__dict__["__doc__"].__get__(owner)
         if type(text) is str and (owner is cls or owner is not object):
-            return text
+            return _SIGNATURE_IN_TEXT.sub("", text, count=1)
     return None
 
 

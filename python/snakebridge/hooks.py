@@ -105,7 +105,8 @@ class Hooks:
 
     def complete(self, body):
         """Ways to finish the name at the cursor."""
-        return self._help.complete(body["source"], body["cursor"], body.get("harmless") or ())
+        harmless = body.get("harmless") or ()
+        return self._help.complete(body["source"], body["cursor"], harmless, body.get("most"))
 
     def inspect(self, body):
         """What is known of the name at the cursor."""

@@ -36,9 +36,9 @@ def matching(names, word):
     return sorted(found, key=lambda name: name.startswith("__"))
 
 
-def members(value, word):
-    """The members of an object that match."""
-    names = matching(sorted(descriptor.member_names(value)), word)
+def members(value, word, most=None):
+    """The members of an object that match, so many at most."""
+    names = matching(sorted(descriptor.member_names(value)), word)[:most]
     columns = set(descriptor.columns(value))
     if len(names) > MOST_DESCRIBED:
         kinds = descriptor.member_kinds(value, names)

@@ -154,15 +154,15 @@ pub(crate) static COMMANDS: [Command; 17] = [
     Command::new("load", "FILE", files::load)
         .says(
             "run the cells of a file",
-            ".ipynb, .py (`# %%` starts a cell), .exs, or a cell script (lines `%%python` and `%%elixir` start one).\n\
+            ".ipynb, .livemd, .py (`# %%` starts a cell), .exs, or a cell script (lines `%%python` and `%%elixir` start one).\n\
              After a cell that fails the rest does not run.",
         )
         .takes(Follows::Files),
     Command::new("save", "FILE [CELLS]", files::save)
         .says(
             "write the session's cells to a file",
-            "The name says how: .ipynb (with outputs), .py, .exs, or a cell script. CELLS are numbers, as in `3 5-7 9-`;\n\
-             without them all cells that went well. `:save -f FILE` replaces a file.",
+            "The name says how: .ipynb and .livemd (with outputs), .py, .exs, or a cell script. CELLS are numbers, as in\n\
+             `3 5-7 9-`; without them all cells that went well. `:save -f FILE` replaces a file.",
         )
         .takes(Follows::Files),
     Command::new("sessions", "", records::sessions).says(
@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn help_fits_80_columns() {
-        let text = help::overview();
+        let text = help::overview(true);
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         for command in &COMMANDS {
             let text = help::about(command);

@@ -22,7 +22,7 @@ const BLINK: Duration = Duration::from_millis(6);
 const HOLDS: Duration = Duration::from_secs(1);
 
 /// How many suggestions a menu holds. Nobody reads more, and measuring each is the engine's work at every paint.
-const SHOWN: usize = 1000;
+pub(crate) const SHOWN: usize = 1000;
 
 /// The completer of the line.
 pub(crate) struct LineCompleter {

@@ -11,6 +11,7 @@ use bridge_core::record::RecordedCell;
 use bridge_core::session::{CellRequest, LateEvents, Session, Status};
 
 use crate::command::{Way, command_line};
+use crate::completion::SHOWN;
 use crate::config::Config;
 use crate::editor::{Editor, Reading};
 use crate::entry::{Entry, cells, is_farewell, runnable};
@@ -55,6 +56,7 @@ pub(crate) struct Console {
 /// Runs the prompt until the user leaves.
 pub(crate) fn run(session: Session, late: LateEvents, start: &Start<'_>) -> anyhow::Result<()> {
     session.set_harmless(&start.config.harmless);
+    session.set_most_items(SHOWN);
     let mut console = Console::new(session, start)?;
     console.greet(start)?;
     for problem in start.problems {

@@ -139,35 +139,45 @@ impl FullEditor {
         let Some(mut engine) = self.engine.take() else {
             return Reading::End;
         };
-        // What was typed behind the end of the last line is typed now: as far as an Enter that runs it, and the rest the
-        // next time.
-        let typed = std::mem::take(&mut self.rest) + &line.take_behind();
-        let runs = typed.match_indices('\n').map(|(at, _)| at).find(|at| {
-            let ask = |language, source: &str| is_complete(&self.session, language, source);
-            verdict(&typed[..*at], line.language(), ask) == Verdict::Run
-        });
-        let (now, rest) = typed.split_at(runs.unwrap_or(typed.len()));
-        if !now.is_empty() {
-            engine.run_edit_commands(&[EditCommand::InsertString(now.to_owned())]);
-        }
-        rest.strip_prefix('\n').unwrap_or(rest).clone_into(&mut self.rest);
-        engine = engine.with_immediately_accept(runs.is_some());
-        let prompt = LanguagePrompt {
-            line: line.clone(),
-            number,
-        };
-        let read = engine.read_line(&prompt);
-        self.engine = Some(engine.with_immediately_accept(false));
-        match read {
-            Ok(Signal::Success(text)) => Reading::Entry(text),
-            Ok(Signal::HostCommand(command)) if command == keys::SUSPEND => Reading::Suspend,
-            Ok(Signal::CtrlD) => Reading::End,
-            Ok(_) => {
-                line.dropped();
-                Reading::Dropped
+        loop {
+            // What was typed behind the end of the last line is typed now: as far as an Enter that runs it, and the rest
+            // the next time.
+            let typed = std::mem::take(&mut self.rest) + &line.take_behind();
+            let runs = typed.match_indices('\n').map(|(at, _)| at).find(|at| {
+                let ask = |language, source: &str| is_complete(&self.session, language, source);
+                verdict(&typed[..*at], line.language(), ask) == Verdict::Run
+            });
+            let (now, rest) = typed.split_at(runs.unwrap_or(typed.len()));
+            if !now.is_empty() {
+                engine.run_edit_commands(&[EditCommand::InsertString(now.to_owned())]);
             }
-            // The terminal has gone, or was taken away.
-            Err(_) => Reading::End,
+            rest.strip_prefix('\n').unwrap_or(rest).clone_into(&mut self.rest);
+            engine = engine.with_immediately_accept(runs.is_some());
+            let prompt = LanguagePrompt {
+                line: line.clone(),
+                number,
+            };
+            let read = engine.read_line(&prompt);
+            let reading = match read {
+                Ok(Signal::HostCommand(command)) if command == keys::LINES => {
+                    engine.current_buffer_contents().clone_into(&mut self.rest);
+                    engine.run_edit_commands(&[EditCommand::Clear]);
+                    continue;
+                }
+                Ok(Signal::Success(text)) => Reading::Entry(text),
+                Ok(Signal::HostCommand(command)) if command == keys::SUSPEND => Reading::Suspend,
+                Ok(Signal::CtrlD) => Reading::End,
+                Ok(_) => {
+                    line.dropped();
+                    // A search that is given up leaves what stood there before it.
+                    engine.run_edit_commands(&[EditCommand::Clear]);
+                    Reading::Dropped
+                }
+                // The terminal has gone, or was taken away.
+                Err(_) => Reading::End,
+            };
+            self.engine = Some(engine.with_immediately_accept(false));
+            return reading;
         }
     }
 }

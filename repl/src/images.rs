@@ -1,7 +1,9 @@
 //! Pictures in the terminal: by the protocol that it knows, in blocks of half a line, or as a file and its path.
 //!
 //! What the terminal knows is read from the environment alone. To ask it would be surer, but its answer would come
-//! among the keys that somebody types while a cell runs.
+//! among the keys that somebody types while a cell runs. That is also why no library draws here: `viuer` (0.11) asks
+//! what kitty knows, takes the keys until an answer is among them, and writes to standard output itself, past the
+//! renderer, which has to know what stands on the screen to take it back.
 
 mod sixel;
 

@@ -22,6 +22,7 @@ use crate::entry::Entry;
 use crate::line::{Line, Snapshot};
 use crate::menu::COMPLETION;
 use crate::paste::pasted;
+use crate::report::Report;
 use crate::scan;
 use crate::theme::{Answer, Taken};
 use crate::validate::{Verdict, verdict};
@@ -31,6 +32,9 @@ pub(crate) const SWITCH: &str = "Tab at an empty prompt";
 
 /// The host command of Ctrl-Z.
 pub(crate) const SUSPEND: &str = "suspend";
+
+/// The host command of a line's end among keys that came together: what there is has to be looked at line by line.
+pub(crate) const LINES: &str = "lines";
 
 /// The edit mode of the prompt.
 pub(crate) struct Keys {
@@ -43,6 +47,8 @@ pub(crate) struct Keys {
     unfinished: bool,
     /// What the terminal says of its background.
     answer: Answer,
+    /// And of its cursor, where that is cut by an Esc.
+    report: Report,
 }
 
 impl Keys {
@@ -62,6 +68,7 @@ impl Keys {
             prefix: false,
             unfinished: false,
             answer: Answer::default(),
+            report: Report::default(),
         }
     }
 
@@ -169,9 +176,14 @@ impl Keys {
         let before = line_before(at);
         let language = self.language_of(at);
         let word = format!("{}{typed}", before.trim_start());
-        let closes = matches!(word.as_str(), ")" | "]" | "}")
-            || (language == Language::Elixir
-                && matches!(word.as_str(), "end" | "else" | "rescue" | "catch" | "after"));
+        let bracket = matches!(word.as_str(), ")" | "]" | "}");
+        let closes = bracket
+            || match language {
+                Language::Elixir => {
+                    matches!(word.as_str(), "end" | "else" | "rescue" | "catch" | "after")
+                }
+                Language::Python => scan::is_clause(&word),
+            };
         let at_end = at.cursor == at.text.len() && before.len() < at.cursor;
         if !closes || !at_end {
             return None;
@@ -183,8 +195,12 @@ impl Keys {
         if found.is_text {
             return None;
         }
-        let closing = found.closing;
         let spaces = scan::indentation(before);
+        let closing = if bracket || language == Language::Elixir {
+            found.closing
+        } else {
+            scan::clause(source, &word)?
+        };
         (closing < spaces).then(|| {
             let mut edits = vec![EditCommand::Backspace; before.chars().count()];
             edits.push(EditCommand::InsertString(format!(
@@ -207,22 +223,55 @@ impl Keys {
 impl EditMode for Keys {
     fn parse_event(&mut self, event: ReedlineRawEvent) -> ReedlineEvent {
         let event = Event::from(event);
-        match self.answer.take(&event) {
-            Taken::Key => {}
-            Taken::Part | Taken::Last(false) => return ReedlineEvent::None,
-            Taken::Last(true) => return ReedlineEvent::Repaint,
+        let at = self.line.settled();
+        let first = self.line.is_one_key();
+        let taken = match self.answer.take(&event) {
+            Taken::Key => self.report.take(&event, first),
+            taken => taken,
+        };
+        match taken {
+            Taken::Key => self.key(event, at),
+            Taken::Part | Taken::Last(false) => ReedlineEvent::None,
+            Taken::Last(true) => ReedlineEvent::Repaint,
             Taken::Typed(text) => {
-                let rest = ReedlineRawEvent::try_from(event).map(|event| self.parse_event(event));
-                return ReedlineEvent::Multiple(vec![insert(text), rest.unwrap_or(ReedlineEvent::None)]);
+                let typed = text.chars().map(|c| KeyEvent::from(KeyCode::Char(c)));
+                let mut events: Vec<ReedlineEvent> =
+                    typed.map(|key| self.key(Event::Key(key), None)).collect();
+                let last = self.key(event, None);
+                // A search takes single keys alone.
+                if events.is_empty() {
+                    return last;
+                }
+                events.push(last);
+                ReedlineEvent::Multiple(events)
             }
         }
-        let at = self.line.settled();
+    }
+
+    fn edit_mode(&self) -> PromptEditMode {
+        self.mode.edit_mode()
+    }
+}
+
+impl Keys {
+    /// What a key means; `at` is the line, if it can be trusted.
+    fn key(&mut self, event: Event, at: Option<Snapshot>) -> ReedlineEvent {
         if self.line.keep(&text_of(&event)) {
-            if is_ctrl_c(&event) {
+            if is_control(&event, 'c') {
                 self.line.ends();
             }
             return ReedlineEvent::None;
         }
+        // Ctrl-J is Enter, which ends a batch of keys; it does not, and what follows it would be lost.
+        let event = match event {
+            event if !is_control(&event, 'j') => event,
+            _ if at.is_some() => Event::Key(KeyEvent::from(KeyCode::Enter)),
+            _ => {
+                self.line.ends();
+                self.line.keep("\n");
+                return ReedlineEvent::ExecuteHostCommand(LINES.into());
+            }
+        };
         let mode = self.mode.edit_mode();
         if let Event::Paste(text) = &event {
             let language = match &at {
@@ -264,10 +313,6 @@ impl EditMode for Keys {
         }
         event
     }
-
-    fn edit_mode(&self) -> PromptEditMode {
-        self.mode.edit_mode()
-    }
 }
 
 /// The bindings with those that are ours.
@@ -308,13 +353,14 @@ fn with_ours(mut keys: Keybindings) -> Keybindings {
     keys
 }
 
-fn is_ctrl_c(event: &Event) -> bool {
-    matches!(event, Event::Key(key) if key.code == KeyCode::Char('c') && key.modifiers == KeyModifiers::CONTROL)
+fn is_control(event: &Event, letter: char) -> bool {
+    matches!(event, Event::Key(key) if key.code == KeyCode::Char(letter) && key.modifiers == KeyModifiers::CONTROL)
 }
 
 /// What an event types; Enter is a line's end.
 fn text_of(event: &Event) -> String {
     match event {
+        event if is_control(event, 'j') => "\n".to_owned(),
         Event::Paste(text) => text.replace("\r\n", "\n").replace('\r', "\n"),
         Event::Key(KeyEvent { code, modifiers, .. }) if (*modifiers - KeyModifiers::SHIFT).is_empty() => {
             match code {

@@ -31,6 +31,7 @@ mod processes;
 mod prompt;
 mod question;
 pub mod render;
+mod report;
 mod running;
 mod scan;
 mod signals;

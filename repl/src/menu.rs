@@ -12,6 +12,7 @@ use std::cell::Cell;
 use reedline::menu_functions::{CompletionDisplay, resolve_completer_input};
 use reedline::{Completer, CompletionResult, Editor, Menu, MenuEvent, MenuSettings, Painter, Suggestion};
 
+use crate::completion::SHOWN;
 use crate::line::Line;
 use crate::lookup::{Asker, Lookup, Subject};
 use crate::prompt::INDICATOR;
@@ -69,15 +70,6 @@ impl CompletionMenu {
         }
     }
 
-    /// Whether there is nothing to choose: no candidate, or what stands in the line already.
-    fn is_silent(&self) -> bool {
-        match self.get_values() {
-            [] => true,
-            [single] => single.value == self.typed,
-            _ => false,
-        }
-    }
-
     fn area(&self) -> Area {
         let (columns, rows) = self.screen;
         Area::new(usize::from(columns), usize::from(rows), self.get_values().len())
@@ -121,7 +113,7 @@ impl Menu for CompletionMenu {
 
     /// A menu that has learnt that there is nothing gives the arrow keys back.
     fn is_active(&self) -> bool {
-        self.active && (self.answer != Answer::Final || !self.is_silent())
+        self.active && (self.answer != Answer::Final || !self.get_values().is_empty())
     }
 
     fn set_active(&mut self, active: bool) {
@@ -154,6 +146,10 @@ impl Menu for CompletionMenu {
         if !values_updated {
             self.update_values(editor, completer);
         }
+        // Those that were left out may have less in common.
+        if self.get_values().len() >= SHOWN {
+            return false;
+        }
         let extended = self.values.common_prefix(editor);
         if extended {
             self.update_values(editor, completer);
@@ -172,11 +168,16 @@ impl Menu for CompletionMenu {
         self.opened |= self.answer == Answer::Final;
         let start = result.suggestions().first().map(|first| first.span.start);
         if let Some(values) = CompletionDisplay::from_result(result, &ranges, editor) {
-            self.values = values;
             self.typed = start
                 .and_then(|start| text.get(start..position))
                 .unwrap_or_default()
                 .to_owned();
+            // What stands in the line already is nothing to choose. The engine would take it for the single candidate
+            // and take that by Enter, which the menu, closed, would leave to the line.
+            self.values = match values.suggestions() {
+                [single] if single.value == self.typed => CompletionDisplay::default(),
+                _ => values,
+            };
             self.reset_position();
         }
     }
@@ -207,7 +208,7 @@ impl Menu for CompletionMenu {
     }
 
     fn menu_string(&self, available_lines: u16, use_ansi_coloring: bool) -> String {
-        if self.is_silent() {
+        if self.get_values().is_empty() {
             return String::new();
         }
         let area = self.area().within(usize::from(available_lines));
@@ -232,7 +233,7 @@ impl Menu for CompletionMenu {
     }
 
     fn min_rows(&self) -> u16 {
-        if self.is_silent() {
+        if self.get_values().is_empty() {
             return 0;
         }
         u16::try_from(self.area().rows()).unwrap_or(u16::MAX)

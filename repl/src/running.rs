@@ -25,7 +25,7 @@ const TICK: Duration = Duration::from_secs(1);
 pub(crate) struct Outcome {
     pub(crate) next: Next,
     pub(crate) status: Status,
-    /// From its start to its end, as its language counts it.
+    /// From its start to its end, as its language counts it, without the time that it waited for answers.
     pub(crate) took: Duration,
 }
 
@@ -108,6 +108,7 @@ impl Console {
         let mut failed = false;
         let mut meanwhile = None;
         let mut flood = Flood::default();
+        let mut answering = Duration::ZERO;
         loop {
             let event = match meanwhile.take() {
                 Some(event) => Some(event),
@@ -154,7 +155,12 @@ impl Console {
                             self.answer_again(cell.number, &prompt, answer)?;
                             None
                         }
-                        None => question::ask(self, cell, &prompt, password)?,
+                        None => {
+                            let asked = Instant::now();
+                            let meanwhile = question::ask(self, cell, &prompt, password)?;
+                            answering += asked.elapsed();
+                            meanwhile
+                        }
                     };
                 }
                 Some(Event::Finished { status, duration_us }) => {
@@ -165,7 +171,7 @@ impl Console {
                     return Ok(Outcome {
                         next: Next::Read,
                         status,
-                        took: Duration::from_micros(duration_us),
+                        took: Duration::from_micros(duration_us).saturating_sub(answering),
                     });
                 }
                 Some(event) => {

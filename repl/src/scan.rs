@@ -71,6 +71,41 @@ pub(crate) fn step(language: Language) -> usize {
     }
 }
 
+/// Whether these words of Python, at the start of a line, go on with a statement of many blocks.
+pub(crate) fn is_clause(words: &str) -> bool {
+    matches!(
+        words,
+        "else:" | "elif " | "except:" | "except " | "except*" | "finally:"
+    )
+}
+
+/// How far the last line of a source of Python is indented where it begins with such words: as far as the statement
+/// that they go on with, if there is one.
+pub(crate) fn clause(source: &str, words: &str) -> Option<usize> {
+    let openers: &[&str] = match words.trim_end_matches([' ', ':', '*']) {
+        "else" => &["if", "elif", "for", "while", "try", "except", "async"],
+        "elif" => &["if", "elif"],
+        "except" => &["try", "except"],
+        "finally" => &["try", "except", "else"],
+        _ => return None,
+    };
+    let mut above = source.lines().rev();
+    let spaces = indentation(above.next()?);
+    let mut level = usize::MAX;
+    for line in above.filter(|line| !line.trim().is_empty()) {
+        let indent = indentation(line);
+        if indent >= level {
+            continue;
+        }
+        level = indent;
+        let word = line.trim_start().split(|c: char| !c.is_alphanumeric()).next();
+        if indent <= spaces && word.is_some_and(|word| openers.contains(&word)) {
+            return Some(indent);
+        }
+    }
+    None
+}
+
 /// The width of a line's leading white space.
 pub(crate) fn indentation(line: &str) -> usize {
     line.chars().take_while(|c| *c == ' ' || *c == '\t').count()

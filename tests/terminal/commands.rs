@@ -172,7 +172,7 @@ fn a_file_of_cells_is_loaded_up_to_the_first_that_fails() {
         .prompt("elixir> ");
     terminal
         .enter(":load a.docx")
-        .text("hint: name it .ipynb, .py, .exs or .cells")
+        .text("hint: name it .ipynb, .livemd, .py, .exs or .cells")
         .prompt("elixir> ");
     // Names of files are completed.
     terminal

@@ -57,7 +57,10 @@ fn help_lists_the_commands_and_keys() {
         .prompt("elixir> ");
     terminal
         .enter(":help")
+        .text(":vars [PATTERN]")
+        .write(" ")
         .text("Tab at an empty prompt")
+        .write("q")
         .prompt("elixir> ");
     terminal
         .enter(":help nothing")
@@ -72,6 +75,42 @@ fn an_unfinished_cell_goes_on_below_indented() {
     terminal.keys("1\r").prompt("   ...>   ");
     terminal.keys("end").prompt("   ...> end");
     assert!(terminal.lines().contains(&"elixir> if true do".to_owned()));
+}
+
+#[test]
+fn clauses_of_python_move_under_their_statement() {
+    let terminal = Terminal::start();
+    terminal.enter(":py").prompt("python> ");
+    terminal.keys("def f(x):\r").prompt("   ...>     ");
+    terminal.keys("try:\r").prompt("   ...>         ");
+    terminal.keys("x / 0\r").prompt("   ...>         ");
+    terminal.keys("except ").prompt("   ...>     except ");
+    terminal.keys("ArithmeticError:\r").prompt("   ...>         ");
+    terminal.keys("return 41 + x\r").prompt("   ...>     ");
+    terminal.keys("else:\r").line("   ...>     else:");
+    terminal.keys("return 0\r\r").prompt("python> ");
+    terminal.enter("f(1)").line("42").prompt("python> ");
+}
+
+#[test]
+fn lines_that_end_in_ctrl_j_run_one_by_one() {
+    let terminal = Terminal::start();
+    terminal.enter(":py").prompt("python> ");
+    terminal
+        .write("x = 40\nx + 2\nif x:\n    print('a', 'b')\n\nx + 3\nx -")
+        .line("42")
+        .line("a b")
+        .line("43")
+        .prompt("python> x -");
+    terminal.write("4\n").line("36").prompt("python> ");
+}
+
+#[test]
+fn where_the_cursor_is_said_to_be_is_nothing_that_is_typed() {
+    let terminal = Terminal::start();
+    terminal.keys("40 + ");
+    terminal.write("\x1b\x1b[12;16R2").prompt("elixir> 40 + 2");
+    terminal.write("\r").line("42").prompt("elixir> ");
 }
 
 #[test]

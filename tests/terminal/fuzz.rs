@@ -1,6 +1,6 @@
 //! Random keys: whatever is pressed, the program neither ends nor hangs, and the prompt answers afterwards.
 //!
-//! `SNAKEBRIDGE_FUZZ_KEYS` says how many keys, `SNAKEBRIDGE_FUZZ_SEED` which ones. The long form takes half an hour, and
+//! `SNAKEBRIDGE_FUZZ_KEYS` says how many keys, `SNAKEBRIDGE_FUZZ_SEED` which ones. The long form takes minutes, and
 //! `cargo test` because nextest ends what takes long: `SNAKEBRIDGE_FUZZ_KEYS=100000 cargo test --test terminal fuzz`.
 
 use crate::screen::{Setup, Terminal};

@@ -12,3 +12,4 @@ mod looks;
 mod menu;
 mod screen;
 mod shown;
+mod themes;

@@ -43,6 +43,19 @@ fn candidates_stand_in_columns_beside_the_documentation() {
 }
 
 #[test]
+fn tab_behind_a_whole_name_does_not_run_it() {
+    let terminal = Terminal::start();
+    warm(&terminal);
+    terminal.enter(":py").prompt("python> ");
+    terminal.enter("def boom(): pass").prompt("python> ");
+    terminal.keys("boom").write(TAB).write(TAB).settled();
+    terminal.keys("()").prompt("python> boom()");
+    terminal.write(CTRL_C).prompt("python> ");
+    terminal.keys("quit").write(TAB).settled();
+    terminal.keys("s").prompt("python> quits");
+}
+
+#[test]
 fn a_single_candidate_and_a_common_beginning_are_inserted_at_once() {
     let terminal = Terminal::start();
     warm(&terminal);

@@ -78,6 +78,10 @@ pub(crate) struct Setup {
     arguments: Vec<String>,
     state: Option<PathBuf>,
     background: Option<(String, String, String)>,
+    /// Rows and columns.
+    size: (u16, u16),
+    /// What starts the program, with its arguments; else it starts by itself.
+    starter: Vec<String>,
 }
 
 impl Setup {
@@ -87,7 +91,20 @@ impl Setup {
             arguments: Vec::new(),
             state: None,
             background: None,
+            size: (ROWS, COLUMNS),
+            starter: Vec::new(),
         }
+    }
+
+    pub(crate) fn size(mut self, rows: u16, columns: u16) -> Setup {
+        self.size = (rows, columns);
+        self
+    }
+
+    /// Starts the program by another one, as its last argument.
+    pub(crate) fn within(mut self, starter: &[&str]) -> Setup {
+        self.starter = starter.iter().map(|&word| word.to_owned()).collect();
+        self
     }
 
     /// The terminal says that its background is of that colour; `before` and `after` are typed at that moment.
@@ -125,13 +142,16 @@ impl Setup {
         let state = self.state.unwrap_or_else(|| directory.path().join("state"));
         let pty = native_pty_system()
             .openpty(PtySize {
-                rows: ROWS,
-                cols: COLUMNS,
+                rows: self.size.0,
+                cols: self.size.1,
                 pixel_width: 0,
                 pixel_height: 0,
             })
             .unwrap();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_snakebridge"));
+        let program = env!("CARGO_BIN_EXE_snakebridge");
+        let words: Vec<&str> = self.starter.iter().map(String::as_str).chain([program]).collect();
+        let mut command = CommandBuilder::new(words[0]);
+        command.args(&words[1..]);
         command.cwd(directory.path());
         command.args(&self.arguments);
         command.env_remove("NO_COLOR");
@@ -145,8 +165,8 @@ impl Setup {
         drop(pty.slave);
         let writer: Writer = Arc::new(Mutex::new(pty.master.take_writer().unwrap()));
         let parser = vt100::Parser::new_with_callbacks(
-            cells(ROWS),
-            cells(COLUMNS),
+            cells(self.size.0),
+            cells(self.size.1),
             1000,
             Answers {
                 writer: Arc::clone(&writer),
@@ -398,6 +418,18 @@ impl Terminal {
         lines
     }
 
+    /// The lines of the screen with their colours and styles, from the first that starts so.
+    pub(crate) fn painted(&self, from: &str) -> String {
+        let emulator = self.emulator();
+        let screen = emulator.parser.screen();
+        let (rows, _) = screen.size();
+        let first = emulator.lines().iter().position(|line| line.starts_with(from));
+        let lines = (0..rows.get())
+            .skip(first.unwrap_or(0))
+            .map(|row| painted(screen, row));
+        lines.collect::<Vec<_>>().join("\n").trim_end().to_owned()
+    }
+
     /// Waits until the program has ended.
     #[track_caller]
     pub(crate) fn ended(&mut self) -> ExitStatus {
@@ -472,6 +504,45 @@ impl Emulator {
         };
         numbered.or_else(further).unwrap_or((line.to_owned(), 0))
     }
+}
+
+/// A line in which what is not as the terminal's default stands between `⟨style⟩` and `⟨⟩`.
+fn painted(screen: &vt100::Screen, row: u16) -> String {
+    let (_, columns) = screen.size();
+    let (mut line, mut last) = (String::new(), String::new());
+    for cell in (0..columns.get()).filter_map(|column| screen.cell(row, column)) {
+        let colour = |colour, mark: &str| match colour {
+            vt100::Color::Default => String::new(),
+            vt100::Color::Idx(n) => format!(" {mark}{n}"),
+            vt100::Color::Rgb(red, green, blue) => format!(" {mark}#{red:02x}{green:02x}{blue:02x}"),
+        };
+        let words = [
+            (cell.bold(), " bold"),
+            (cell.dim(), " dim"),
+            (cell.italic(), " italic"),
+            (cell.underline(), " underline"),
+            (cell.inverse(), " inverse"),
+        ];
+        let styles: String = words
+            .iter()
+            .filter(|(has, _)| *has)
+            .map(|(_, word)| *word)
+            .collect();
+        let style = colour(cell.fgcolor(), "") + &colour(cell.bgcolor(), "on ") + &styles;
+        if style != last {
+            line.push_str(&format!("⟨{}⟩", style.trim_start()));
+            last = style;
+        }
+        match cell.contents() {
+            "" if cell.is_wide_continuation() => {}
+            "" => line.push(' '),
+            text => line.push_str(text),
+        }
+    }
+    if !last.is_empty() {
+        line.push_str("⟨⟩");
+    }
+    line.trim_end().to_owned()
 }
 
 /// Waits until no process has that number any more.

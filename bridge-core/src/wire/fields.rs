@@ -137,6 +137,6 @@ pub(super) fn wrong(what: &'static str, wanted: &str, found: &Term) -> Error {
 }
 
 /// A body written as a map with atom keys.
-pub(super) fn body<const N: usize>(pairs: [(&str, Term); N]) -> Term {
-    Term::map(pairs.map(|(name, value)| (Term::atom(name), value)))
+pub(super) fn body<'a>(pairs: impl IntoIterator<Item = (&'a str, Term)>) -> Term {
+    Term::map(pairs.into_iter().map(|(name, value)| (Term::atom(name), value)))
 }

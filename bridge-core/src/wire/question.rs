@@ -13,6 +13,8 @@ pub struct Question {
     pub cursor: usize,
     /// Types of Python, as `module.Class`, whose attributes and items may be evaluated for the answer.
     pub harmless: Vec<String>,
+    /// How many items are wanted of a completion, the first ones; without it all.
+    pub most: Option<u64>,
 }
 
 /// Ways to finish the name at the cursor.
@@ -92,7 +94,8 @@ impl Question {
 impl Completion {
     /// The question's body.
     pub fn question(question: &Question) -> Term {
-        body(question.fields())
+        let most = question.most.map(|most| ("most", most.into()));
+        body(question.fields().into_iter().chain(most))
     }
 
     /// Reads the answer to a question about `source`: `from` and `to` are bounds of characters in it.

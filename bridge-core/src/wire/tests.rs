@@ -284,6 +284,7 @@ fn bodies_of_questions_and_control_round_trip() {
         source: source.to_owned(),
         cursor,
         harmless: harmless.iter().map(|&name| name.to_owned()).collect(),
+        most: None,
     };
     let bodies = [
         (

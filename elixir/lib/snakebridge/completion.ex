@@ -15,13 +15,15 @@ defmodule SnakeBridge.Completion do
   @type item :: %{text: String.t(), kind: String.t(), detail: String.t(), doc: String.t()}
 
   @typedoc """
-  What is asked: the code before the cursor, its environment, the types of Python that may be evaluated, and how to look
-  at the variables (as `SnakeBridge.Keeper.view/1` does it), and how long Python may take.
+  What is asked: the code before the cursor, its environment, the types of Python that may be evaluated, how many items
+  are wanted, where not all are, how to look at the variables (as `SnakeBridge.Keeper.view/1` does it), and how long
+  Python may take.
   """
   @type question :: %{
           before: String.t(),
           env: Macro.Env.t(),
           harmless: [String.t()],
+          most: pos_integer() | nil,
           patience_ms: pos_integer(),
           view: ((%{atom() => term()}, Macro.Env.t() | nil -> term()) -> term())
         }
@@ -31,15 +33,15 @@ defmodule SnakeBridge.Completion do
   # The documentation of modules is in one file each.
   @most_described 12
 
-  @doc "The items, and the bytes of `source` that their text replaces. `harmless`: see PROTOCOL.md, `complete`."
-  @spec complete(String.t(), non_neg_integer(), [String.t()]) :: %{
+  @doc "The items, and the bytes of `source` that their text replaces. `harmless`, `most`: see PROTOCOL.md, `complete`."
+  @spec complete(String.t(), non_neg_integer(), [String.t()], pos_integer() | nil) :: %{
           from: non_neg_integer(),
           to: non_neg_integer(),
           items: [item()]
         }
-  def complete(source, cursor, harmless \\ []) do
+  def complete(source, cursor, harmless \\ [], most \\ nil) do
     <<before::binary-size(cursor), rest::binary>> = source
-    question = question(before, harmless)
+    question = question(before, harmless, most)
 
     {typed, items, end_of_word} =
       case Source.place(before) do
@@ -58,16 +60,27 @@ defmodule SnakeBridge.Completion do
     %{
       from: cursor - byte_size(typed),
       to: cursor + byte_size(end_of_word),
-      items: items |> best(typed) |> Enum.uniq_by(&{&1.text, &1.kind})
+      items: items |> best(typed) |> Enum.uniq_by(&{&1.text, &1.kind}) |> first(most)
     }
   end
 
   @doc "A question about the end of some code of a cell."
-  @spec question(String.t(), [String.t()]) :: question()
-  def question(before, harmless \\ []) do
+  @spec question(String.t(), [String.t()], pos_integer() | nil) :: question()
+  def question(before, harmless \\ [], most \\ nil) do
     env = Keeper.view(fn _, env -> env end) || Code.env_for_eval([])
-    %{before: before, env: env, harmless: harmless, patience_ms: @patience_ms, view: &Keeper.view/1}
+
+    %{
+      before: before,
+      env: env,
+      harmless: harmless,
+      most: most,
+      patience_ms: @patience_ms,
+      view: &Keeper.view/1
+    }
   end
+
+  defp first(items, nil), do: items
+  defp first(items, most), do: Enum.take(items, most)
 
   # Those of the best rank that there is.
   defp best(items, typed) do

@@ -116,7 +116,7 @@ defmodule SnakeBridge.Table do
     with true <- row?(struct), [_ | _] = keys <- keys(struct) do
       rows = for key <- Enum.take(keys, @rows), do: ["<tr>", head(key), left(Map.get(struct, key)), "</tr>\n"]
       caption = ["<caption style=\"text-align: left\">%", escape(inspect(module)), "{}</caption>\n"]
-      table([caption, "<tbody>\n", rows, "</tbody>\n"], left_out(length(keys), @rows, "fields"))
+      table([caption, "<tbody>\n", rows, "</tbody>\n"], left_out(length(keys), @rows, "field"))
     else
       _ -> nil
     end
@@ -207,7 +207,7 @@ defmodule SnakeBridge.Table do
     shown = within(columns, width)
     rules = for {_, widest, _} <- shown, do: String.duplicate("─", widest)
     [head | body] = shown |> Enum.map(&aligned/1) |> Enum.zip_with(&joined/1)
-    left_out = left_out(count, length(rows), "rows") ++ left_out(length(keys), length(shown), "columns")
+    left_out = left_out(count, length(rows), "row") ++ left_out(length(keys), length(shown), "column")
     note = if left_out == [], do: [], else: ["… " <> Enum.join(left_out, ", ")]
     Enum.join([head, joined(rules) | body] ++ note, "\n")
   end
@@ -277,7 +277,7 @@ defmodule SnakeBridge.Table do
         ["<tr>", cells, "</tr>\n"]
       end
 
-    left_out = left_out(count, length(rows), "rows") ++ left_out(length(keys), @columns, "columns")
+    left_out = left_out(count, length(rows), "row") ++ left_out(length(keys), @columns, "column")
 
     table(
       ["<thead>\n<tr>", Enum.map(shown, &head/1), "</tr>\n</thead>\n<tbody>\n", body, "</tbody>\n"],
@@ -291,7 +291,8 @@ defmodule SnakeBridge.Table do
     IO.iodata_to_binary(["<table border=\"1\" class=\"dataframe\">\n", content, "</table>\n", note])
   end
 
-  defp left_out(count, shown, what) when count > shown, do: ["#{count - shown} more #{what}"]
+  defp left_out(count, shown, what) when count == shown + 1, do: ["1 more #{what}"]
+  defp left_out(count, shown, what) when count > shown, do: ["#{count - shown} more #{what}s"]
   defp left_out(_, _, _), do: []
 
   defp head(key), do: ["<th style=\"text-align: left\">", key |> text() |> cut() |> escape(), "</th>"]

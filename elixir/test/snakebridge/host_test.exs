@@ -204,7 +204,7 @@ defmodule SnakeBridge.HostTest do
     lines = run(host, rows).result |> String.split("\n")
     assert Enum.at(lines, 0) == "more    n  other"
     assert Enum.at(lines, 2) == "yes    10    1.5"
-    assert List.last(lines) == "… 10 more rows, 1 more columns"
+    assert List.last(lines) == "… 10 more rows, 1 more column"
     assert run(host, "[%{a: 1}]").result == "[%{a: 1}]"
     assert run(host, "[%{a: 1}, 2]").result == "[%{a: 1}, 2]"
 

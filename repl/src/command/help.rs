@@ -9,7 +9,7 @@ use crate::keys;
 pub(super) fn help(console: &mut Console, topic: &str) -> std::io::Result<Next> {
     let topic = topic.trim_start_matches(':');
     match (topic, find(topic)) {
-        ("", _) => console.say(&overview())?,
+        ("", _) => console.page(&overview(console.plain().is_none()))?,
         (_, Some(command)) => console.say(&about(command))?,
         (topic, None) => {
             let hint = match similar(topic) {
@@ -28,8 +28,8 @@ fn usage(command: &Command) -> String {
         .to_owned()
 }
 
-/// The text of `:help`.
-pub(super) fn overview() -> String {
+/// The text of `:help`; with the keys, where there are any.
+pub(super) fn overview(with_keys: bool) -> String {
     let mut text = String::new();
     let rows = COMMANDS.iter().map(|command| (usage(command), command.summary));
     let keys = keys::HELP.iter().map(|(key, what)| ((*key).to_owned(), *what));
@@ -39,8 +39,12 @@ pub(super) fn overview() -> String {
     }
     let _ = writeln!(
         text,
-        "\nA leading space makes code of what looks like a command: ` :help` is an atom.\n         In Python `!command` runs a command of the shell.\n\nKeys"
+        "\nA leading space makes code of what looks like a command: ` :help` is an atom.\n         In Python `!command` runs a command of the shell."
     );
+    if !with_keys {
+        return text;
+    }
+    let _ = writeln!(text, "\nKeys");
     for (left, right) in keys {
         let _ = writeln!(text, "  {left:<28}{right}");
     }

@@ -4,6 +4,8 @@ use nu_ansi_term::{Color, Style};
 use reedline::Suggestion;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::completion::SHOWN;
+
 /// The least and the greatest width of a panel that stands beside the list, in columns.
 const PANEL: (usize, usize) = (28, 78);
 
@@ -150,7 +152,8 @@ pub(super) fn menu(
         .map(|(index, row)| line(row, &widths, first + index == selected, colours))
         .collect();
     if area.counted {
-        let count = format!(" {} of {}", selected + 1, rows.len());
+        let more = if rows.len() < SHOWN { "" } else { "+" };
+        let count = format!(" {} of {}{more}", selected + 1, rows.len());
         lines.push(paint(
             &fitted(&count, widths.list()),
             dim(),

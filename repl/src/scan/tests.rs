@@ -187,3 +187,30 @@ fn no_source_is_too_strange() {
         scan(Language::Python, &source);
     }
 }
+
+#[test]
+fn clauses_of_python_stand_under_what_they_go_on_with() {
+    let check = |source: &str, words: &str, expect: Option<usize>| {
+        assert!(is_clause(words));
+        assert_eq!(clause(source, words), expect, "{source:?}");
+    };
+    check("if x:\n    1\n    else", "else:", Some(0));
+    check("if x:\n    1\nelif y:\n    2\n    eli", "elif ", Some(0));
+    check("def f():\n    if x:\n        1\n        else", "else:", Some(4));
+    check(
+        "def f():\n    if x:\n        return 1\n    else",
+        "else:",
+        Some(4),
+    );
+    check("def f():\n    if x:\n        1\n    y\n    else", "else:", None);
+    check(
+        "for a in b:\n    if x:\n        1\n\n    y\n    else",
+        "else:",
+        Some(0),
+    );
+    check("try:\n    1\n    except", "except:", Some(0));
+    check("try:\n    1\nexcept E:\n    1\n    finally", "finally:", Some(0));
+    check("if x:\n    1\n    finally", "finally:", None);
+    check("try:\n    if x:\n        1\n    except", "except*", Some(0));
+    check("else", "else:", None);
+}

@@ -20,7 +20,7 @@ defmodule SnakeBridge.Completion.Python do
   """
   @spec ask(place(), atom(), String.t(), Completion.question(), map()) :: [Completion.item()]
   def ask({target, steps}, what, prefix, question, more \\ %{}) do
-    asked = Map.merge(%{what: what, prefix: prefix, harmless: question.harmless}, more)
+    asked = Map.merge(%{what: what, prefix: prefix, harmless: question.harmless, most: question.most}, more)
 
     session = session(target)
 

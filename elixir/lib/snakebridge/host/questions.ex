@@ -61,7 +61,7 @@ defmodule SnakeBridge.Host.Questions do
   defp serve(:complete, %{source: source, cursor: cursor} = body)
        when is_binary(source) and is_integer(cursor) do
     if inside?(source, cursor),
-      do: Completion.complete(source, cursor, harmless(body)),
+      do: Completion.complete(source, cursor, harmless(body), most(body)),
       else: outside(cursor, source)
   end
 
@@ -94,6 +94,9 @@ defmodule SnakeBridge.Host.Questions do
     do: {:error, :unknown_op, "the BEAM serves no `#{inspect(op)}` on its lane for questions"}
 
   defp harmless(body), do: body |> Map.get(:harmless) |> List.wrap() |> Enum.filter(&is_binary/1)
+
+  defp most(%{most: most}) when is_integer(most) and most > 0, do: most
+  defp most(_), do: nil
 
   # A cursor is at a character's beginning.
   defp inside?(source, cursor) do

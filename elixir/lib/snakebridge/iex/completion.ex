@@ -53,7 +53,14 @@ defmodule SnakeBridge.IEx.Completion do
           into: %{},
           do: {name, value}
 
-    %{before: line, env: env, harmless: [], patience_ms: @patience_ms, view: & &1.(variables, env)}
+    %{
+      before: line,
+      env: env,
+      harmless: [],
+      most: nil,
+      patience_ms: @patience_ms,
+      view: & &1.(variables, env)
+    }
   end
 
   # The variables that something follows: only those are copied from the shell.
