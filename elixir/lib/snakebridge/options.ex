@@ -107,7 +107,7 @@ defmodule SnakeBridge.Options do
     known = @known[kind]
 
     cond do
-      name in known -> if not valid?(name, value), do: raise(ArgumentError, wrong(name, value))
+      name in known -> if not fits?(name, value), do: raise(ArgumentError, wrong(name, value))
       kind in [:session, :pool] and name in @internal -> :ok
       true -> raise ArgumentError, unknown(kind, name, value, known)
     end
@@ -115,44 +115,58 @@ defmodule SnakeBridge.Options do
 
   # --- what each may be ---
 
-  defp valid?(name, value) when name in @times, do: time?(value)
-  defp valid?(:as, value), do: value in @as
-  defp valid?(:session, value), do: name?(value) or is_pid(value)
-  defp valid?(:tags, _), do: true
-  defp valid?(name, value) when name in [:chunk, :size], do: is_integer(value) and value > 0
-  defp valid?(:queue, value), do: is_integer(value) and value >= 0
-  defp valid?(:total, value), do: value == nil or (is_integer(value) and value >= 0)
-  defp valid?(name, value) when name in [:width, :height], do: is_integer(value) and value > 0
-  defp valid?(:display_id, value), do: value in [nil, true] or (is_binary(value) and value != "")
-  defp valid?(name, value) when name in @switches, do: is_boolean(value)
-  defp valid?(name, value) when name in [:label, :alt], do: is_binary(value)
-  defp valid?(:metadata, value), do: is_map(value)
-  defp valid?(:name, value), do: is_atom(value)
-  defp valid?(:start, value), do: value in [:lazy, :eager]
-  defp valid?(name, value) when name in [:python, :cd], do: value == nil or (is_binary(value) and value != "")
-  defp valid?(:env, value), do: environment?(value)
-  defp valid?(:prefetch, value), do: is_list(value) and Enum.all?(value, &is_binary/1)
-  defp valid?(:backoff, value), do: backoff?(value)
-  defp valid?(:group_leader, value), do: is_pid(value) or name?(value)
+  @doc """
+  Whether an option may have a value; where the options themselves are data, as in a configuration.
 
-  defp expected(name) when name in @times,
+      iex> {SnakeBridge.Options.fits?(:as, :list), SnakeBridge.Options.fits?(:as, :lisd)}
+      {true, false}
+  """
+  @spec fits?(atom(), term()) :: boolean()
+  def fits?(name, value) when name in @times, do: time?(value)
+  def fits?(:as, value), do: value in @as
+  def fits?(:session, value), do: name?(value) or is_pid(value)
+  def fits?(:tags, _), do: true
+  def fits?(name, value) when name in [:chunk, :size], do: is_integer(value) and value > 0
+  def fits?(:queue, value), do: is_integer(value) and value >= 0
+  def fits?(:total, value), do: value == nil or (is_integer(value) and value >= 0)
+  def fits?(name, value) when name in [:width, :height], do: is_integer(value) and value > 0
+  def fits?(:display_id, value), do: value in [nil, true] or (is_binary(value) and value != "")
+  def fits?(name, value) when name in @switches, do: is_boolean(value)
+  def fits?(name, value) when name in [:label, :alt], do: is_binary(value)
+  def fits?(:metadata, value), do: is_map(value)
+  def fits?(:name, value), do: is_atom(value)
+  def fits?(:start, value), do: value in [:lazy, :eager]
+  def fits?(name, value) when name in [:python, :cd], do: value == nil or (is_binary(value) and value != "")
+  def fits?(:env, value), do: environment?(value)
+  def fits?(:prefetch, value), do: is_list(value) and Enum.all?(value, &is_binary/1)
+  def fits?(:backoff, value), do: backoff?(value)
+  def fits?(:group_leader, value), do: is_pid(value) or name?(value)
+
+  @doc """
+  What an option may be, as text.
+
+      iex> SnakeBridge.Options.expected(:start)
+      ":lazy or :eager"
+  """
+  @spec expected(atom()) :: String.t()
+  def expected(name) when name in @times,
     do: "a whole number of milliseconds from 0 to #{@longest_ms}, or :infinity"
 
-  defp expected(:as), do: "one of " <> Enum.map_join(@as, ", ", &inspect/1)
-  defp expected(:session), do: "the name of a session or pool, or a session's pid"
-  defp expected(name) when name in [:chunk, :size, :width, :height], do: "a positive number"
-  defp expected(name) when name in [:queue, :total], do: "a number, 0 or more"
-  defp expected(:display_id), do: "a text, or true for a new one"
-  defp expected(name) when name in @switches, do: "true or false"
-  defp expected(name) when name in [:label, :alt], do: "a text"
-  defp expected(:metadata), do: "a map"
-  defp expected(:name), do: "an atom"
-  defp expected(:start), do: ":lazy or :eager"
-  defp expected(name) when name in [:python, :cd], do: "a path"
-  defp expected(:env), do: "a map or list of names and values, as text"
-  defp expected(:prefetch), do: "a list of modules' names, as text"
-  defp expected(:backoff), do: "{shortest, longest} in ms, the longest not below the shortest"
-  defp expected(:group_leader), do: "a pid, or the name of a process"
+  def expected(:as), do: "one of " <> Enum.map_join(@as, ", ", &inspect/1)
+  def expected(:session), do: "the name of a session or pool, or a session's pid"
+  def expected(name) when name in [:chunk, :size, :width, :height], do: "a positive number"
+  def expected(name) when name in [:queue, :total], do: "a number, 0 or more"
+  def expected(:display_id), do: "a text, or true for a new one"
+  def expected(name) when name in @switches, do: "true or false"
+  def expected(name) when name in [:label, :alt], do: "a text"
+  def expected(:metadata), do: "a map"
+  def expected(:name), do: "an atom"
+  def expected(:start), do: ":lazy or :eager"
+  def expected(name) when name in [:python, :cd], do: "a path"
+  def expected(:env), do: "a map or list of names and values, as text"
+  def expected(:prefetch), do: "a list of modules' names, as text"
+  def expected(:backoff), do: "{shortest, longest} in ms, the longest not below the shortest"
+  def expected(:group_leader), do: "a pid, or the name of a process"
 
   defp time?(:infinity), do: true
   defp time?(value), do: is_integer(value) and value >= 0 and value <= @longest_ms

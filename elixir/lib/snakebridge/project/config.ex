@@ -27,7 +27,7 @@ defmodule SnakeBridge.Project.Config do
   A function's options are its library's, then those of its module in `modules:`, then those in `functions:`.
   """
 
-  alias SnakeBridge.Nearest
+  alias SnakeBridge.{Nearest, Options}
   alias SnakeBridge.Project.Error
 
   @enforce_keys [:root, :file]
@@ -64,9 +64,9 @@ defmodule SnakeBridge.Project.Config do
 
   # Each key: what it may be.
   @call [
-    as: {:one_of, [:auto, :ref, :value, :list, :map, :set, :text, :bytes, :array, :arrow]},
-    timeout: :timeout,
-    session: :atom,
+    as: {:option, :as},
+    timeout: {:option, :timeout},
+    session: {:option, :session},
     tags: :any,
     stream: :boolean,
     result: :function,
@@ -240,6 +240,13 @@ defmodule SnakeBridge.Project.Config do
     end
   end
 
+  # As a call takes it.
+  defp check({:option, name}, value, path, place) do
+    if Options.fits?(name, value),
+      do: value,
+      else: fail(place, path, "#{Options.expected(name)} is expected, got: #{show(value)}", nil)
+  end
+
   defp check(:names, value, path, place) do
     if proper?(value) and Enum.all?(value, &name?/1),
       do: Enum.map(value, &to_string/1),
@@ -292,8 +299,6 @@ defmodule SnakeBridge.Project.Config do
 
   defp valid?(:boolean, value), do: is_boolean(value)
   defp valid?(:count, value), do: is_integer(value) and value in 0..255
-  defp valid?(:timeout, value), do: value == :infinity or (is_integer(value) and value > 0)
-  defp valid?(:atom, value), do: is_atom(value)
   defp valid?(:name, value), do: name?(value)
   defp valid?(:path, value), do: is_binary(value) and value != ""
   defp valid?(:any, value), do: literal?(value)
@@ -325,8 +330,6 @@ defmodule SnakeBridge.Project.Config do
 
   defp expected(:boolean), do: "true or false"
   defp expected(:count), do: "a number from 0 to 255"
-  defp expected(:timeout), do: "milliseconds, or :infinity,"
-  defp expected(:atom), do: "an atom"
   defp expected(:name), do: "a name"
   defp expected(:path), do: "a path, as text,"
   defp expected(:any), do: "data that can be written as source"

@@ -12,12 +12,10 @@ defmodule SnakeBridge.Project.Lock do
   Nothing is installed or compared with Python here.
   """
 
-  alias SnakeBridge.Project.Error
+  alias SnakeBridge.Project.{Error, Lines}
 
   @name "snakebridge.lock"
-  @header """
-  # What the wrappers were made with. Written by SnakeBridge, to be committed.
-  """
+  @heading "What the wrappers were made with. Written by SnakeBridge, to be committed."
 
   defstruct python: nil, platform: nil, generator: nil, packages: %{}
 
@@ -34,15 +32,7 @@ defmodule SnakeBridge.Project.Lock do
 
   @doc "The lock of the project in this folder; an empty one where there is none."
   @spec read(Path.t()) :: {:ok, t()} | {:error, Error.t()}
-  def read(root) do
-    file = path(root)
-
-    case File.read(file) do
-      {:ok, text} -> parse(text, file)
-      {:error, :enoent} -> {:ok, %__MODULE__{}}
-      {:error, reason} -> {:error, %Error{file: file, message: "#{:file.format_error(reason)}"}}
-    end
-  end
+  def read(root), do: root |> path() |> Lines.read(%__MODULE__{}, &parse(&1, path(root)))
 
   @doc """
   A lock's text, read.
@@ -52,25 +42,8 @@ defmodule SnakeBridge.Project.Lock do
       {"cpython 3.11.7", "1.17.0"}
   """
   @spec parse(String.t(), Path.t()) :: {:ok, t()} | {:error, Error.t()}
-  def parse(text, file) do
-    text
-    |> String.split(["\r\n", "\n"])
-    |> Enum.with_index(1)
-    |> Enum.reduce_while({:ok, %__MODULE__{}}, fn {line, number}, {:ok, lock} ->
-      case entry(String.split(line), lock) do
-        %__MODULE__{} = lock ->
-          {:cont, {:ok, lock}}
+  def parse(text, file), do: Lines.parse(text, file, %__MODULE__{}, &entry/2)
 
-        nil ->
-          message = "this is no entry of a lock: #{String.slice(line, 0, 80)}"
-          hint = "take it from version control, or delete the file and run mix snakebridge.generate"
-          {:halt, {:error, %Error{file: file, line: number, message: message, hint: hint}}}
-      end
-    end)
-  end
-
-  defp entry([], lock), do: lock
-  defp entry(["#" <> _ | _], lock), do: lock
   defp entry(["python", name, version], lock), do: %{lock | python: "#{name} #{version}"}
   defp entry(["platform", platform], lock), do: %{lock | platform: platform}
   defp entry(["generator", generator], lock), do: %{lock | generator: generator}
@@ -90,7 +63,7 @@ defmodule SnakeBridge.Project.Lock do
     others =
       for key <- [:generator, :platform, :python], value = Map.fetch!(lock, key), do: "#{key} #{value}"
 
-    @header <> Enum.map_join(Enum.sort(packages ++ others), &(&1 <> "\n"))
+    Lines.render(@heading, packages ++ others)
   end
 
   @doc """

@@ -15,10 +15,10 @@ defmodule SnakeBridge.Project.Manifest do
   Python nor the generator.
   """
 
-  alias SnakeBridge.Project.Error
+  alias SnakeBridge.Project.{Error, Lines}
 
   @name "snakebridge.manifest"
-  @header "# What the wrappers are. Written by SnakeBridge, to be committed.\n"
+  @heading "What the wrappers are. Written by SnakeBridge, to be committed."
   # What every module has; no one generates it for being called.
   @always [:t, :module_info, :__info__, :__python__, :__functions__, :__classes__, :__search__]
 
@@ -37,13 +37,7 @@ defmodule SnakeBridge.Project.Manifest do
 
   @doc "What is in that file; an empty manifest where it is not there."
   @spec read(Path.t()) :: {:ok, t()} | {:error, Error.t()}
-  def read(file) do
-    case File.read(file) do
-      {:ok, text} -> parse(text, file)
-      {:error, :enoent} -> {:ok, %{}}
-      {:error, reason} -> {:error, %Error{file: file, message: "#{:file.format_error(reason)}"}}
-    end
-  end
+  def read(file), do: Lines.read(file, %{}, &parse(&1, file))
 
   @doc """
   A manifest's text, read.
@@ -57,21 +51,14 @@ defmodule SnakeBridge.Project.Manifest do
   """
   @spec parse(String.t(), Path.t()) :: {:ok, t()} | {:error, Error.t()}
   def parse(text, file) do
-    lines = text |> String.split(["\r\n", "\n"]) |> Enum.with_index(1)
     # Functions say their module, and that its library.
-    {functions, others} = Enum.split_with(lines, fn {line, _} -> String.starts_with?(line, "function ") end)
-
-    Enum.reduce_while(others ++ functions, {:ok, %{}}, fn {line, number}, {:ok, manifest} ->
-      case line |> String.split() |> Enum.map(&unescaped/1) |> entry(manifest) do
-        %{} = manifest ->
-          {:cont, {:ok, manifest}}
-
-        nil ->
-          message = "this is no entry of a manifest: #{String.slice(line, 0, 80)}"
-          hint = "take it from version control, or delete the file and run mix snakebridge.generate"
-          {:halt, {:error, %Error{file: file, line: number, message: message, hint: hint}}}
-      end
-    end)
+    Lines.parse(
+      text,
+      file,
+      %{},
+      fn fields, manifest -> fields |> Enum.map(&unescaped/1) |> entry(manifest) end,
+      "function"
+    )
   end
 
   # Python's names may be any text.
@@ -79,9 +66,6 @@ defmodule SnakeBridge.Project.Manifest do
     do: Regex.replace(~r/[%\s\p{Z}\p{C}]/u, field, &URI.encode(&1, fn _ -> false end))
 
   defp unescaped(field), do: if(field =~ ~r/%(?![0-9A-F]{2})/, do: field, else: URI.decode(field))
-
-  defp entry([], manifest), do: manifest
-  defp entry(["#" <> _ | _], manifest), do: manifest
 
   defp entry(["library", name, "options:" <> options], manifest),
     do: put(manifest, name, &%{&1 | options: options})
@@ -135,7 +119,7 @@ defmodule SnakeBridge.Project.Manifest do
         ["library #{name} options:#{library.options}" | modules ++ files ++ functions]
       end
 
-    @header <> (lines |> Enum.concat() |> Enum.sort() |> Enum.map_join(&(&1 <> "\n")))
+    Lines.render(@heading, Enum.concat(lines))
   end
 
   @doc """

@@ -88,7 +88,9 @@ defmodule SnakeBridge.Project.ConfigTest do
     assert refused(libraries: [numpy: [depth: -1]]) =~
              "libraries.numpy.depth: a number from 0 to 255 is expected"
 
-    assert refused(libraries: [numpy: [timeout: 0]]) =~ "libraries.numpy.timeout: milliseconds, or :infinity,"
+    assert refused(libraries: [numpy: [timeout: "1"]]) =~
+             "libraries.numpy.timeout: a whole number of milliseconds"
+
     assert refused(libraries: [numpy: [exclude: "tests"]]) =~ ~s|hint: write ["tests"]|
     assert refused(libraries: [numpy: [module: "Numpy"]]) =~ "a module's name is expected"
 
@@ -97,6 +99,8 @@ defmodule SnakeBridge.Project.ConfigTest do
 
     assert refused(libraries: [numpy: [tags: self()]]) =~ "data that can be written as source"
     assert refused(libraries: [:numpy, numpy: []]) =~ "libraries: numpy is there twice"
+    assert refused(libraries: [numpy: [as: :lisd]]) =~ "libraries.numpy.as: one of :auto, :ref"
+    assert refused(timeout: -1) =~ "timeout: a whole number"
     assert refused(libraries: [1]) =~ "libraries: a name is expected, got: 1"
     assert refused(:numpy) =~ "a keyword list is expected, got: :numpy"
     assert refused(libraries: [a: [module: X], b: [module: X]]) =~ "libraries.b.module: X is the module of a"

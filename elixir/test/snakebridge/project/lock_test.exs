@@ -25,7 +25,7 @@ defmodule SnakeBridge.Project.LockTest do
     assert {:error, error} = Lock.parse("python cpython 3.11.7\n<<<<<<< HEAD\n", "some/snakebridge.lock")
 
     assert Exception.message(error) =~
-             "some/snakebridge.lock:2: this is no entry of a lock: <<<<<<< HEAD\nhint: "
+             "some/snakebridge.lock:2: this line is no entry: <<<<<<< HEAD\nhint: "
   end
 
   test "what differs" do
