@@ -40,7 +40,7 @@ const OURS: &str = "snakebridge";
 
 /// A fence that is open.
 struct Fence<'a> {
-    /// ``` or ~~~, as many as there are.
+    /// Backticks or tildes, as many as there are.
     mark: &'a str,
     info: &'a str,
 }
