@@ -20,7 +20,7 @@ defmodule Mix.Tasks.Compile.Snakebridge do
   use Mix.Task.Compiler
 
   alias Mix.Task.Compiler.Diagnostic
-  alias SnakeBridge.{Generator, Project}
+  alias SnakeBridge.{Files, Generator, Project}
   alias SnakeBridge.Project.{Error, Runtime, Sources, Wrappers}
 
   @version 1
@@ -106,8 +106,14 @@ defmodule Mix.Tasks.Compile.Snakebridge do
   end
 
   # Elixir does not see that modules beside the project's have come or gone, and would repeat what it once said of them.
-  # What `mix clean` does for that compiler makes it begin anew.
+  # What `mix clean` does for that compiler makes it begin anew; what is loaded, as by the configuration, would be redefined.
   defp recompile_all do
+    for beam <- Files.matching(Mix.Project.compile_path(), "*.beam") do
+      module = beam |> Path.basename(".beam") |> String.to_atom()
+      :code.purge(module)
+      :code.delete(module)
+    end
+
     Mix.Tasks.Compile.Elixir.clean()
     Enum.each(Mix.Tasks.Compile.Elixir.manifests(), &File.rm/1)
   end
@@ -142,7 +148,7 @@ defmodule Mix.Tasks.Compile.Snakebridge do
 
   defp outputs(config, context) do
     place = Runtime.place(context.build)
-    generated = config |> Project.Config.path(config.generated_dir) |> SnakeBridge.Files.matching("**/*.ex")
+    generated = config |> Project.Config.path(config.generated_dir) |> Files.matching("**/*.ex")
     paths = [place.manifest, Project.Manifest.path(config.root) | generated]
     for path <- paths, into: %{}, do: {path, Sources.stat(path)}
   end

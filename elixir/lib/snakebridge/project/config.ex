@@ -449,14 +449,15 @@ defmodule SnakeBridge.Project.Config do
     end
   end
 
-  # The options of what is inside of a library, by its whole path. Mixins may have keys that belong elsewhere.
+  # The options of what is inside of a library, by its whole path. Mixins may have keys that belong elsewhere. What is nil
+  # there stays, for calls: it takes back what the library, or the module, says.
   defp within(library, named, path, context, known) do
     for {name, _} <- named, into: %{} do
       options =
         name
         |> compose(named, path, context, [])
         |> Map.take(Keyword.keys(known))
-        |> Enum.reject(fn {_, value} -> value == nil end)
+        |> Enum.reject(fn {key, value} -> value == nil and not Keyword.has_key?(@call, key) end)
         |> Enum.sort()
 
       full =

@@ -255,6 +255,14 @@ defmodule SnakeBridge.Generator.GeneratedTest do
       assert {:error, %{class: "TypeError"}} = module.comb(5)
     end
 
+    test "take back those of their module", %{document: document} do
+      above = [timeout: 0, result: {__MODULE__, :doubled}]
+      below = [timeout: nil, result: nil]
+      module = compile_one(document, modules: %{"math" => above}, functions: %{"sqrt" => below})
+      assert module.sqrt(16) == {:ok, 4.0}
+      assert {:error, %BridgeError{reason: :timeout}} = module.comb(5)
+    end
+
     test "cannot give two functions one name, nor one that cannot be", %{document: document} do
       assert_raise ArgumentError,
                    ~r/math.comb and math.sqrt would both be comb|math.sqrt and math.comb would both be comb/,

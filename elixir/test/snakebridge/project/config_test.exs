@@ -58,7 +58,8 @@ defmodule SnakeBridge.Project.ConfigTest do
           modules: ["numpy.linalg": [module: LA]],
           functions: [
             svd: [as: :ref, name: :decompose],
-            "linalg.qr": [extends: :svd, mixins: [:slow], name: nil, result: &List.first/1]
+            "linalg.qr": [extends: :svd, mixins: [:slow], name: nil, result: &List.first/1],
+            norm: [timeout: nil]
           ]
         ]
       ]
@@ -68,6 +69,7 @@ defmodule SnakeBridge.Project.ConfigTest do
     assert options[:modules] == %{"numpy.linalg" => [module: LA]}
     assert options[:functions]["numpy.svd"] == [as: :ref, name: "decompose"]
     assert options[:functions]["numpy.linalg.qr"] == [as: :ref, result: {List, :first}, timeout: 60_000]
+    assert options[:functions]["numpy.norm"] == [timeout: nil]
   end
 
   test "a mode for each environment, unless it is said" do

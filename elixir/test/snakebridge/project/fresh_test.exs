@@ -99,7 +99,11 @@ defmodule SnakeBridge.Project.FreshTest do
     folder = project(%{"lib/more.ex" => "defmodule More do\n  def f, do: Colorsys.rgb_to_hsv(1, 0, 0)\nend"})
     assert run!(folder, ["compile"]) =~ "Colorsys.rgb_to_hsv/3 is undefined"
 
-    write(folder, %{"snakebridge.exs" => String.replace(@config, ":math", ":colorsys, :math")})
+    # With a function of the project's own, whose module is loaded when the configuration is read.
+    write(folder, %{
+      "snakebridge.exs" => String.replace(@config, ":xml", ":xml, colorsys: [result: &Fresh.name/1]")
+    })
+
     refute run!(folder, ["compile", "--warnings-as-errors"]) =~ "warning"
 
     write(folder, %{"lib/wrong.ex" => "defmodule Wrong do\n  def f, do: Pathlib.Paht.new()\nend"})
