@@ -5,19 +5,22 @@ Blocks and scopes are not told apart: the nearest statement above is the one tha
 """
 
 import ast
+import textwrap
 from dataclasses import dataclass
 
 from snakebridge import sources
 
 _LONGEST = 10_000
+# Lines at the end of a class that do not have to make sense yet.
+_MOST_UNFINISHED = 20
 _CLAUSES = {"elif": "if", "else": "if", "except": "try", "finally": "try", "case": "match"}
 
 
 @dataclass
 class Binding:
     """How a name is bound. `how`: "value" (the value of `node`), "each" (what going through it gives), "enter" (what a
-    `with` gives), "annotation", "exception", "function" (`node` is its definition), "module" and "member" (`name` is what
-    is imported). `path`: the places in a tuple that is taken apart. `at`: the statement's number."""
+    `with` gives), "annotation", "exception", "function" and "class" (`node` is the definition), "self" (`node` is the class
+    whose method has that first parameter), "module" and "member" (`name` is what is imported). `path`: the places in a tuple that is taken apart. `at`: the statement's number."""
 
     how: str
     node: object
@@ -60,11 +63,56 @@ class Bindings:
         # `with open(x) as f: f.`: the head is a statement of its own.
         head = _head(tokens)
         if head is not None and (i < len(self._starts) - 1 or tokens[-1] is not tokens[head]):
-            found = _search(self._tree(tokens, tokens[head].end), name, i)
+            tree = self._tree(tokens, tokens[head].end)
+            if isinstance(tree, ast.ClassDef) and tree.name == name:
+                return Binding("class", self._block(tokens[0].start) or tree, i)
+            found = _search(tree, name, i)
+            if found is None and _is_first_parameter(tree, name):
+                around, decorator = self._around(i, tokens[0].start), self._decorator(i)
+                if around is not None and decorator != "@staticmethod":
+                    found = Binding("class" if decorator == "@classmethod" else "self", around, i)
             rest = tokens[head + 1 :]
             inner = _search(self._tree(rest), name, i) if rest and i < len(self._starts) - 1 else None
             return inner or found
         return _search(self._tree(tokens), name, i) if i < len(self._starts) - 1 else None
+
+    def _block(self, start):
+        """The class whose definition starts there, as far as it is written."""
+        lines = self._text[self._text.rfind("\n", 0, start) + 1 :].split("\n")
+        column = _indentation(lines[0])
+        end = 1
+        while end < len(lines) and (not lines[end].strip() or _indentation(lines[end]) > column):
+            end += 1
+        # What is being typed is no statement yet: `pass` stands for it.
+        for last in range(end, max(end - _MOST_UNFINISHED, 0), -1):
+            unfinished = lines[last] if last < end else ""
+            text = "\n".join(lines[:last])
+            if len(text) > _LONGEST or "\0" in text:
+                return None
+            rest = " " * _indentation(unfinished) + "pass" if unfinished.strip() else ""
+            try:
+                return ast.parse(textwrap.dedent(f"{text}\n{rest}")).body[0]
+            except (SyntaxError, ValueError, RecursionError, MemoryError, IndexError):
+                continue
+        return None
+
+    def _around(self, i, start):
+        """The class in whose block a statement stands, if that is the innermost block around it."""
+        column = self._column(start)
+        for j in reversed(range(i)):
+            tokens = self._of(j)
+            if tokens and tokens[0].kind != "newline" and self._column(tokens[0].start) < column:
+                return self._block(tokens[0].start) if tokens[0].text == "class" else None
+        return None
+
+    def _decorator(self, i):
+        """The line above a statement, if that is a decorator."""
+        above = self._of(i - 1) if i else []
+        text = self._text[above[0].start : above[-1].end].strip() if above else ""
+        return text if text.startswith("@") else ""
+
+    def _column(self, at):
+        return at - self._text.rfind("\n", 0, at) - 1
 
     def _tree(self, tokens, end=None):
         if not tokens:
@@ -82,6 +130,17 @@ class Bindings:
             return ast.parse(text).body[-1]
         except (SyntaxError, ValueError, RecursionError, MemoryError, IndexError):
             return None
+
+
+def _indentation(line):
+    return len(line) - len(line.lstrip())
+
+
+def _is_first_parameter(tree, name):
+    if not isinstance(tree, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return False
+    places = [*tree.args.posonlyargs, *tree.args.args]
+    return bool(places) and places[0].arg == name
 
 
 def _head(tokens):

@@ -9,7 +9,7 @@ import collections.abc
 import sys
 import types
 
-from snakebridge import annotations, descriptor, harmless, modules, sources
+from snakebridge import annotations, descriptor, harmless, modules, sources, written
 from snakebridge.bindings import Bindings
 from snakebridge.descriptor import NOTHING, Instance
 
@@ -41,6 +41,7 @@ class Inference:
         self._types = frozenset(types_of_user)
         self._looking = looking
         self._depth = 0
+        self._classes = {}
         # The statement whose names count; None: the one that the cursor is in.
         self._before = None
         # Whether there was something that looking would tell more of.
@@ -83,6 +84,8 @@ class Inference:
             return self._imported(*bound.name.split(":"))
         if bound.how == "function":
             return _Written(bound.node)
+        if bound.how in ("class", "self"):
+            return self._written(bound)
         if bound.how == "annotation":
             return annotations.meaning(bound.node, _Names(self))
         value = self.resolve(bound.node)
@@ -95,6 +98,19 @@ class Inference:
         for place in bound.path:
             value = self.item(value, place)
         return value
+
+    def _written(self, bound):
+        """A class of the source, or an object of it."""
+        tree = bound.node
+        key = (tree.name, ast.unparse(tree))
+        if key not in self._classes:
+            # One that speaks of itself is not known yet.
+            self._classes[key] = NOTHING
+            self._classes[key] = (
+                written.build(tree, self.resolve) if isinstance(tree, ast.ClassDef) else NOTHING
+            )
+        found = self._classes[key]
+        return Instance(found) if bound.how == "self" and found is not NOTHING else found
 
     def _imported(self, module, name):
         loaded = sys.modules.get(module)

@@ -713,3 +713,44 @@ def test_while_a_cell_runs(fresh):
     assert [item["text"] for item in found["items"]] in (["upper"], [])
     assert fresh.control.request("interrupt", fresh.cell) is True
     assert str(fresh.main.answer(identity, [])[Atom("status")]) == "interrupted"
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("class A:\n    size: int = 1\n    def f(self): pass\na = A()\na.", ["f", "size"]),
+        ("class A:\n    def f(self): pass\nclass B(A):\n    def g(self): pass\nB().", ["f", "g"]),
+        (
+            "class A:\n    def __init__(self, n):\n        self.n = n\n    def f(self):\n        self.",
+            ["f", "n"],
+        ),
+        ("class A:\n    x = 1\n    @classmethod\n    def f(cls):\n        cls.", ["f", "mro", "x"]),
+        ("class A:\n    x = 1\n    @staticmethod\n    def f(y):\n        y.", []),
+        ("class A:\n    def f(self):\n        def g(y):\n            y.", []),
+        ("if 1:\n    class A:\n        def f(self) -> 'A': pass\n    A().f().f().", ["f"]),
+        ("class A(Known):\n    def f(self): pass\nA().", ["f", "known"]),
+    ],
+)
+def test_classes_are_known_before_they_have_run(session, source, expected):
+    session.run("class Known:\n    def known(self): pass")
+    assert sorted(session.texts(source)) == expected
+
+
+def test_what_a_class_is_made_of_does_not_run_before_it_does(session):
+    session.run(
+        "ran = []\n"
+        "class Known:\n"
+        "    def __init_subclass__(cls): ran.append('subclass')\n"
+        "def said(word): ran.append(word)"
+    )
+    source = (
+        "class A(Known):\n"
+        "    x = said('body')\n"
+        "    @said\n"
+        "    def f(self, a=said('default'), b: said('annotation') = 1): pass\n"
+        "A().f("
+    )
+    assert {"a=", "b="} <= set(session.texts(source))
+    assert "f" in session.texts(source.removesuffix("f("))
+    known = session.namespace.globals
+    assert (known["ran"], known["Known"].__subclasses__()) == ([], [])
