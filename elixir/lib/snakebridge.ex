@@ -416,10 +416,19 @@ defmodule SnakeBridge do
       iex> SnakeBridge.run("low, high = min(xs), max(xs)\nhigh - low", [xs: [3, 1]], bindings: true)
       {:ok, 2, %{"low" => 1, "high" => 3}}
 
+  `namespace:` is a dict to run in, which keeps what the source binds:
+
+      iex> names = SnakeBridge.call!("builtins", "dict", [], [], as: :ref)
+      iex> SnakeBridge.run!("def double(n): return n * factor", [factor: 2], namespace: names)
+      iex> SnakeBridge.put_item!(names, "factor", 3)
+      iex> SnakeBridge.run!("double(4)", [], namespace: names)
+      12
+
   The other options are those of `call/5`; `as:` is for the value. A file that cannot be read is a `File.Error`.
 
   With a drop instead of a source it is that drop, which binds what it binds; it gives its error instead of raising it, and
-  takes options: `SnakeBridge.run(~PY"fit(model)", timeout: 60_000)`. This is so in functions of modules, in cells and where
+  takes options: `SnakeBridge.run(~PY"fit(model)", timeout: 60_000)`; with `refs: [:xs]` these names are bound to refs,
+  whatever they hold, so that it is the same list that another drop is given. This is so in functions of modules, in cells and where
   natural syntax is on. Elsewhere, as at the top level of a script, a drop is its value before `run/3` sees it, which is an
   `ArgumentError`.
   """

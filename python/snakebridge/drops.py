@@ -96,40 +96,43 @@ class _Source:
         return value
 
 
-def run(key, names, wanted=(), is_awaited=False, is_kept=False, source=None):
+def run(key, names, wanted=(), is_awaited=False, is_kept=False, source=None, namespace=None, refs=()):
     """Runs the source of a key, which is known from before or given as (text, file or None, first line).
 
     `names` is what it starts with. Gives the value; where names are `wanted`, (those of them that are not bound or None,
     the value, what they are bound to); where all are (None), (None, the value, what the source has bound). Of a source
     that awaits a coroutine; `is_awaited`: what comes back is to be awaited in any case. `is_kept`: the value comes as a
-    `Kept`.
+    `Kept`; so do the wanted names that are among `refs`. `namespace`: a dict to run in, instead of one of its own.
     """
     code = _known(key) if source is None else _add(key, *source)
     for name in names:
         if not name.isidentifier():
             raise ValueError(f"{name!r} cannot be a name in Python")
-    namespace = {"__name__": "__main__", "__builtins__": builtins, **names}
+    namespace = {} if namespace is None else namespace
+    namespace.setdefault("__name__", "__main__")
+    namespace.setdefault("__builtins__", builtins)
+    namespace.update(names)
     if code.filename.endswith(".py"):
         namespace["__file__"] = code.filename
     if code.is_async:
-        return _run_async(code, namespace, names, wanted, is_kept)
+        return _run_async(code, namespace, names, wanted, is_kept, refs)
     value = code.run(namespace)
     if wanted != () and inspect.iscoroutine(value) and not is_kept:
-        return _settled(value, namespace, names, wanted)
-    answer = _answer(value, namespace, names, wanted, is_kept)
+        return _settled(value, namespace, names, wanted, refs)
+    answer = _answer(value, namespace, names, wanted, is_kept, refs)
     return _Ready(answer) if is_awaited else answer
 
 
-async def _run_async(code, namespace, names, wanted, is_kept):
+async def _run_async(code, namespace, names, wanted, is_kept, refs):
     value = await code.run_async(namespace)
-    return _answer(value, namespace, names, wanted, is_kept)
+    return _answer(value, namespace, names, wanted, is_kept, refs)
 
 
-async def _settled(value, namespace, names, wanted):
-    return _answer(await value, namespace, names, wanted, False)
+async def _settled(value, namespace, names, wanted, refs):
+    return _answer(await value, namespace, names, wanted, False, refs)
 
 
-def _answer(value, namespace, names, wanted, is_kept):
+def _answer(value, namespace, names, wanted, is_kept, refs):
     value = Kept(value) if is_kept else value
     if wanted is None:
         bound = {
@@ -141,7 +144,8 @@ def _answer(value, namespace, names, wanted, is_kept):
     if wanted == ():
         return value
     missing = [name for name in wanted if name not in namespace]
-    return missing or None, value, *[namespace.get(name) for name in wanted]
+    found = [(name, namespace.get(name)) for name in wanted]
+    return missing or None, value, *[Kept(each) if name in refs else each for name, each in found]
 
 
 # --- sources ---

@@ -61,7 +61,8 @@ def session(cells):
 
     Gives for each: `reads`, `writes`, `certain` (those bound in any case), `deletes`; `changes`, the names through which it
     may change something; `seen` and `touched`, numbers of what it reads and changes, alike for names that may stand for
-    parts of the same; `error` (why the source cannot be judged, or None), `left_out` (lines that only IPython knows),
+    parts of the same; `made`, these numbers of
+    what it has bound; `behind`, names that what it binds reads when it is called; `error` (why the source cannot be judged, or None), `left_out` (lines that only IPython knows),
     `source` without them.
     """
     known = _Names()
@@ -69,6 +70,7 @@ def session(cells):
     for effects in found:
         for key in ("seen", "touched"):
             effects[key] = sorted({known.root(node) for node in effects[key]})
+        effects["made"] = {name: known.root(node) for name, node in effects["made"].items()}
     return {"cells": found, "ends": known.ends()}
 
 
@@ -119,6 +121,10 @@ class _Names:
         """The numbers of what these stand for now."""
         return {self._node(name) for name in names if not kinds.is_immutable(self.kinds.get(name))}
 
+    def numbered(self, names):
+        """Those of the names that something can change, with their numbers."""
+        return {name: self._nodes[name] for name in names if name in self._nodes}
+
     def ends(self):
         """All names, with their numbers."""
         nodes = {name: self._nodes.get(name) for name in self.kinds}
@@ -159,6 +165,7 @@ def _cell(cell, known):
     found = (_python if cell["language"] == "python" else _elixir)(cell, known)
     for name, kind in (cell.get("kinds") or {}).items():
         known.kinds[name] = kind
+    found["made"] = known.numbered(found["writes"])
     return found
 
 
@@ -187,6 +194,7 @@ def _elixir(cell, known):
         "changes": sorted(changes | ({WORLD} & {*own["changes"]})),
         "seen": seen,
         "touched": touched,
+        "behind": [],
         "error": own.get("error"),
         "left_out": [],
         "source": cell["source"],
@@ -232,6 +240,7 @@ def _python(cell, known):
         "changes": sorted(changes),
         "seen": seen | known.nodes(more),
         "touched": touched,
+        "behind": sorted(walk.later),
         "error": error,
         "left_out": left_out,
         "source": source,
@@ -252,6 +261,7 @@ class _Walk:
         self.touched = set()
         self.called = set()
         self.unbound = set()
+        self.later = set()
         # Names of the function that is looked into.
         self.inside = inside
 
@@ -422,10 +432,13 @@ class _Walk:
             self.certainly_change(_shared(target.value, self))
 
     def bind(self, name, kind, shared=(), behind=(frozenset(), frozenset())):
+        self.later |= behind[0]
         self.known.bind(name, kind, [other for other in shared if other != name], behind)
 
     def gain(self, name, value):
-        self.known.gain(name, *self.behind_of(value))
+        behind = self.behind_of(value)
+        self.later |= behind[0]
+        self.known.gain(name, *behind)
 
     def behind_of(self, value):
         reads, changes = set(), set()
@@ -434,6 +447,8 @@ class _Walk:
                 more, changed = self.known.behind[node.id]
                 reads |= more | {node.id}
                 changes |= changed
+            elif isinstance(node, ast.GeneratorExp):
+                reads |= {name for name in _names(node) if not _is_builtin(name, self.known)}
             elif isinstance(node, _INNER):
                 more, changed = self.inner(node, _locals(node), node.body)
                 reads |= more

@@ -227,10 +227,10 @@ defmodule SnakeBridge.Drop do
   @doc false
   # For `run(~PY...)`, which gives its errors and takes options.
   @spec attempt(:value | :bind, t(), map(), keyword(), [term()]) :: term()
-  def attempt(:value, drop, names, opts, _), do: run(drop, names, Options.check!(:call, opts))
+  def attempt(:value, drop, names, opts, _), do: run(drop, names, Options.check!(:drop, opts))
 
   def attempt(:bind, drop, names, opts, before) do
-    case run_bound(drop, names, Options.check!(:call, opts)) do
+    case run_bound(drop, names, Options.check!(:drop, opts)) do
       {:ok, {missing, value, values}} ->
         List.to_tuple([{:ok, value} | kept(drop.wanted, values, before, missing || [])])
 
@@ -248,7 +248,17 @@ defmodule SnakeBridge.Drop do
   defp run_bound(drop, names, opts) do
     with {:ok, answer} <- run(drop, names, opts) do
       [missing, value | values] = Tuple.to_list(answer)
-      {:ok, {missing, value, values}}
+      {:ok, {missing, value, kept_as_refs(drop.wanted, values, refs(opts), missing || [])}}
+    end
+  end
+
+  defp refs(opts), do: Enum.map(opts[:refs] || [], &to_string/1)
+
+  defp kept_as_refs(_, values, [], _), do: values
+
+  defp kept_as_refs(names, values, refs, missing) do
+    for {name, value} <- Enum.zip(names, values) do
+      if name in refs and name not in missing, do: SnakeBridge.attr!(value, "value", as: :ref), else: value
     end
   end
 
@@ -282,13 +292,15 @@ defmodule SnakeBridge.Drop do
   end
 
   defp send(%{key: key, source: source}, args, more, opts) do
-    whole = [{:method, "run", [key | args], [{"source", source}]} | more]
+    {own, opts} = Keyword.split(opts, [:namespace, :refs])
+    own = for {name, value} <- own, do: {to_string(name), if(name == :refs, do: refs(own), else: value)}
+    whole = [{:method, "run", [key | args], [{"source", source} | own]} | more]
 
     # No worker knows the key where there is none: a stub is told the source.
     if SnakeBridge.Stub.stub?(Keyword.get(opts, :session, SnakeBridge.Session)) do
       Steps.run(@target, whole, opts)
     else
-      case Steps.run(@target, [{:method, "run", [key | args], []} | more], opts) do
+      case Steps.run(@target, [{:method, "run", [key | args], own} | more], opts) do
         {:error, %{class: "UnknownError", module: "snakebridge.drops"}} -> Steps.run(@target, whole, opts)
         result -> result
       end

@@ -26,7 +26,8 @@ defmodule SnakeBridge.Options do
 
   @known %{
     call: @call,
-    run: @call ++ [:bindings],
+    run: @call ++ [:bindings, :namespace],
+    drop: @call ++ [:refs],
     stream: [:chunk | @call],
     context: [:timeout],
     checkout: [:timeout],
@@ -42,6 +43,7 @@ defmodule SnakeBridge.Options do
   @what %{
     call: "a call",
     run: "a call",
+    drop: "a drop",
     stream: "a stream",
     context: "with_python",
     checkout: "checkout",
@@ -57,6 +59,7 @@ defmodule SnakeBridge.Options do
   @type kind ::
           :call
           | :run
+          | :drop
           | :stream
           | :context
           | :checkout
@@ -126,6 +129,8 @@ defmodule SnakeBridge.Options do
   def fits?(:as, value), do: value in @as
   def fits?(:session, value), do: name?(value) or is_pid(value)
   def fits?(:tags, _), do: true
+  def fits?(:namespace, value), do: is_struct(value, Ref)
+  def fits?(:refs, value), do: is_list(value) and Enum.all?(value, &(is_atom(&1) or is_binary(&1)))
   def fits?(name, value) when name in [:chunk, :size], do: is_integer(value) and value > 0
   def fits?(:queue, value), do: is_integer(value) and value >= 0
   def fits?(:total, value), do: value == nil or (is_integer(value) and value >= 0)
@@ -156,6 +161,8 @@ defmodule SnakeBridge.Options do
   def expected(:session), do: "the name of a session or pool, or a session's pid"
   def expected(name) when name in [:chunk, :size, :width, :height], do: "a positive number"
   def expected(name) when name in [:queue, :total], do: "a number, 0 or more"
+  def expected(:namespace), do: "a ref of a dict"
+  def expected(:refs), do: "a list of names"
   def expected(:display_id), do: "a text, or true for a new one"
   def expected(name) when name in @switches, do: "true or false"
   def expected(name) when name in [:label, :alt], do: "a text"

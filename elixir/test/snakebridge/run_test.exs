@@ -85,6 +85,35 @@ defmodule SnakeBridge.RunTest do
     assert SnakeBridge.run("1") == {:ok, 1}
   end
 
+  defmodule Kept do
+    import SnakeBridge, only: [sigil_PY: 2]
+
+    def lists do
+      SnakeBridge.run!(~PY"xs, ys = [1], [2]", refs: [:xs])
+      {xs, ys}
+    end
+
+    def append(xs) do
+      ~PY"xs.append(3)"
+      xs
+    end
+  end
+
+  test "what a drop binds may come as refs" do
+    {xs, ys} = Kept.lists()
+    assert SnakeBridge.ref?(xs) and ys == [2]
+    Kept.append(xs)
+    assert SnakeBridge.value!(xs) == [1, 3]
+  end
+
+  test "a dict of one's own as the names" do
+    names = SnakeBridge.call!("builtins", "dict", [], [], as: :ref)
+    assert SnakeBridge.run("def f(): return n\nn = 1", [], namespace: names) == {:ok, nil}
+    assert SnakeBridge.run("f()", [n: 2], namespace: names) == {:ok, 2}
+    assert SnakeBridge.item!(names, "n") == 2
+    assert_raise ArgumentError, ~r/a ref of a dict/, fn -> SnakeBridge.run("1", [], namespace: %{}) end
+  end
+
   test "many sources at once" do
     1..8
     |> Enum.map(fn n ->

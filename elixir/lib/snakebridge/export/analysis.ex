@@ -10,13 +10,14 @@ defmodule SnakeBridge.Export.Analysis do
   alias SnakeBridge.Export.Effects
 
   @world "*world*"
+  @effects ~w(source reads writes certain deletes changes seen touched made behind error left_out)a
 
   defstruct cells: [], ends: %{}, notes: []
 
   @typedoc """
   A cell as it was recorded, with its effects. `kept`: `true`, `:partly` (it failed, after it had bound or changed what a
   kept cell reads) or `false`; `why` says why not. `seen` and `touched`: numbers of the objects that it reads and changes,
-  alike for names that may stand for parts of the same.
+  alike for names that may stand for parts of the same; `made`: those of what it binds; `behind`: the names that functions of its own read when they run.
   """
   @type cell :: %{
           number: integer(),
@@ -32,6 +33,8 @@ defmodule SnakeBridge.Export.Analysis do
           touched: [integer()],
           output: String.t(),
           result: String.t() | nil,
+          made: %{String.t() => integer()},
+          behind: [String.t()],
           error: String.t() | nil,
           left_out: [String.t()],
           kept: boolean() | :partly,
@@ -71,7 +74,7 @@ defmodule SnakeBridge.Export.Analysis do
             kept: true,
             why: nil
           },
-          for({key, value} <- effects, into: %{}, do: {String.to_existing_atom(key), value})
+          for(key <- @effects, into: %{}, do: {key, effects[Atom.to_string(key)]})
         )
       end
 
