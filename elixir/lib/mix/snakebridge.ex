@@ -6,11 +6,11 @@ defmodule Mix.SnakeBridge do
   alias SnakeBridge.Project.Config
 
   @doc "The configuration and the place of the project that Mix is in."
-  @spec project!(keyword()) :: {Config.t(), Project.context()}
-  def project!(opts \\ []) do
+  @spec project!() :: {Config.t(), Project.context()}
+  def project! do
     # Libraries that the project's own configuration needs.
     Mix.Task.run("loadpaths", ["--no-compile"])
-    context = Project.context([tests: true] ++ opts)
+    context = Project.context(tests: true)
     {ok!(Project.config(context)), context}
   end
 
@@ -18,9 +18,20 @@ defmodule Mix.SnakeBridge do
   @spec parse!([String.t()], keyword()) :: {keyword(), [String.t()]}
   def parse!(args, options) do
     OptionParser.parse!(args, options)
-    |> then(fn {opts, rest} -> {opts, rest} end)
   rescue
     error in OptionParser.ParseError -> Mix.raise(Exception.message(error))
+  end
+
+  @doc "The options of a task that takes nothing else."
+  @spec options!([String.t()], keyword()) :: keyword()
+  def options!(args, switches) do
+    case parse!(args, strict: switches) do
+      {opts, []} ->
+        opts
+
+      {_, [other | _]} ->
+        Mix.raise("unexpected argument: #{other}\nhint: it takes options alone, which mix help tells")
+    end
   end
 
   @doc "The value of a result; an error ends the task."

@@ -17,7 +17,7 @@ defmodule Mix.Tasks.Snakebridge.Clean do
 
   @impl true
   def run(args) do
-    {opts, []} = Helper.parse!(args, strict: [store: :boolean, force: :boolean])
+    opts = Helper.options!(args, store: :boolean, force: :boolean)
     {config, context} = Helper.project!()
     file = Manifest.path(config.root)
     manifest = Helper.ok!(Manifest.read(file))

@@ -2,7 +2,8 @@ defmodule Mix.Tasks.Snakebridge.Diff do
   @shortdoc "Shows what mix snakebridge.generate would change"
   @moduledoc """
   Shows what `mix snakebridge.generate` would change: modules and functions that would come, go, or take other arguments;
-  and what has changed in Python since it was looked at. Nothing is written.
+  and what has changed in Python since it was looked at, with `!` before what may break those who call it. Nothing is
+  written.
 
       mix snakebridge.diff [--exit-code]
 
@@ -17,7 +18,7 @@ defmodule Mix.Tasks.Snakebridge.Diff do
 
   @impl true
   def run(args) do
-    {opts, []} = Helper.parse!(args, strict: [exit_code: :boolean])
+    opts = Helper.options!(args, exit_code: :boolean)
     {config, context} = Helper.project!()
     previewed = Helper.ok!(Project.preview(config, context))
 

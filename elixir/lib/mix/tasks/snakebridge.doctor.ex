@@ -17,7 +17,7 @@ defmodule Mix.Tasks.Snakebridge.Doctor do
 
   @impl true
   def run(args) do
-    {[], []} = Helper.parse!(args, strict: [])
+    [] = Helper.options!(args, [])
     Mix.Task.run("loadpaths", ["--no-compile"])
     context = Project.context(tests: true)
 

@@ -16,7 +16,7 @@ defmodule Mix.Tasks.Snakebridge.Generate do
 
   @impl true
   def run(args) do
-    {opts, []} = Helper.parse!(args, strict: [stored: :boolean])
+    opts = Helper.options!(args, stored: :boolean)
     {config, context} = Helper.project!()
     outcome = Helper.ok!(Project.sync(config, context, exact: true, fresh: not (opts[:stored] || false)))
     Helper.say_changed(outcome.changed)

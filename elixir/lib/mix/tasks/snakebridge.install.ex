@@ -18,7 +18,7 @@ defmodule Mix.Tasks.Snakebridge.Install do
 
   @impl true
   def run(args) do
-    {opts, []} = Helper.parse!(args, strict: [upgrade: :boolean])
+    opts = Helper.options!(args, upgrade: :boolean)
     {config, _} = Helper.project!()
 
     if config.packages == [],

@@ -17,7 +17,7 @@ defmodule Mix.Tasks.Snakebridge.Validate do
 
   @impl true
   def run(args) do
-    {[], []} = Helper.parse!(args, strict: [])
+    [] = Helper.options!(args, [])
     {config, _} = Helper.project!()
 
     problems =

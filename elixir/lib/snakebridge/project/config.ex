@@ -108,10 +108,6 @@ defmodule SnakeBridge.Project.Config do
   # Keys of `config :snakebridge` that are not about wrappers.
   @application_only [:included_applications, :decoders, :executor, :native, SnakeBridge.Render]
 
-  @doc "The files that a change of configuration can come from, as far as they are there."
-  @spec files(Path.t()) :: [Path.t()]
-  def files(root), do: Enum.filter([Path.join(root, @file_name)], &File.regular?/1)
-
   @doc """
   The configuration of the project in this folder.
 
@@ -119,13 +115,13 @@ defmodule SnakeBridge.Project.Config do
   """
   @spec load(Path.t(), keyword()) :: {:ok, t()} | {:error, Error.t()}
   def load(root, opts \\ []) do
-    case files(root) do
-      [file] ->
-        with {:ok, given} <- eval(file), do: new(given, [root: root, file: file] ++ opts)
+    file = Path.join(root, @file_name)
 
-      [] ->
-        given = :snakebridge |> Application.get_all_env() |> Keyword.drop(@application_only)
-        new(given, [root: root, file: nil] ++ opts)
+    if File.regular?(file) do
+      with {:ok, given} <- eval(file), do: new(given, [root: root, file: file] ++ opts)
+    else
+      given = :snakebridge |> Application.get_all_env() |> Keyword.drop(@application_only)
+      new(given, [root: root, file: nil] ++ opts)
     end
   end
 

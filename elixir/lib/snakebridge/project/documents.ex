@@ -12,18 +12,17 @@ defmodule SnakeBridge.Project.Documents do
   alias SnakeBridge.Schema.{Diff, Store}
 
   @enforce_keys [:config, :session]
-  defstruct [:config, :session, fresh: false, keep: true, python: true]
+  defstruct [:config, :session, fresh: false, keep: true]
 
-  @typedoc "`fresh`: the store is not asked; `keep`: it is written; `python`: whether introspection is allowed."
+  @typedoc "`fresh`: the store is not asked; `keep`: it is written."
   @type t :: %__MODULE__{
           config: Config.t(),
           session: atom(),
           fresh: boolean(),
-          keep: boolean(),
-          python: boolean()
+          keep: boolean()
         }
 
-  @doc "Calls the function with what `get/3` needs. Options: `:fresh`, `:keep`, `:python`."
+  @doc "Calls the function with what `get/3` needs. Options: `:fresh`, `:keep`."
   @spec open(Config.t(), keyword(), (t() -> result)) :: result when result: term()
   def open(%Config{} = config, opts \\ [], function) do
     session = :"snakebridge.introspection.#{System.unique_integer([:positive])}"
@@ -51,18 +50,8 @@ defmodule SnakeBridge.Project.Documents do
          true <- current?(document, environment(documents)) do
       {:ok, document}
     else
-      _ ->
-        if documents.python,
-          do: introspect(documents, library, modules, key),
-          else: {:error, not_there(library)}
+      _ -> introspect(documents, library, modules, key)
     end
-  end
-
-  defp not_there(library) do
-    %Error{
-      message: "what #{library.python} has is not known, for it has not been introspected here",
-      hint: "run mix snakebridge.generate where Python is, and commit what it writes"
-    }
   end
 
   @doc """
@@ -73,8 +62,7 @@ defmodule SnakeBridge.Project.Documents do
     case Process.get({__MODULE__, session}) do
       nil ->
         found =
-          with true <- documents.python,
-               {:ok, python} <- Packages.python(config),
+          with {:ok, python} <- Packages.python(config),
                {:ok, found} <- Packages.find(config, python),
                do: found,
                else: (_ -> :none)

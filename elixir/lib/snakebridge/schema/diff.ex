@@ -169,10 +169,10 @@ defmodule SnakeBridge.Schema.Diff do
   # --- as text ---
 
   @doc """
-  Changes as text, a line each: `+` added, `-` removed, `~` modified.
+  Changes as text, a line each: `+` added, `-` removed, `~` modified, `!` modified so that it is `breaking?/1`.
 
       iex> SnakeBridge.Schema.Diff.format([{:added, :class, "m.C"}, {:modified, :function, "m.f", [removed: {:parameter, "x"}]}])
-      "+ class m.C\\n~ function m.f: parameter x removed\\n"
+      "+ class m.C\\n! function m.f: parameter x removed\\n"
 
       iex> SnakeBridge.Schema.Diff.format([])
       "nothing has changed\\n"
@@ -185,8 +185,10 @@ defmodule SnakeBridge.Schema.Diff do
   defp line({:removed, kind, path}), do: "- #{kind} #{path}"
   defp line({:changed, key, was, is}), do: "~ #{key}: #{shown(key, was)} -> #{shown(key, is)}"
 
-  defp line({:modified, kind, path, details}),
-    do: "~ #{kind} #{path}: #{Enum.map_join(details, ", ", &detail/1)}"
+  defp line({:modified, kind, path, details} = change) do
+    sign = if breaking?(change), do: "!", else: "~"
+    "#{sign} #{kind} #{path}: #{Enum.map_join(details, ", ", &detail/1)}"
+  end
 
   defp detail(:doc), do: "documentation"
   defp detail({:added, {:parameter, name}}), do: "parameter #{name} added"

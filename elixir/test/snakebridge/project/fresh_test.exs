@@ -193,6 +193,8 @@ defmodule SnakeBridge.Project.FreshTest do
     assert text =~ "error: libraries.math: there is no key dept\nhint: did you mean depth?\n  snakebridge.exs"
     assert {text, 1} = mix(folder, ["snakebridge.doctor"])
     assert text =~ "FAIL snakebridge.exs: libraries.math: there is no key dept"
+    assert {text, 1} = mix(folder, ["snakebridge.generate", "math"])
+    assert text =~ "unexpected argument: math\nhint: "
 
     write(folder, %{
       "snakebridge.exs" =>

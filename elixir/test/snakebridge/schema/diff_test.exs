@@ -73,7 +73,7 @@ defmodule SnakeBridge.Schema.DiffTest do
       ])
 
     assert Diff.format(changes) ==
-             "~ function m.f: parameter z removed, required parameter y added, default of x: 1 -> 'a', type of x: int -> int | None\n"
+             "! function m.f: parameter z removed, required parameter y added, default of x: 1 -> 'a', type of x: int -> int | None\n"
   end
 
   test "members of classes, what they extend, documentation" do
