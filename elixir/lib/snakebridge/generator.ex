@@ -183,7 +183,8 @@ defmodule SnakeBridge.Generator do
 
     modules =
       for module <- document["modules"],
-          names = wanted[module["name"]],
+          # A module of which nothing else is wanted may have the class that another's extends.
+          names <- [wanted[module["name"]]],
           classes = Enum.filter(module["classes"], &(&1["path"] in paths)),
           names != nil or classes != [] do
         %{

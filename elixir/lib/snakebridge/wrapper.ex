@@ -101,8 +101,8 @@ defmodule SnakeBridge.Wrapper do
 
   def call(module, name, args, kwargs, opts, settings) do
     {settings, opts} = validation(settings, opts)
-    opts = options(opts, settings)
     kwargs = kwargs(args, kwargs, settings, {module, name})
+    opts = options(opts, settings)
 
     if settings[:stream],
       do: module |> SnakeBridge.stream(name, args, kwargs, opts) |> finish(settings),
@@ -123,8 +123,8 @@ defmodule SnakeBridge.Wrapper do
 
   def method(object, name, args, kwargs, opts, settings) do
     {settings, opts} = validation(settings, opts)
-    opts = options(opts, settings)
     kwargs = kwargs(args, kwargs, settings, {object, name})
+    opts = options(opts, settings)
 
     if settings[:stream] && is_struct(object, Ref),
       do: object |> SnakeBridge.stream(name, args, kwargs, opts) |> finish(settings),

@@ -175,6 +175,7 @@ defmodule SnakeBridge.Project.Config do
     error in [SyntaxError, TokenMissingError, CompileError] ->
       {:error,
        %Error{
+         file: file,
          message: Exception.message(error),
          hint: "the file is Elixir: a keyword list, [libraries: [...]]"
        }}

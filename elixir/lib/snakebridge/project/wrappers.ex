@@ -8,6 +8,7 @@ defmodule SnakeBridge.Project.Wrappers do
   """
 
   alias SnakeBridge.Generator
+  alias SnakeBridge.Generator.Names
   alias SnakeBridge.Project.{Config, Documents, Error, Manifest, Resolver}
 
   @typedoc """
@@ -165,29 +166,43 @@ defmodule SnakeBridge.Project.Wrappers do
   @doc "What of these uses a manifest does not answer. `hints` are for a module and name."
   @spec problems([map()], Manifest.t(), Config.library(), map()) :: [problem()]
   def problems(uses, manifest, library, hints \\ %{}) do
-    for use <- uses, text = problem(use, Manifest.look(manifest, use), hints) do
+    for use <- uses, text = problem(use, Manifest.look(manifest, use), manifest[library.python], hints) do
       %{use: use, library: library.python, severity: :warning, message: text}
     end
   end
 
-  defp problem(_, :ok, _), do: nil
+  defp problem(_, :ok, _, _), do: nil
 
   # The compiler of Elixir says so itself.
-  defp problem(_, {:arity, _}, _), do: nil
+  defp problem(_, {:arity, _}, _, _), do: nil
 
-  defp problem(%{name: nil} = use, _, hints),
+  defp problem(%{name: nil} = use, _, _, hints),
     do: with_hint("Python has nothing that would be #{inspect(use.module)}", hints[{use.module, nil}])
 
-  defp problem(use, look, hints) do
-    general =
-      if look == :no_function,
-        do:
-          "what has no wrapper can be called by its name: #{inspect(use.module)}.call(\"#{use.name}\", [...])",
-        else: "mix snakebridge.discover shows what a library has; SnakeBridge.call reaches all of it"
-
-    hint = hints[{use.module, use.name}] || general
+  defp problem(use, look, entry, hints) do
+    hint = hints[{use.module, use.name}] || general(use, look, entry)
     with_hint("Python has nothing that would be #{inspect(use.module)}.#{use.name}", hint)
   end
+
+  defp general(use, :no_function, entry) do
+    name = Names.to_python(to_string(use.name))
+    path = "#{entry.modules[use.module]}.#{name}"
+    class = Enum.find_value(entry.modules, fn {module, python} -> python == path && module end)
+
+    cond do
+      class ->
+        "#{name} is a class, or a module: #{inspect(class)}"
+
+      is_map_key(entry.functions, {use.module, "call"}) ->
+        "what has no wrapper can be called by its name: #{inspect(use.module)}.call(\"#{name}\", [...])"
+
+      true ->
+        "what has no wrapper is reached by its name: SnakeBridge.method(object, \"#{name}\", [...]), SnakeBridge.attr(object, \"#{name}\")"
+    end
+  end
+
+  defp general(_, :no_module, _),
+    do: "mix snakebridge.discover shows what a library has; SnakeBridge.call reaches all of it"
 
   defp with_hint(text, nil), do: text
   defp with_hint(text, hint), do: "#{text}\nhint: #{hint}"

@@ -49,6 +49,8 @@ defmodule SnakeBridge.Generator.GeneratedTest do
                    fn ->
                      module.sorted([2, 1], true)
                    end
+
+      assert_raise ArgumentError, ~r/keyword list or a map, got: 1\n/, fn -> module.sorted([2, 1], 1, 3) end
     end
 
     test "have twins that raise, where that is wanted" do
@@ -370,6 +372,15 @@ defmodule SnakeBridge.Generator.GeneratedTest do
       assert [{_, "collections.Counter", _}] = module.__search__("counter")
       assert module.__python__() == %{kind: :module, path: "collections"}
     end
+  end
+
+  test "what is inherited of a class in another module is there, where nothing else of that module is wanted" do
+    base = class("m.base.Base", %{"methods" => [function("m.base.Base.save", [], %{"kind" => "method"})]})
+    sub = class("m.Sub", %{"mro" => ["m.Sub", "m.base.Base"]})
+    document = document("m", [module("m", %{"classes" => [sub]}), module("m.base", %{"classes" => [base]})])
+    made = compile(document, only: [{"m", "Sub"}])
+    assert function_exported?(made["m.Sub"], :save, 1)
+    assert function_exported?(made["m.base.Base"], :save, 1)
   end
 
   test "attributes that objects have are read of them" do

@@ -106,11 +106,25 @@ defmodule SnakeBridge.Project.FreshTest do
 
     refute run!(folder, ["compile", "--warnings-as-errors"]) =~ "warning"
 
-    write(folder, %{"lib/wrong.ex" => "defmodule Wrong do\n  def f, do: Pathlib.Paht.new()\nend"})
+    write(folder, %{
+      "lib/wrong.ex" => """
+      defmodule Wrong do
+        def a, do: Pathlib.Paht.new()
+        def b, do: Pathlib.path("/")
+        def c, do: Pathlib.Path.drvie(1)
+      end
+      """
+    })
+
     text = run!(folder, ["compile"])
+    nothing = "Python has nothing that would be Pathlib"
+    assert text =~ "#{nothing}.Paht.new\nhint: did you mean Pathlib.Path?\n  lib/wrong.ex:2"
 
     assert text =~
-             "Python has nothing that would be Pathlib.Paht.new\nhint: did you mean Pathlib.Path?\n  lib/wrong.ex:2"
+             ~s|#{nothing}.path\nhint: what has no wrapper can be called by its name: Pathlib.call("path"|
+
+    assert text =~
+             ~s|#{nothing}.Path.drvie\nhint: what has no wrapper is reached by its name: SnakeBridge.method(|
 
     File.rm!(Path.join(folder, "lib/wrong.ex"))
 
