@@ -42,27 +42,25 @@ defmodule SnakeBridge.Generator.Modules do
     paths =
       for module <- document["modules"], path <- [module["name"] | module["submodules"]], uniq: true, do: path
 
-    {modules, taken} =
-      paths
-      |> Enum.sort()
-      |> Enum.map_reduce(configured(options, root), &named(&1, module_name(&1, root, options), &2))
-
-    modules = Map.new(modules)
-
-    # Those that are called as in Python come first, so that they keep their names.
     classes =
       for(module <- document["modules"], class <- module["classes"], do: {module["name"], class})
       |> Enum.uniq_by(fn {_, class} -> class["path"] end)
-      |> Enum.sort_by(fn {_, class} -> {Names.part(class["name"]) != class["name"], class["path"]} end)
 
-    {names, _} =
-      Enum.map_reduce(classes, taken, fn {module, class}, taken ->
-        own = option(options.modules, class["path"], root)[:module]
-        name = if own, do: inspect(own), else: modules[module] <> "." <> Names.part(class["name"])
-        named(class["path"], name, taken)
+    {modules, names, _} =
+      (paths ++ classes)
+      |> Enum.sort_by(&order/1)
+      |> Enum.reduce({%{}, %{}, configured(options, root)}, fn
+        {module, class}, {modules, names, taken} ->
+          own = option(options.modules, class["path"], root)[:module]
+          name = if own, do: inspect(own), else: modules[module] <> "." <> Names.part(class["name"])
+          {name, taken} = named(class["path"], name, taken)
+          {modules, Map.put(names, class["path"], name), taken}
+
+        path, {modules, names, taken} ->
+          {name, taken} = named(path, module_name(path, root, options), taken)
+          {Map.put(modules, path, name), names, taken}
       end)
 
-    names = Map.new(names)
     found = Enum.map(classes, &elem(&1, 1))
     defined = for %{"defined" => defined} = class when defined != nil <- found, do: {defined, class}
     known = Map.new(defined ++ Enum.map(found, &{&1["path"], &1}))
@@ -75,6 +73,15 @@ defmodule SnakeBridge.Generator.Modules do
       options: options
     }
   end
+
+  # Who keeps its name: what is above others; then classes that are called as in Python, for those a user means; then
+  # submodules, other classes.
+  defp order({module, class}),
+    do: {depth(module) + 1, if(Names.part(class["name"]) == class["name"], do: 0, else: 2), class["path"]}
+
+  defp order(path), do: {depth(path), 1, path}
+
+  defp depth(path), do: path |> String.split(".") |> length()
 
   @doc "The context with these classes alone, by their paths."
   @spec only(t(), [String.t()]) :: t()
@@ -107,7 +114,7 @@ defmodule SnakeBridge.Generator.Modules do
       end)
       |> Enum.find(&(Map.get(taken, String.downcase(&1), path) == path))
 
-    {{path, free}, Map.put(taken, String.downcase(free), nil)}
+    {free, Map.put(taken, String.downcase(free), nil)}
   end
 
   defp module_name(path, root, options) do

@@ -437,13 +437,13 @@ defmodule SnakeBridge.Generator.GeneratedTest do
                "m.A" => "M.A",
                "m.Bool" => "M.Bool",
                "m.bool" => "M.PyPyBool",
-               "m.Linalg" => "M.PyLinalg"
+               "m.Linalg" => "M.Linalg"
              }
 
     whole =
       names.(document("m", [module, module("m.b", %{"classes" => [class("m.b.C")]}), module("m.linalg")]), [])
 
-    assert %{"m.linalg" => "M.Linalg", "m.Linalg" => "M.PyLinalg", "m.b.C" => "M.PyBool"} = whole
+    assert %{"m.linalg" => "M.PyLinalg", "m.Linalg" => "M.Linalg", "m.b.C" => "M.PyBool"} = whole
 
     for {python, name} <- names.(document("m", [module]), []) do
       assert whole[python] == name
