@@ -39,6 +39,7 @@ test-elixir: dev ## run Elixir's tests (ARGS: to mix test)
 
 .PHONY: test-libraries
 test-libraries: dev ## use real Python packages from Elixir (ARGS: to mix test)
+	@scripts/setup.sh dialyzer
 	@scripts/build.sh dev
 	@scripts/libraries.sh $(ARGS)
 

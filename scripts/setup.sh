@@ -8,6 +8,7 @@
 #   browser JupyterLab, Playwright and a browser, for the tests in it: Debian's chromium, where none is there
 #   lints   rustfmt and clippy
 #   fuzz    cargo-fuzz
+#   dialyzer  Debian's, beside Debian's Erlang and where root can be had; what uses it does without else
 # A part that is there costs a few milliseconds. Nothing is written outside the repository, apart from Debian packages:
 # what all the parts lack of them is gathered first, so that root is asked for once.
 
@@ -39,6 +40,9 @@ codename() { sed -n 's/^VERSION_CODENAME=//p' /etc/os-release; }
 # shellcheck disable=SC2016 # the ${...} is dpkg's
 is_installed() { [ "$(dpkg-query -W -f='${Status}' "$1" 2>/dev/null)" = "install ok installed" ]; }
 
+# Whether that asks nobody for a password.
+may_install() { [ "$(id -u)" = 0 ] || { have sudo && sudo -n true 2>/dev/null; }; }
+
 # Installs those that are missing, as root or with sudo; where neither can be, says what to type and stops.
 install_debian_packages() {
     local package missing=() become=()
@@ -68,6 +72,7 @@ packages_for() {
     case $1 in
         rust) have cc || echo gcc libc6-dev ;;
         fuzz) have c++ || echo g++ ;;
+        dialyzer) if ! have dialyzer && is_installed erlang-base && may_install; then echo erlang-dialyzer; fi ;;
         browser) find_browser >/dev/null || echo "${browser_packages[@]}" ;;
         elixir)
             if elixir_is_ready; then return 0; fi
@@ -358,12 +363,15 @@ setup_fuzz() {
     quietly "$tools/log/cargo-fuzz.log" cargo install --locked --root "$tools" cargo-fuzz || die "cargo-fuzz did not build"
 }
 
+# There is nothing to set up besides Debian's package.
+setup_dialyzer() { :; }
+
 # ---------------------------------------------------------------------------------------------------------------------
 
 for part in "$@"; do
     case $part in
-        rust | lints | fuzz | elixir | python | dev | bench | browser) ;;
-        *) die "setup.sh has no part '$part'" "its parts: rust lints fuzz elixir python dev bench browser" ;;
+        rust | lints | fuzz | dialyzer | elixir | python | dev | bench | browser) ;;
+        *) die "setup.sh has no part '$part'" "its parts: rust lints fuzz dialyzer elixir python dev bench browser" ;;
     esac
 done
 for part in "$@"; do

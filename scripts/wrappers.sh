@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes the wrappers of whole libraries in tests/libraries/wrappers, and looks at them: they compile without a warning, are
-# formatted, are the same when they are made again, and answer as Python does. $1 names another environment than the one
-# that scripts/libraries.sh makes.
+# formatted, are the same when Python is asked again, answer as Python does, and Dialyzer finds nothing in the first of
+# them. $1 names another environment than the one that scripts/libraries.sh makes.
 
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -9,29 +9,64 @@ trap 'exit 130' INT
 
 project=$root/tests/libraries/wrappers
 generated=$project/lib/python_wrappers
+plt=$tools/wrappers.plt
+log=$tools/log/wrappers.log
+# All of it, in seconds, on two cores with nothing else to do: more says that something has become slow.
+budget=${SNAKEBRIDGE_WRAPPERS_BUDGET:-900}
+dialyzed="json math re pathlib collections sqlite3 asyncio numpy"
 
 VIRTUAL_ENV=${1:-$tools/libraries}
-export VIRTUAL_ENV
+export VIRTUAL_ENV MIX_ENV=test
 unset CONDA_PREFIX PYTHONHOME
 
-sums() { find "$generated" -name '*.ex' -print0 | sort -z | xargs -0 cksum; }
+# Afresh, whatever an earlier run has left.
+generate() {
+    rm -rf "$generated" _build/snakebridge/store snakebridge.manifest
+    quietly "$log" mix compile.snakebridge --force
+}
 
-compiled() { MIX_ENV="test" mix compile --warnings-as-errors; }
+sums() { find "$generated" snakebridge.manifest -type f -print0 | sort -z | xargs -0 cksum; }
 
 same_again() {
     local before
-    mkdir -p "$tools/log"
     before=$(sums)
-    rm -r "$generated"
-    MIX_ENV="test" mix compile --force --warnings-as-errors >"$tools/log/wrappers.log" 2>&1 || return 1
-    [ "$before" = "$(sums)" ]
+    generate && [ "$before" = "$(sums)" ]
 }
 
-formatted() { mix format --check-formatted; }
+# What the wrappers call is in the table, which is kept; it is made again for another Erlang or Elixir.
+has_table() {
+    [ -e "$plt" ] && dialyzer --check_plt --plt "$plt" >"$log" 2>&1 && return
+    local elixir
+    elixir=$(elixir -e 'IO.puts(:code.lib_dir(:elixir))')
+    # 2: there are warnings, of what is not ours.
+    ERL_LIBS=$(dirname "$elixir") dialyzer --build_plt --output_plt "$plt" --apps erts kernel stdlib elixir >"$log" 2>&1 ||
+        [ $? = 2 ]
+}
+
+dialyze() {
+    local lib=_build/test/lib library name beams=()
+    has_table || { tail -n 30 "$log" >&2 && return 1; }
+    # A library without classes has one file.
+    shopt -s nullglob
+    for library in $dialyzed; do
+        name=Elixir.${library^}
+        beams+=("$lib/library_wrappers/ebin/$name.beam" "$lib/library_wrappers/ebin/$name".*.beam)
+    done
+    dialyzer --no_check_plt --plt "$plt" --quiet "${beams[@]}" \
+        "$lib"/snakebridge/ebin/Elixir.SnakeBridge{,.Wrapper*,.Steps,.Ref,.Fault,.Options}.beam
+}
+
+within_budget() { ((SECONDS < budget)) || die "it took $SECONDS s, where $budget s are allowed" \
+    "SNAKEBRIDGE_WRAPPERS_BUDGET=SECONDS allows more, on a slow or busy machine"; }
 
 cd "$project"
-part "wrappers of whole libraries compile" compiled
-part "formatted" formatted
+mkdir -p "$tools/log"
+part "library compiles" quietly "$log" mix deps.compile
+part "generated" generate
+part "no warnings" mix compile --warnings-as-errors
+part "formatted" mix format --check-formatted
 part "the same again" same_again
 part "as Python answers" mix test
+if have dialyzer; then part "dialyzer" dialyze; else note "there is no dialyzer (Debian's erlang-dialyzer): left out"; fi
+part "within $budget s" within_budget
 summary
