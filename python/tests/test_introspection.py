@@ -330,6 +330,22 @@ def test_deprecations(library):
         h.__deprecated__ = "Use g."
         def i():
             """DEPRECATED: use g."""
+        def j(x):
+            """New.
+
+            .. deprecated:: 1.6
+
+               Using ``j()`` with a list is deprecated.
+            """
+        def k():
+            """Old.
+
+            .. deprecated:: 1.6
+
+               Using this is no good.
+
+            More.
+            """
     '''
     listed = only(library({"lib.py": source}))["functions"]
     assert {f["name"]: f["deprecated"] for f in listed} == {
@@ -337,6 +353,8 @@ def test_deprecations(library):
         "g": None,
         "h": "Use g.",
         "i": "use g.",
+        "j": None,
+        "k": "1.6 Using this is no good.",
     }
 
 

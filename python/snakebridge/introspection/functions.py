@@ -317,9 +317,11 @@ def annotation(found, reader):
     return trees.unknown() if found is inspect.Parameter.empty else reader.read(found)
 
 
-_DEPRECATED = re.compile(r"^\.\. deprecated::?[ \t]*([^\n]*(?:\n[ \t]+\S[^\n]*)*)", re.M)
+_DEPRECATED = re.compile(r"^\.\. deprecated::?[ \t]*([^\n]*(?:\n(?:[ \t]*\n)?[ \t]+\S[^\n]*)*)", re.M)
+# Of a way to call the function, not of the function.
+_A_WAY = re.compile(r"(?:[\d.]+ )?(?:(?:Passing|Giving)\b|(?:Using|Calling)\b[^.]*? with )")
 _DEPRECATED_WORD = re.compile(r"(?:DEPRECATED\b|\[?Deprecated\b)[:\]. ]*([^\n]*(?:\n(?!\s*\n)[^\n]+)*)")
-_UNDERLINED = re.compile(r"^-{3,}[ \t]*$", re.M)
+_UNDERLINED = re.compile(r"^[-=]{3,}[ \t]*$", re.M)
 
 
 def deprecation(value, doc):
@@ -333,7 +335,8 @@ def deprecation(value, doc):
     found = _DEPRECATED.search(text[: sections.start()] if sections else text) or _DEPRECATED_WORD.match(text)
     if found is None:
         return None
-    return " ".join(found[1].split())[:_LONGEST_REASON] or "deprecated"
+    reason = " ".join(found[1].split())
+    return None if _A_WAY.match(reason) else reason[:_LONGEST_REASON] or "deprecated"
 
 
 _LONGEST_REASON = 500

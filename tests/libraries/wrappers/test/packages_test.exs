@@ -33,7 +33,7 @@ defmodule PackageWrappersTest do
   end
 
   test "pandas" do
-    df = Pandas.DataFrame.new!(%{"a" => [3, 1, 2], "b" => ["x", "y", "x"]})
+    df = Pandas.DataFrame.new!(data: %{"a" => [3, 1, 2], "b" => ["x", "y", "x"]})
 
     same("import pandas as pd\ndf = pd.DataFrame({'a': [3, 1, 2], 'b': ['x', 'y', 'x']})", [
       {df, "df"},
@@ -131,6 +131,7 @@ defmodule PackageWrappersTest do
     prepared = Requests.Request.prepare!(request)
     session = Requests.Session.new!()
     response = Requests.Response.new!()
+    SnakeBridge.put_attr!(response, "status_code", 200)
 
     same(
       """
@@ -138,7 +139,7 @@ defmodule PackageWrappersTest do
       r = requests.Request('GET', 'http://localhost/a', params={'q': 1})
       p = r.prepare()
       s = requests.Session()
-      answer = requests.Response()
+      answer = requests.Response(); answer.status_code = 200
       """,
       [
         {request, "r"},
@@ -150,7 +151,7 @@ defmodule PackageWrappersTest do
          "s.get_adapter('http://x').max_retries"},
         {Requests.Session.prepare_request!(session, request), "s.prepare_request(r)"},
         {Requests.Session.close!(session), "s.close()"},
-        {Requests.Response.ok!(response), "answer.status_code = 200; answer.ok"},
+        {Requests.Response.ok!(response), "answer.ok"},
         {Requests.Response.is_redirect!(response), "answer.is_redirect"},
         {Requests.Response.links!(response), "answer.links"},
         {Requests.codes!() |> SnakeBridge.attr!("not_found"), "requests.codes.not_found"}
@@ -178,7 +179,7 @@ defmodule PackageWrappersTest do
       {Sympy.latex!(expression), "s.latex(e)"},
       {Sympy.isprime!(97), "s.isprime(97)"},
       {Sympy.factorint!(360), "s.factorint(360)"},
-      {Sympy.Rational.new!(1, 3), "s.Rational(1, 3)"},
+      {Sympy.Rational.new!(1, q: 3), "s.Rational(1, 3)"},
       {Sympy.pi!(), "s.pi"},
       {Sympy.series!(Sympy.Exp.new!(x), x: x, n: 4), "s.series(s.exp(x), x, n=4)"}
     ])
@@ -265,7 +266,7 @@ defmodule PackageWrappersTest do
       Pyplot.gca!() |> SnakeBridge.method!("get_xlabel"),
       Pyplot.gcf!() |> SnakeBridge.method!("get_size_inches") |> SnakeBridge.method!("tolist"),
       Pyplot.fignum_exists!(7),
-      Pyplot.legend!() |> SnakeBridge.method!("get_texts") |> length(),
+      Pyplot.legend!() |> SnakeBridge.method!("get_texts") |> Enum.count(),
       Pyplot.isinteractive!(),
       Pyplot.get_backend!(),
       Pyplot.cla!(),
@@ -277,7 +278,7 @@ defmodule PackageWrappersTest do
     before = """
     import matplotlib; matplotlib.use('agg')
     import matplotlib.pyplot as plt
-    plt.figure(num=7, figsize=(4, 3)); plt.plot([1, 2, 3], [1, 4, 9], label='squares')
+    plt.close('all'); plt.figure(num=7, figsize=(4, 3)); plt.plot([1, 2, 3], [1, 4, 9], label='squares')
     plt.title('Squares'); plt.xlabel('n'); plt.xlim(0, 5)
     """
 

@@ -20,6 +20,11 @@ defmodule PythonAnswers do
     :ok
   end
 
+  defp shown(list) when is_list(list), do: Enum.map(list, &shown/1)
+
+  defp shown(tuple) when is_tuple(tuple),
+    do: tuple |> Tuple.to_list() |> shown() |> List.to_tuple()
+
   defp shown(value) do
     if SnakeBridge.ref?(value),
       do: {:object, SnakeBridge.call!("builtins", "repr", [value])},
