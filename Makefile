@@ -80,4 +80,4 @@ dev: ## set up what is missing for tests and lints
 
 .PHONY: clean
 clean: ## delete what was built (not .tools and .venv)
-	rm -rf target elixir/_build elixir/priv tests/libraries/_build python/snakebridge/_native.abi3.so
+	rm -rf target elixir/_build elixir/priv tests/libraries/_build tests/libraries/wrappers/{_build,lib} python/snakebridge/_native.abi3.so

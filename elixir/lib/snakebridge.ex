@@ -559,7 +559,10 @@ defmodule SnakeBridge do
     end
   end
 
-  def value(value, opts), do: Options.check!(:call, opts) && {:ok, value}
+  def value(value, opts) do
+    Options.check!(:call, opts)
+    {:ok, value}
+  end
 
   @doc "Like `value/2`, but gives the value or raises."
   @spec value!(term(), keyword()) :: term()

@@ -32,6 +32,28 @@ defmodule PackageWrappersTest do
     )
   end
 
+  test "numpy.linalg, numpy.fft, numpy.random" do
+    m = Numpy.array!([[2.0, 1.0], [1.0, 3.0]])
+    random = fn -> Numpy.Random.default_rng!(seed: 7) end
+
+    same("import numpy as np\nm = np.array([[2., 1.], [1., 3.]])\nr = np.random.default_rng(7)", [
+      {Numpy.Linalg.inv!(m), "np.linalg.inv(m)"},
+      {Numpy.Linalg.det!(m), "np.linalg.det(m)"},
+      {Numpy.Linalg.norm!(m, axis: 0), "np.linalg.norm(m, axis=0)"},
+      {Numpy.Linalg.solve!(m, [1, 2]), "np.linalg.solve(m, [1, 2])"},
+      {Numpy.Linalg.eigvalsh!(m), "np.linalg.eigvalsh(m)"},
+      {Numpy.Linalg.matrix_rank!(m), "np.linalg.matrix_rank(m)"},
+      {Numpy.Fft.fft!([1, 2, 3]), "np.fft.fft([1, 2, 3])"},
+      {Numpy.Fft.irfft!([3, 1, 2], n: 4), "np.fft.irfft([3, 1, 2], n=4)"},
+      {Numpy.Fft.fftfreq!(4, d: 0.5), "np.fft.fftfreq(4, d=.5)"},
+      {Numpy.Random.Generator.integers!(random.(), 10, size: 3), "r.integers(10, size=3)"},
+      {Numpy.Random.Generator.normal!(random.(), size: 2), "r.normal(size=2)"},
+      {Numpy.Random.Generator.permutation!(random.(), 5), "r.permutation(5)"}
+    ])
+
+    assert {:error, %{class: "LinAlgError"}} = Numpy.Linalg.inv([[0, 0], [0, 0]])
+  end
+
   test "pandas" do
     df = Pandas.DataFrame.new!(data: %{"a" => [3, 1, 2], "b" => ["x", "y", "x"]})
 
