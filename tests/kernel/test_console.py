@@ -19,6 +19,8 @@ class Console:
 
     def __init__(self, kernel):
         command = ["-m", "jupyter_console", "--kernel", kernel]
+        # It asks but once whether a kernel knows that question, and not for long.
+        command += ["--ZMQTerminalInteractiveShell.kernel_is_complete_timeout=30"]
         self.process = pexpect.spawn(sys.executable, command, dimensions=(50, 120), encoding="utf-8")
         self.shown = ""
 

@@ -100,6 +100,8 @@ def test_the_markers_are_completed_in_both_languages(request, language):
     ],
 )
 def test_python_cells_have_the_documentation_of_elixir(python, code, signature):
+    # A question does not wait for an Elixir that is starting.
+    python.run("%%elixir\n1")
     python.run("Many = ex.Enum\neach = Many.map")
     assert signature in ask(python, "inspect", code, detail_level=0)["data"]["text/markdown"]
 
