@@ -120,7 +120,7 @@ defmodule SnakeBridge.Schema.Store do
 
   # --- who writes documents ---
 
-  @sources ~w(introspection/**/*.py descriptor.py signatures.py annotations.py docstrings.py)
+  @sources ~w(introspection/**/*.py descriptor.py signatures.py annotations.py docstrings.py restructured.py)
 
   @doc """
   Says which introspection and generator these are: a hash of Python's sources and of the generator's modules.
