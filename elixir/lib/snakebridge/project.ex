@@ -181,20 +181,8 @@ defmodule SnakeBridge.Project do
 
   @doc "The uses that are a library's, and no other's."
   @spec of(Config.library(), [map()], Config.t()) :: [map()]
-  def of(library, uses, config), do: Enum.filter(uses, &(owner(&1.module, config) == library.python))
-
-  defp owner(module, config) do
-    segments = Module.split(module)
-
-    found =
-      for library <- config.libraries,
-          root <- Resolver.roots(library.python, library.options),
-          root = Module.split(root),
-          List.starts_with?(segments, root),
-          do: {length(root), library.python}
-
-    with {_, python} <- Enum.max(found, fn -> nil end), do: python
-  end
+  def of(library, uses, config),
+    do: Enum.filter(uses, &(Resolver.owner(&1.module, config.libraries) == library))
 
   @doc "Where the files of a project's wrappers are."
   @spec place(Config.t()) :: Wrappers.place()

@@ -97,9 +97,7 @@ defmodule SnakeBridge.Project.Manifest do
 
   defp empty, do: %{options: "", modules: %{}, functions: %{}, files: %{}}
 
-  @doc "The library that a module belongs to, or nil."
-  @spec library_of(t(), module()) :: String.t() | nil
-  def library_of(manifest, module),
+  defp library_of(manifest, module),
     do: Enum.find_value(manifest, fn {name, %{modules: modules}} -> is_map_key(modules, module) && name end)
 
   @doc "Its text."

@@ -8,6 +8,7 @@ defmodule SnakeBridge.Project.Resolver do
 
   alias SnakeBridge.Generator.{Modules, Names}
   alias SnakeBridge.Nearest
+  alias SnakeBridge.Project.Config
 
   @enforce_keys [:entries, :options]
   defstruct [:entries, :options]
@@ -32,6 +33,27 @@ defmodule SnakeBridge.Project.Resolver do
   def roots(python, options) do
     own = for {_, of_module} <- options[:modules] || %{}, module = of_module[:module], do: module
     [root(python, options) | Enum.sort(own)]
+  end
+
+  @doc """
+  The library that a module belongs to, or nil: of those under whose modules it is, the one that is nearest.
+
+      iex> libraries = for name <- ["sklearn", "sklearn.linear_model"], do: %{python: name, options: []}
+      iex> SnakeBridge.Project.Resolver.owner(Sklearn.LinearModel.Ridge, libraries).python
+      "sklearn.linear_model"
+  """
+  @spec owner(module(), [Config.library()]) :: Config.library() | nil
+  def owner(module, libraries) do
+    segments = Module.split(module)
+
+    found =
+      for library <- libraries,
+          root <- roots(library.python, library.options),
+          root = Module.split(root),
+          List.starts_with?(segments, root),
+          do: {length(root), library}
+
+    with {_, library} <- Enum.max_by(found, &elem(&1, 0), fn -> nil end), do: library
   end
 
   @doc "A resolver for a document."

@@ -206,7 +206,7 @@ defmodule SnakeBridge.Project.Runtime do
 
   defp load!(module, build) do
     config = read_term(Path.join(build, "config"))
-    library = Enum.find(by_length(config.libraries), &of?(module, &1))
+    library = Resolver.owner(module, config.libraries)
     use = %{module: module, name: nil, arity: nil, file: "", line: 1}
     place = place(build)
 
@@ -219,13 +219,6 @@ defmodule SnakeBridge.Project.Runtime do
       nil -> raise %Error{message: "#{inspect(module)} belongs to no configured library"}
       {:error, error} -> raise error
     end
-  end
-
-  defp by_length(libraries), do: Enum.sort_by(libraries, &(-String.length(&1.python)))
-
-  defp of?(module, library) do
-    segments = Module.split(module)
-    Enum.any?(Resolver.roots(library.python, library.options), &List.starts_with?(segments, Module.split(&1)))
   end
 
   defp write_term(path, term) do

@@ -122,11 +122,8 @@ defmodule SnakeBridge.Schema.Store do
 
   @sources ~w(introspection/**/*.py descriptor.py signatures.py annotations.py docstrings.py restructured.py)
 
-  @doc """
-  Says which introspection and generator these are: a hash of Python's sources and of the generator's modules.
-  """
-  @spec introspection_hash() :: hash()
-  def introspection_hash do
+  # Says which introspection and generator these are: a hash of Python's sources and of the generator's modules.
+  defp introspection_hash do
     python = Path.join(:code.priv_dir(:snakebridge), "python/snakebridge")
 
     sources =

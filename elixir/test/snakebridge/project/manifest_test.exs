@@ -3,6 +3,7 @@ defmodule SnakeBridge.Project.ManifestTest do
   use ExUnit.Case, async: true
 
   doctest SnakeBridge.Project.Manifest
+  doctest SnakeBridge.Project.Resolver
 
   alias SnakeBridge.Project.Manifest
 
