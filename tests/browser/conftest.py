@@ -43,6 +43,8 @@ BROWSER = [
 SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "docmanager-extension/plugin": {"autosave": False},
+    # Of a machine that is busy it would take no answer of the kernel's.
+    "completer-extension/manager": {"providerTimeout": 30_000},
 }
 
 
