@@ -6,6 +6,7 @@ defmodule SnakeBridge.Application do
 
   @impl true
   def start(_, _) do
+    SnakeBridge.Project.Runtime.use_paths()
     children = [SnakeBridge.Decoder, {DynamicSupervisor, name: SnakeBridge.Sessions}]
     Supervisor.start_link(children, strategy: :one_for_one)
   end

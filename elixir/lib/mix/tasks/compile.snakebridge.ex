@@ -19,6 +19,9 @@ defmodule Mix.Tasks.Compile.Snakebridge do
 
   use Mix.Task.Compiler
 
+  # In each application of an umbrella.
+  @recursive true
+
   alias Mix.Task.Compiler.Diagnostic
   alias SnakeBridge.{Files, Generator, Project}
   alias SnakeBridge.Project.{Error, Runtime, Sources, Wrappers}

@@ -10,6 +10,9 @@ defmodule Mix.Tasks.Snakebridge.Clean do
 
   use Mix.Task
 
+  # In each application of an umbrella.
+  @recursive true
+
   alias Mix.SnakeBridge, as: Helper
   alias SnakeBridge.Project
   alias SnakeBridge.Project.{Config, Manifest, Wrappers}

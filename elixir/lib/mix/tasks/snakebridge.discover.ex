@@ -13,6 +13,9 @@ defmodule Mix.Tasks.Snakebridge.Discover do
 
   use Mix.Task
 
+  # In each application of an umbrella.
+  @recursive true
+
   alias Mix.SnakeBridge, as: Helper
   alias SnakeBridge.Json
   alias SnakeBridge.Project.{Config, Documents}

@@ -10,6 +10,9 @@ defmodule Mix.Tasks.Snakebridge.Doctor do
 
   use Mix.Task
 
+  # In each application of an umbrella.
+  @recursive true
+
   alias Mix.SnakeBridge, as: Helper
   alias SnakeBridge.Project
   alias SnakeBridge.Project.{Config, Lock, Manifest, Packages, Sources, Wrappers}

@@ -12,6 +12,9 @@ defmodule Mix.Tasks.Snakebridge.Gen.Tests do
 
   use Mix.Task
 
+  # In each application of an umbrella.
+  @recursive true
+
   alias Mix.SnakeBridge, as: Helper
   alias SnakeBridge.Generator.Source
   alias SnakeBridge.Project.{Documents, Manifest, Runtime}

@@ -12,6 +12,9 @@ defmodule Mix.Tasks.Snakebridge.Install do
 
   use Mix.Task
 
+  # In each application of an umbrella.
+  @recursive true
+
   alias Mix.SnakeBridge, as: Helper
   alias SnakeBridge.Project
   alias SnakeBridge.Project.{Config, Packages}

@@ -11,6 +11,9 @@ defmodule Mix.Tasks.Snakebridge.Validate do
 
   use Mix.Task
 
+  # In each application of an umbrella.
+  @recursive true
+
   alias Mix.SnakeBridge, as: Helper
   alias SnakeBridge.Nearest
   alias SnakeBridge.Project.Documents

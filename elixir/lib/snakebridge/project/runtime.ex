@@ -10,6 +10,7 @@ defmodule SnakeBridge.Project.Runtime do
   alias SnakeBridge.Project.{Config, Documents, Error, Manifest, Resolver, Wrappers}
 
   @undefined :"$handle_undefined_function"
+  @paths {__MODULE__, :paths}
 
   @doc "Where the wrappers of a project are whose build is in this folder."
   @spec place(Path.t()) :: Wrappers.place()
@@ -18,7 +19,15 @@ defmodule SnakeBridge.Project.Runtime do
   @doc "Makes the modules that are there findable."
   @spec use_path(Path.t()) :: :ok
   def use_path(build) do
-    if File.dir?(ebin(build)), do: Code.prepend_path(ebin(build))
+    known = :persistent_term.get(@paths, [])
+    if build not in known, do: :persistent_term.put(@paths, [build | known])
+    use_paths()
+  end
+
+  @doc "The same for all that were used before: mix drops what one application of an umbrella has when it comes to the next."
+  @spec use_paths() :: :ok
+  def use_paths do
+    for build <- :persistent_term.get(@paths, []), File.dir?(ebin(build)), do: Code.prepend_path(ebin(build))
     :ok
   end
 

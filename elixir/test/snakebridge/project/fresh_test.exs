@@ -132,6 +132,38 @@ defmodule SnakeBridge.Project.FreshTest do
     assert run!(folder, ["compile"]) =~ "Colorsys.rgb_to_hsv/3 is undefined"
   end
 
+  test "in an umbrella each application has its own" do
+    folder = new(%{})
+    on_exit(fn -> folder |> Path.dirname() |> File.rm_rf!() end)
+    File.rm_rf!(Path.join(folder, "lib"))
+
+    app = fn name ->
+      mix_exs(~s|build_path: "../../_build", deps_path: "../../deps", lockfile: "../../mix.lock",|)
+      |> String.replace("Fresh.MixProject", "#{Macro.camelize(name)}.MixProject")
+      |> String.replace(":fresh", ":#{name}")
+    end
+
+    write(folder, %{
+      "mix.exs" => """
+      defmodule Umbrella.MixProject do
+        use Mix.Project
+        def project, do: [apps_path: "apps", version: "0.1.0"]
+      end
+      """,
+      "apps/one/mix.exs" => app.("one"),
+      "apps/one/snakebridge.exs" => "[libraries: [:statistics]]",
+      "apps/one/lib/one.ex" => "defmodule One do\n  def f, do: Statistics.mean([1, 3])\nend",
+      "apps/two/mix.exs" => app.("two"),
+      "apps/two/snakebridge.exs" => "[libraries: [:math]]",
+      "apps/two/lib/two.ex" => "defmodule Two do\n  def f, do: Math.sqrt(4)\nend"
+    })
+
+    refute run!(folder, ["compile", "--warnings-as-errors"]) =~ "warning"
+    assert run!(folder, ["run", "-e", "IO.inspect({One.f(), Two.f()})"]) =~ "{{:ok, 2}, {:ok, 2.0}}"
+    assert run!(folder, ["snakebridge.generate"]) =~ "lib/python_wrappers/math.ex"
+    assert File.regular?(Path.join(folder, "apps/one/lib/python_wrappers/statistics.ex"))
+  end
+
   test "for production: files, which compile without Python; strictness; what generate would change; tests; clean" do
     folder = project()
     prod = [env: "prod"]
