@@ -99,7 +99,11 @@ defmodule SnakeBridge.Generator.Modules do
         path = if path == root or String.starts_with?(path, root <> "."), do: path, else: "#{root}.#{path}"
 
         if is_map_key(taken, name),
-          do: raise(ArgumentError, "modules: #{taken[name]} and #{path} would both be #{inspect(module)}")
+          do:
+            raise(
+              ArgumentError,
+              "modules: #{taken[name]} and #{path} would both be #{inspect(module)}\nhint: give one another module:"
+            )
 
         Map.put(taken, name, path)
     end
@@ -191,7 +195,10 @@ defmodule SnakeBridge.Generator.Modules do
     if name =~ ~r/\A[a-z_][A-Za-z0-9_]*\z/ and Names.to_elixir(name) == name,
       do: name,
       else:
-        raise(ArgumentError, "functions: #{path}: name: #{inspect(name)} cannot be the name of a function")
+        raise(
+          ArgumentError,
+          "functions: #{path}: name: #{inspect(name)} cannot be the name of a function\nhint: a name is of letters, digits and underscores, with a small one first, and no reserved word"
+        )
   end
 
   @doc "Functions, if no two of them have one name: options can make it so."
