@@ -11,8 +11,6 @@ project=$root/tests/libraries/wrappers
 generated=$project/lib/python_wrappers
 plt=$tools/wrappers.plt
 log=$tools/log/wrappers.log
-# All of it, in seconds, on two cores with nothing else to do: more says that something has become slow.
-budget=${SNAKEBRIDGE_WRAPPERS_BUDGET:-900}
 dialyzed="json math re pathlib collections sqlite3 asyncio numpy"
 
 VIRTUAL_ENV=${1:-$tools/libraries}
@@ -56,9 +54,6 @@ dialyze() {
         "$lib"/snakebridge/ebin/Elixir.SnakeBridge{,.Wrapper*,.Steps,.Ref,.Fault,.Options}.beam
 }
 
-within_budget() { ((SECONDS < budget)) || die "it took $SECONDS s, where $budget s are allowed" \
-    "SNAKEBRIDGE_WRAPPERS_BUDGET=SECONDS allows more, on a slow or busy machine"; }
-
 cd "$project"
 mkdir -p "$tools/log"
 part "library compiles" quietly "$log" mix deps.compile
@@ -68,5 +63,4 @@ part "formatted" mix format --check-formatted
 part "the same again" same_again
 part "as Python answers" mix test
 if have dialyzer; then part "dialyzer" dialyze; else note "there is no dialyzer (Debian's erlang-dialyzer): left out"; fi
-part "within $budget s" within_budget
 summary
