@@ -31,18 +31,21 @@ defmodule SnakeBridge.Generator.Source do
 
   defp lines(text, indent, behind) do
     space = String.duplicate(" ", indent)
-    width = @width - indent - behind
+    width = @width - indent
 
-    if fits?(text, width) do
-      [space, text]
-    else
-      text
-      |> Code.format_string!(line_length: width)
-      |> IO.iodata_to_binary()
-      |> String.split("\n")
-      |> Enum.map(&if(&1 == "", do: "", else: [space, &1]))
-      |> Enum.intersperse("\n")
-    end
+    if fits?(text, width - behind),
+      do: [space, text],
+      else: text |> formatted(width, behind) |> Enum.map_intersperse("\n", &[space, &1])
+  end
+
+  # What stands behind is in the way of the last line alone.
+  defp formatted(text, width, behind) do
+    lines =
+      text |> Code.format_string!(line_length: width) |> IO.iodata_to_binary() |> String.split("\n")
+
+    if behind > 0 and String.length(List.last(lines)) in (width - behind + 1)..width,
+      do: formatted(text, width - behind, 0),
+      else: lines
   end
 
   # The formatter puts underscores into long numbers.

@@ -423,6 +423,25 @@ defmodule SnakeBridge.Generator.GeneratedTest do
     assert length(made) == 5
   end
 
+  test "source is as the formatter writes it, however long names and texts are" do
+    functions =
+      for length <- 1..110 do
+        name = "f#{length}_" <> String.duplicate("x", rem(length, 60))
+        parameters = [parameter("a", type: type("str")), parameter("b", default: 100_000)]
+        function("m.#{name}", parameters, %{"doc" => doc(String.duplicate("d", length))})
+      end
+
+    classes = for length <- 1..110, do: class("m.C#{String.duplicate("c", length)}", %{"doc" => doc("Text.")})
+
+    for made <-
+          Generator.generate(of_module("m", %{"functions" => functions, "classes" => classes}),
+            bang: true,
+            timeout: 1_000_000
+          ) do
+      assert made.source == IO.iodata_to_binary([Code.format_string!(made.source), "\n"])
+    end
+  end
+
   test "names do not depend on what else is used, nor on what is known of submodules" do
     classes = for name <- ["bool", "Bool", "Linalg", "A"], do: class("m.#{name}")
     module = module("m", %{"classes" => classes, "submodules" => ["m.linalg", "m.b"]})
