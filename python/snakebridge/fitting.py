@@ -12,6 +12,8 @@ _told = {}
 def fit(width):
     """From now on, texts may have so many columns."""
     os.environ["COLUMNS"] = str(width)
+    # Some (tqdm) believe the one only beside the other.
+    os.environ.setdefault("LINES", "24")
     _environment("POLARS_TABLE_WIDTH", str(width))
     try:
         _fit_libraries(width)

@@ -45,7 +45,9 @@ def place(command):
     if shell is not None:
         # `$name` and `{expression}` stand for what they are in Python.
         command = shell.var_expand(command, depth=0)
-    _tell({"command": command, "directory": os.getcwd(), "environment": dict(os.environ)})
+    # It has a terminal of its own to ask for its size.
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    _tell({"command": command, "directory": os.getcwd(), "environment": environment})
 
 
 def sizes(names):

@@ -19,7 +19,7 @@ def libraries(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", pandas)
     monkeypatch.setitem(sys.modules, "numpy", numpy)
     monkeypatch.setattr(fitting, "_told", {})
-    for name in ("COLUMNS", "POLARS_TABLE_WIDTH"):
+    for name in ("COLUMNS", "LINES", "POLARS_TABLE_WIDTH"):
         monkeypatch.delenv(name, raising=False)
     return options, printing
 

@@ -586,4 +586,14 @@ mod tests {
             "it is called editor.keys"
         );
     }
+
+    #[test]
+    fn the_guide_lists_the_settings() {
+        let guide = include_str!("../../docs/repl.md");
+        let rows: String = SETTINGS
+            .iter()
+            .map(|setting| format!("| `{}` | {}: {} |\n", setting.name, setting.about, setting.values))
+            .collect();
+        assert!(guide.contains(&rows), "docs/repl.md should have:\n{rows}");
+    }
 }

@@ -7,6 +7,8 @@ defmodule SnakeBridge.Application do
   @impl true
   def start(_, _) do
     SnakeBridge.Project.Runtime.use_paths()
+    # The process that starts an application lives as long as it does.
+    SnakeBridge.Progress.Rows.new()
     children = [SnakeBridge.Decoder, {DynamicSupervisor, name: SnakeBridge.Sessions}]
     Supervisor.start_link(children, strategy: :one_for_one)
   end

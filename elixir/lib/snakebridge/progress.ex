@@ -7,7 +7,7 @@ defmodule SnakeBridge.Progress do
   In a notebook it is a bar that is replaced in its place; in a terminal one line on stderr; where output goes elsewhere
   nothing is shown. It tells how many items there were, of how many where that is known, how many come in a second, and
   how long the rest will take at that rate. It is drawn ten times a second at most, and never in between: an item that
-  takes long holds it up.
+  takes long holds it up. Several at once, one within another or of several processes, have a line each.
 
   How many items there are is asked of the enumerable where it knows without being run through: a list, a range, a map,
   most refs. A consumer that stops early, or raises, leaves the bar where it was and says so.
@@ -15,11 +15,12 @@ defmodule SnakeBridge.Progress do
   """
 
   alias SnakeBridge.{Host, MimeBundle, Options, Output, Render, Table}
+  alias SnakeBridge.Progress.Rows
 
   @every_us 100_000
 
   # `n`: items handed over. When it is drawn meanwhile, all of them are done with.
-  defstruct [:label, :total, :screen, :started, :drawn, n: 0, at: :running]
+  defstruct [:label, :total, :screen, :row, :started, :drawn, n: 0, at: :running]
 
   @doc "The stream: see `SnakeBridge.progress/2`."
   @spec stream(Enumerable.t(), keyword()) :: Enumerable.t()
@@ -33,7 +34,8 @@ defmodule SnakeBridge.Progress do
     now = now()
     screen = screen()
     total = if screen, do: Keyword.get_lazy(opts, :total, fn -> total(enumerable) end)
-    draw(%__MODULE__{label: opts[:label], total: total, screen: screen, started: now}, now)
+    row = if screen == :terminal, do: Rows.take()
+    draw(%__MODULE__{label: opts[:label], total: total, screen: screen, row: row, started: now}, now)
   end
 
   # To count the lines of a file it would be read.
@@ -58,8 +60,15 @@ defmodule SnakeBridge.Progress do
 
   defp finish(state) do
     state = if state.at == :end, do: state, else: %{state | at: :stopped}
-    draw(state, now())
-    if state.screen == :terminal, do: IO.write(:stderr, "\n")
+
+    if state.screen == :terminal do
+      # Above those that go on.
+      Rows.leave(state.row)
+      IO.write(:stderr, [line(state, now()), "\n"])
+    else
+      draw(state, now())
+    end
+
     :ok
   end
 
@@ -76,9 +85,11 @@ defmodule SnakeBridge.Progress do
   defp draw(%{screen: nil} = state, _), do: state
 
   defp draw(%{screen: :terminal} = state, now) do
-    line = [state.label, bar(state), text(state, now)] |> Enum.reject(&(&1 in [nil, ""])) |> Enum.join(" ")
-    # A line that is longer than the screen could not be taken back.
-    IO.write(:stderr, ["\r", String.slice(line, 0, columns() - 1), "\e[K"])
+    case Rows.row(state.row) do
+      0 -> IO.write(:stderr, line(state, now))
+      row -> IO.write(:stderr, [String.duplicate("\n", row), line(state, now), "\e[#{row}A"])
+    end
+
     %{state | drawn: now}
   end
 
@@ -88,6 +99,12 @@ defmodule SnakeBridge.Progress do
     body = %{cell: nil, data: data, metadata: "{}", display_id: id, update: state.drawn != nil}
     Output.event(:display, body)
     %{state | drawn: now}
+  end
+
+  defp line(state, now) do
+    line = [state.label, bar(state), text(state, now)] |> Enum.reject(&(&1 in [nil, ""])) |> Enum.join(" ")
+    # A line that is longer than the screen could not be taken back.
+    ["\r", String.slice(line, 0, columns() - 1), "\e[K"]
   end
 
   defp columns do

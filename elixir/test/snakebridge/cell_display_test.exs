@@ -186,5 +186,21 @@ defmodule SnakeBridge.CellDisplayTest do
       assert List.last(lines) =~ ~r"^all \[####################\] 4/4, .*in .*\e\[K\n$"
       assert Enum.all?(lines, &(String.length(plain(&1)) < 64))
     end
+
+    test "has a line for each of several", %{elsewhere: host} do
+      source = """
+      for _ <- SnakeBridge.progress([1, 2], label: "outer"),
+          _ <- SnakeBridge.progress([1, 2], label: "inner"),
+          do: nil
+      """
+
+      written = run(host, source, width: 60).stderr
+      # The inner one is drawn below, and left above.
+      assert written =~
+               ~r"outer [^\n]*0/2[^\n]*\e\[K\n\rinner [^\n]*0/2[^\n]*\e\[K\e\[1A\rinner [^\n]*2/2.*\e\[K\n"
+
+      assert plain(written) =~
+               ~r"inner [^\n]*2/2[^\n]*\n\n?\r?.*inner [^\n]*2/2[^\n]*\n\router [^\n]*2/2[^\n]*\n$"s
+    end
   end
 end
