@@ -5,7 +5,7 @@ defmodule SnakeBridge.Generator.GeneratedTest do
   import ExUnit.CaptureIO
   import SnakeBridge.MadeUp
 
-  alias SnakeBridge.{BridgeError, Generator, Ref}
+  alias SnakeBridge.{Generator, Ref}
 
   # Compiles what becomes of a document, under a module of its own for each test.
   defp compile(document, options) do
@@ -231,7 +231,7 @@ defmodule SnakeBridge.Generator.GeneratedTest do
       %{
         document:
           of_module("math", %{
-            "functions" => [function, %{function | "name" => "comb", "path" => "math.comb"}]
+            "functions" => [function, %{function | "name" => "exp", "path" => "math.exp"}]
           })
       }
     end
@@ -244,32 +244,32 @@ defmodule SnakeBridge.Generator.GeneratedTest do
 
       assert module.sqrt(16) == {:ok, 8.0}
       assert module.sqrt(-1) == {:ok, "ValueError"}
-      assert {:error, _} = module.comb(1)
+      assert module.exp(0) == {:ok, 1.0}
 
       module = compile_one(document, functions: %{"math.sqrt" => %{error: {__MODULE__, :unlike}}})
       assert_raise ArgumentError, ~r/unlike\/1 gave :nothing/, fn -> module.sqrt(-1) end
     end
 
     test "are defaults of the call's own", %{document: document} do
-      module = compile_one(document, timeout: 0, functions: %{"comb" => [timeout: 5_000]}, as: :ref)
-      assert {:error, %BridgeError{reason: :timeout}} = module.sqrt(16)
-      assert {:ok, 4.0} = module.sqrt(16, [], timeout: 5_000, as: :auto)
-      assert {:error, %{class: "TypeError"}} = module.comb(5)
+      module = compile_one(document, as: :ref, functions: %{"exp" => [as: :auto]})
+      assert {:ok, %Ref{type: "builtins.float"}} = module.sqrt(16)
+      assert module.sqrt(16, [], timeout: 5_000, as: :auto) == {:ok, 4.0}
+      assert module.exp(0) == {:ok, 1.0}
     end
 
     test "take back those of their module", %{document: document} do
-      above = [timeout: 0, result: {__MODULE__, :doubled}]
-      below = [timeout: nil, result: nil]
+      above = [as: :value, result: {__MODULE__, :doubled}]
+      below = [as: nil, result: nil]
       module = compile_one(document, modules: %{"math" => above}, functions: %{"sqrt" => below})
       assert module.sqrt(16) == {:ok, 4.0}
-      assert {:error, %BridgeError{reason: :timeout}} = module.comb(5)
+      assert module.exp(0) == {:ok, 2.0}
     end
 
     test "cannot give two functions one name, nor one that cannot be", %{document: document} do
       assert_raise ArgumentError,
-                   ~r/math.comb and math.sqrt would both be comb|math.sqrt and math.comb would both be comb/,
+                   ~r/math.exp and math.sqrt would both be exp|math.sqrt and math.exp would both be exp/,
                    fn ->
-                     Generator.generate(document, functions: %{"sqrt" => [name: "comb"]})
+                     Generator.generate(document, functions: %{"sqrt" => [name: "exp"]})
                    end
 
       assert_raise ArgumentError, ~r/"a b" cannot be the name of a function/, fn ->
