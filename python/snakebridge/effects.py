@@ -90,10 +90,15 @@ class _Names:
         self._nodes = {}
         self._parents = []
 
-    def bind(self, name, kind, shared=(), behind=(frozenset(), frozenset())):
-        """A name is bound anew, to what may share parts with what those names stand for."""
-        shared = [*shared]
+    def bind(self, name, kind, shared=(), behind=(frozenset(), frozenset()), is_certain=True):
+        """A name is bound anew, to what may share parts with what those names stand for. Where that is not certain, it may
+        stand for what it stood for, too."""
         nodes = [self._nodes[other] for other in shared if other in self._nodes]
+        if not is_certain and name in self.kinds:
+            kind = kind if kind == self.kinds[name] else None
+            nodes += [self._nodes[name]] if name in self._nodes else []
+            before = self.behind.get(name, (frozenset(), frozenset()))
+            behind = (before[0] | behind[0], before[1] | behind[1])
         self.unbind(name)
         self.kinds[name] = kind
         if behind[0] or behind[1]:
@@ -172,10 +177,11 @@ def _cell(cell, known):
 def _elixir(cell, known):
     own = cell["own"]
     reads = {name for name in own["reads"] if name in known.kinds} | {*(cell.get("reads") or ())}
-    keeps = own["objects"] or any(not kinds.is_immutable(known.kinds.get(name)) for name in reads)
+    keeps = own["objects"] or any(not kinds.is_term(known.kinds.get(name)) for name in reads)
     more, changed = known.used(reads)
     consumed = {name for name in own["consumes"] if kinds.may_be_used_up(known.kinds.get(name))}
     changes = {*own["changes"], *changed, *consumed} - {WORLD}
+    changes = {name for name in changes if not kinds.is_term(known.kinds.get(name))}
     seen, touched = known.nodes(reads | more), known.nodes(changes)
     writes = {*_recorded(cell, own["writes"])}
     if cell.get("status", "ok") == "ok":
@@ -184,7 +190,7 @@ def _elixir(cell, known):
     shared = [name for name in reads if name in known.kinds] if keeps else []
     known.join([name for name in changes if name in known.kinds])
     for name in writes:
-        known.bind(name, None if keeps else "immutable", shared)
+        known.bind(name, None if keeps else "term", shared)
     touched |= known.nodes(writes & changes)
     return {
         "reads": sorted(reads | more),
@@ -203,7 +209,8 @@ def _elixir(cell, known):
 
 def _python(cell, known):
     source, left_out = plain(cell["source"])
-    uses, error, walk, seen = analysis.Uses(), None, _Walk(known), set()
+    uses, error, seen = analysis.Uses(), None, set()
+    walk = _Walk(known, is_certain=cell.get("status", "ok") == "ok")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -255,8 +262,10 @@ def _recorded(cell, may):
 class _Walk:
     """Goes through statements as they run, and notes what is changed, bound to what, and called."""
 
-    def __init__(self, known, inside=None):
+    def __init__(self, known, inside=None, is_certain=True):
         self.known = known
+        # Whether what comes runs in any case, and to its end.
+        self.is_certain = is_certain
         self.changes = set()
         self.touched = set()
         self.called = set()
@@ -270,6 +279,11 @@ class _Walk:
     def body(self, statements):
         for statement in statements:
             self.statement(statement)
+
+    def maybe(self, statements):
+        before, self.is_certain = self.is_certain, False
+        self.body(statements)
+        self.is_certain = before
 
     def statement(self, node):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -295,19 +309,21 @@ class _Walk:
         elif isinstance(node, (ast.For, ast.AsyncFor)):
             self.value(node.iter)
             self.consumed(node.iter)
+            before, self.is_certain = self.is_certain, False
             self.assign(node.target, node.iter, is_part=True)
+            self.is_certain = before
             # What comes later in a loop's body comes before, too.
-            self.body([*node.body, *node.body, *node.orelse])
+            self.maybe([*node.body, *node.body, *node.orelse])
         elif isinstance(node, ast.While):
             self.value(node.test)
-            self.body([*node.body, *node.body, *node.orelse])
+            self.maybe([*node.body, *node.body, *node.orelse])
         elif isinstance(node, (ast.With, ast.AsyncWith)):
             for item in node.items:
                 self.value(item.context_expr)
                 self.change(_shared(item.context_expr, self))
                 if item.optional_vars is not None:
                     self.assign(item.optional_vars, item.context_expr, is_part=True)
-            self.body(node.body)
+            self.maybe(node.body)
         else:
             self.other(node)
 
@@ -316,7 +332,7 @@ class _Walk:
             subject = _shared(node.subject, self)
         for field in ast.iter_child_nodes(node):
             if isinstance(field, ast.stmt):
-                self.statement(field)
+                self.maybe([field])
             elif isinstance(field, ast.expr):
                 self.value(field)
             elif isinstance(field, (ast.ExceptHandler, ast.match_case)):
@@ -423,7 +439,7 @@ class _Walk:
     def delete(self, target):
         if isinstance(target, ast.Name):
             self.unbound.add(target.id)
-            if self.inside is None:
+            if self.inside is None and self.is_certain:
                 self.known.unbind(target.id)
         elif isinstance(target, (ast.Tuple, ast.List)):
             for part in target.elts:
@@ -433,7 +449,8 @@ class _Walk:
 
     def bind(self, name, kind, shared=(), behind=(frozenset(), frozenset())):
         self.later |= behind[0]
-        self.known.bind(name, kind, [other for other in shared if other != name], behind)
+        shared = [other for other in shared if other != name or not self.is_certain]
+        self.known.bind(name, kind, shared, behind, self.is_certain)
 
     def gain(self, name, value):
         behind = self.behind_of(value)

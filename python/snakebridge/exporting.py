@@ -6,6 +6,7 @@ What cells do to names is `effects`' to say; the project's files are made in Eli
 import ast
 import datetime
 import json
+import types
 
 _EXACT = (int, float, complex, bool, str, type(None), datetime.date, datetime.time, datetime.timedelta)
 _OTHERS = (bytes, bytearray, memoryview, frozenset, range, datetime.datetime)
@@ -86,16 +87,41 @@ def _alone(node, tree):
     )
 
 
-def part(namespace, source):
-    """Runs the statements of a cell that is known to fail, one by one: the text of those that went well, that of the one
-    that failed, and what it raised, or None where none did."""
+def part(namespace, source, names):
+    """Runs the statements of a cell that is known to fail, one by one: the text of those that went well; that of the one
+    that failed, if it may have changed what these names stand for on its way, else none; and what it raised, or None."""
     tree = ast.parse(source)
     for number, node in enumerate(tree.body):
+        before = _pictures(namespace, names)
         try:
             exec(compile(ast.Module([node], []), "<export>", "exec", dont_inherit=True), namespace)
         except Exception as error:
-            return _text(source, tree.body[:number]), _text(source, [node]), type(error).__name__
+            after = _pictures(namespace, names)
+            unchanged = not _does(node) or (before is not None and before == after)
+            failing = "" if unchanged else _text(source, [node])
+            return _text(source, tree.body[:number]), failing, type(error).__name__
     return source, "", None
+
+
+def _does(node):
+    """Whether a statement that fails may have done anything before."""
+    for part in ast.walk(node):
+        if isinstance(part, (ast.Call, ast.AugAssign, ast.Delete, ast.NamedExpr)):
+            return True
+        if isinstance(part, ast.stmt) and not isinstance(part, (ast.Expr, ast.Assign, ast.Assert, ast.Raise)):
+            return True
+        if isinstance(part, (ast.Subscript, ast.Attribute)) and not isinstance(part.ctx, ast.Load):
+            return True
+    return False
+
+
+def _pictures(namespace, names):
+    """What the names stand for, as text; None where that would not show a change."""
+    fixed = (types.FunctionType, types.ModuleType)
+    known = [name for name in names if name in namespace and type(namespace[name]) not in fixed]
+    if any(crossing(namespace[name]) not in ("exact", "container", "other") for name in known):
+        return None
+    return {name: repr(namespace[name]) for name in known}
 
 
 def _text(source, nodes):

@@ -6,6 +6,7 @@ A kind says as much of what a name stands for as these rules need:
 |---|---|
 | `immutable` | numbers, text, bytes, None, and what holds only such and cannot be changed |
 | `container` | lists, dicts, sets, and others of builtins and `collections` |
+| `term` | a term of Elixir: the copy that Python has may be changed, in Elixir it cannot |
 | `frame` | what pandas, polars and numpy compute with |
 | `module NAME` | a module |
 | `pure` | a function of which is known that it changes nothing |
@@ -117,6 +118,11 @@ def is_immutable(kind):
     return kind in ("immutable", "pure")
 
 
+def is_term(kind):
+    """Whether Elixir cannot change it."""
+    return kind in ("immutable", "pure", "term")
+
+
 def is_fixed(kind):
     """Whether nothing does so but what says it: modules that only compute, and functions."""
     return kind in ("immutable", "pure", "function") or (
@@ -221,9 +227,10 @@ def call(node, known, local):
         return Effect(True, True, touches_world=worldly)
     if kind == "immutable":
         return Effect(consumes=True)
-    if name in MUTATORS or (kind != "container" and name not in PURE_METHODS):
+    plain = kind in ("container", "term")
+    if name in MUTATORS or (not plain and name not in PURE_METHODS):
         # What takes something in does not change it, in a container of builtins.
-        return Effect(True, kind != "container", consumes=True, touches_world=worldly)
+        return Effect(True, not plain, consumes=True, touches_world=worldly)
     return Effect(consumes=True, changes_arguments=kind is None and bool(_functions(node, known)))
 
 

@@ -100,8 +100,16 @@ defmodule SnakeBridge.Export do
       python: python["version"],
       elixir: input["elixir"],
       bridge: input["bridge"] || "vendor",
-      notes: session.notes ++ ended(replay.failed)
+      notes: session.notes ++ partly(session, replay) ++ ended(replay.failed)
     }
+  end
+
+  defp partly(session, replay) do
+    left = for cell <- replay.cells, cell.text != "", do: cell.number
+
+    for %{kept: :partly, number: number} <- session.cells,
+        number in left,
+        do: "cell #{number} failed; what it did before is kept, for later cells read it"
   end
 
   defp ended(nil), do: []

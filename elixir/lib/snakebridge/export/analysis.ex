@@ -17,7 +17,7 @@ defmodule SnakeBridge.Export.Analysis do
   @typedoc """
   A cell as it was recorded, with its effects. `kept`: `true`, `:partly` (it failed, after it had bound or changed what a
   kept cell reads) or `false`; `why` says why not. `seen` and `touched`: numbers of the objects that it reads and changes,
-  alike for names that may stand for parts of the same; `made`: those of what it binds; `behind`: the names that functions of its own read when they run.
+  alike for names that may stand for parts of the same; `recorded`: the names that were seen to be read. `made`: those of what it binds; `behind`: the names that functions of its own read when they run.
   """
   @type cell :: %{
           number: integer(),
@@ -37,6 +37,7 @@ defmodule SnakeBridge.Export.Analysis do
           behind: [String.t()],
           error: String.t() | nil,
           left_out: [String.t()],
+          recorded: [String.t()] | nil,
           kept: boolean() | :partly,
           why: String.t() | nil
         }
@@ -71,6 +72,7 @@ defmodule SnakeBridge.Export.Analysis do
             status: cell["status"] || "ok",
             output: cell["output"] || "",
             result: cell["result"],
+            recorded: cell["reads"],
             kept: true,
             why: nil
           },

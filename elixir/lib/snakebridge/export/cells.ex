@@ -62,6 +62,16 @@ defmodule SnakeBridge.Export.Cells do
   defp value_name(%{result: nil}), do: nil
   defp value_name(%{number: number}), do: "result_#{number}"
 
+  @doc "What a cell binds in a project: what it bound, and the name of its value where it had none of its own."
+  @spec binds(map()) :: [String.t()]
+  def binds(cell), do: own_value(cell) ++ cell.writes
+
+  @doc "Likewise, in any case."
+  @spec certain(map()) :: [String.t()]
+  def certain(cell), do: own_value(cell) ++ cell.certain
+
+  defp own_value(%{shown: shown, number: number}), do: if(shown == "result_#{number}", do: [shown], else: [])
+
   # A parameter is no longer bound by its cell.
   defp unless_bound(cell, given) do
     names = Map.keys(given)
@@ -113,8 +123,8 @@ defmodule SnakeBridge.Export.Cells do
   defp why(%{kept: true}), do: []
   defp why(%{status: "ok", error: nil}), do: []
 
-  defp why(%{kept: :partly} = cell),
-    do: ["cell #{cell.number} failed; what it did before is kept, for later cells read it"]
+  # That is told once it is known what stays.
+  defp why(%{kept: :partly}), do: []
 
   defp why(%{error: nil}), do: []
   defp why(cell), do: ["cell #{cell.number} is left out: #{cell.why}"]

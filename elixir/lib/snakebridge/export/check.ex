@@ -17,7 +17,7 @@ defmodule SnakeBridge.Export.Check do
     app = Macro.underscore(module)
     before = own(session.cells) ++ present([{"lib/#{app}/python.ex", Modules.python(plan, module)}])
     steps = {"lib/#{app}/steps.ex", Modules.steps(plan, module, lexical)}
-    rounds(before, steps, {"lib/#{app}.ex", Modules.main(plan, module)}, module, @most_rounds)
+    rounds(before, present([steps, {"lib/#{app}.ex", Modules.main(plan, module)}]), module, @most_rounds)
   end
 
   defp present(files), do: for({path, text} <- files, text, do: {path, text})
@@ -30,15 +30,21 @@ defmodule SnakeBridge.Export.Check do
     |> Enum.sort()
   end
 
-  defp rounds(before, {path, steps}, main, module, left) do
-    files = before ++ present([{path, steps}, main])
+  # What a warning is mended in is compiled again.
+  defp rounds(before, made, module, left) do
+    files = before ++ made
     {result, diagnostics} = compile(files, module)
-    mended = steps && Enum.reduce(diagnostics, steps, &mend(&1, path, &2))
+
+    mended =
+      for {path, text} <- made do
+        mended = Enum.reduce(diagnostics, text, &mend(&1, path, &2))
+        {path, if(mended == text, do: text, else: SnakeBridge.Export.Code.format(mended))}
+      end
 
     cond do
-      result != :ok -> {files, ["what was made does not compile: #{result}"]}
-      mended == steps or left == 0 -> {files, told(diagnostics)}
-      true -> rounds(before, {path, SnakeBridge.Export.Code.format(mended)}, main, module, left - 1)
+      result != :ok -> {files, ["what was made does not compile: #{error(diagnostics) || result}"]}
+      mended == made or left == 0 -> {files, told(diagnostics)}
+      true -> rounds(before, mended, module, left - 1)
     end
   end
 
@@ -73,6 +79,9 @@ defmodule SnakeBridge.Export.Check do
       message =~ ~r/^unused (alias|import|require)/ ->
         at_line(text, line, fn _ -> "" end)
 
+      message =~ ~r/is ignored|unused literal|no effect/ ->
+        at_line(text, line, &Regex.replace(~r/^(\s*)/, &1, "\\1_ = "))
+
       match = Regex.run(~r/^variable "([^"]+)" is unused/, message) ->
         [_, name] = match
 
@@ -91,6 +100,12 @@ defmodule SnakeBridge.Export.Check do
 
   defp at_line(text, line, function),
     do: text |> String.split("\n") |> List.update_at(line - 1, function) |> Enum.join("\n")
+
+  defp error(diagnostics),
+    do:
+      Enum.find_value(diagnostics, fn %{severity: severity, message: message} ->
+        if severity == :error, do: message
+      end)
 
   defp told(diagnostics) do
     for %{severity: :warning, message: message} <- diagnostics,

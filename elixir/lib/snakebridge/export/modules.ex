@@ -56,7 +56,13 @@ defmodule SnakeBridge.Export.Modules do
 
   defp drop(step, plan) do
     arguments = Enum.map(step.takes, &plan.variables[&1])
-    head = for name <- step.takes, plan.variables[name] != name, do: "#{name} = \#{#{plan.variables[name]}}\n"
+    unbound = Plan.unbound(step)
+
+    head =
+      for name <- step.takes,
+          plan.variables[name] != name or name in unbound,
+          do: "#{name} = \#{#{plan.variables[name]}}\n"
+
     tail = for name <- step.gives, plan.variables[name] != name, do: "\n#{plan.variables[name]} = #{name}"
     text = "#{head}#{String.replace(step.text, "\#{", "\\\#{")}#{tail}"
     {open, close} = heredoc(text)

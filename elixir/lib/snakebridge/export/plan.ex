@@ -13,7 +13,7 @@ defmodule SnakeBridge.Export.Plan do
   """
 
   alias SnakeBridge.Drop
-  alias SnakeBridge.Export.Code
+  alias SnakeBridge.Export.{Cells, Code}
 
   defstruct steps: [], shared: false, why: nil, results: [], params: %{}, variables: %{}, missing: []
 
@@ -121,15 +121,18 @@ defmodule SnakeBridge.Export.Plan do
 
   # What comes from outside; `writes`: what it may bind.
   defp reading(step) do
-    {reads, _} =
-      Enum.reduce(step.cells, {MapSet.new(), MapSet.new()}, fn cell, {reads, bound} ->
+    {reads, seen, _} =
+      Enum.reduce(step.cells, {MapSet.new(), MapSet.new(), MapSet.new()}, fn cell, {reads, seen, bound} ->
         more = cell.reads |> MapSet.new() |> MapSet.difference(bound)
-        own = if cell.shown, do: [cell.shown | cell.certain], else: cell.certain
-        {MapSet.union(reads, more), MapSet.union(bound, MapSet.new(own))}
+        # What was seen to be read was there; of what the source may read nobody knows.
+        there = (cell.recorded || cell.reads) |> MapSet.new() |> MapSet.difference(bound)
+        bound = MapSet.union(bound, MapSet.new(Cells.certain(cell)))
+        {MapSet.union(reads, more), MapSet.union(seen, there), bound}
       end)
 
-    writes = step.cells |> Enum.flat_map(&[&1.shown | &1.writes]) |> Enum.reject(&is_nil/1) |> Enum.uniq()
-    Map.merge(step, %{reads: reads |> Enum.reject(&(&1 =~ ~r/[ *]/)), writes: writes, source: source(step)})
+    writes = step.cells |> Enum.flat_map(&Cells.binds/1) |> Enum.uniq()
+    plain = fn names -> Enum.reject(names, &(&1 =~ ~r/[ *]/)) end
+    Map.merge(step, %{reads: plain.(reads), seen: plain.(seen), writes: writes, source: source(step)})
   end
 
   defp source(%{language: "python", text: text}) do
@@ -145,18 +148,17 @@ defmodule SnakeBridge.Export.Plan do
   defp missing(steps, session) do
     {names, _} =
       Enum.reduce(steps, {[], MapSet.new(Map.keys(session.params))}, fn step, {names, bound} ->
-        unknown = for name <- step.reads, name not in bound, recorded?(name, step), do: name
+        unknown = for name <- step.seen, name not in bound, missing?(name, step), do: name
         {names ++ unknown, MapSet.union(bound, MapSet.new(step.writes ++ unknown))}
       end)
 
     Enum.uniq(names)
   end
 
-  # A read that was seen, not one that the source only may do.
-  defp recorded?(name, %{language: "python"} = step),
-    do: match?(%{needs: _}, step.source) and name in step.source.needs and not Drop.Builtins.name?(name)
+  defp missing?(_, %{language: "elixir"}), do: false
 
-  defp recorded?(_, _), do: false
+  defp missing?(name, step),
+    do: match?(%{needs: _}, step.source) and name in step.source.needs and not Drop.Builtins.name?(name)
 
   # --- whether arguments can tell all ---
 
@@ -246,7 +248,7 @@ defmodule SnakeBridge.Export.Plan do
         available = known_before(step, plan)
         takes = takes(step, gives, available)
         refs = if step.language == "python", do: Enum.filter(gives, &ref?(&1, step, later, replay)), else: []
-        certain = Enum.flat_map(step.cells, &[&1.shown | &1.certain])
+        certain = Enum.flat_map(step.cells, &Cells.certain/1)
         wanted = wanted |> MapSet.difference(MapSet.new(certain)) |> MapSet.union(MapSet.new(takes))
         {%{step | gives: gives, takes: takes, refs: refs}, %{wanted: wanted, later: [step | later]}}
       end)
@@ -258,8 +260,15 @@ defmodule SnakeBridge.Export.Plan do
   defp takes(step, gives, available) do
     certain = Enum.flat_map(step.cells, & &1.certain)
     kept = for name <- gives, name not in certain, name in available, do: name
-    reads = if step.language == "python", do: step.source.needs, else: step.reads
+    reads = if step.language == "python", do: step.source.needs ++ unbound(step), else: step.reads
     Enum.uniq(for(name <- reads, name in available, do: name) ++ kept)
+  end
+
+  @doc "The names that a step of Python unbinds, and does not read."
+  @spec unbound(step()) :: [String.t()]
+  def unbound(step) do
+    deletes = Enum.flat_map(step.cells, & &1.deletes)
+    for name <- step.reads, name in deletes, name not in step.source.needs, do: name
   end
 
   defp ref?(name, step, later, replay) do
@@ -332,7 +341,7 @@ defmodule SnakeBridge.Export.Plan do
   defp title(step), do: heading(step) || main(step) || "cell_#{hd(step.cells).number}"
 
   # A comment that stands over it.
-  defp heading(%{cells: [%{text: text} | _]}) do
+  defp heading(%{cells: [%{source: text} | _]}) do
     with [_, words] <- Regex.run(~r/\A#+\s*(\p{L}[^\n]{2,40})$/mu, text),
          [_ | _] = words <-
            Regex.scan(~r/[a-z0-9]+/, String.downcase(words)) |> List.flatten() |> Enum.take(4),

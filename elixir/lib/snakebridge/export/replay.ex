@@ -9,6 +9,7 @@ defmodule SnakeBridge.Export.Replay do
 
   alias SnakeBridge.{MimeBundle, Ref}
   alias SnakeBridge.Export.Code, as: Text
+  alias SnakeBridge.Export.{Cells, Effects}
 
   # Running once more says more, where it takes no time.
   @again_ms 3_000
@@ -103,7 +104,6 @@ defmodule SnakeBridge.Export.Replay do
     code =
       quote do
         require SnakeBridge
-        import SnakeBridge, only: [sigil_PY: 2]
         require SnakeBridge.Py
         import Bitwise, only: unquote(SnakeBridge.Natural.operators())
       end
@@ -112,21 +112,36 @@ defmodule SnakeBridge.Export.Replay do
     env
   end
 
-  defp cell(cell, %{failed: {_, _}} = state), do: %{state | cells: [cell | state.cells]}
+  defp cell(cell, %{failed: {_, _}} = state), do: %{state | cells: [unknown(cell) | state.cells]}
 
   defp cell(cell, state) do
     run_cell(cell, state)
   rescue
-    error -> %{state | failed: {cell.number, Exception.message(error)}, cells: [cell | state.cells]}
+    error -> %{state | failed: {cell.number, Exception.message(error)}, cells: [unknown(cell) | state.cells]}
   catch
     kind, reason ->
-      %{state | failed: {cell.number, Exception.format_banner(kind, reason)}, cells: [cell | state.cells]}
+      %{
+        state
+        | failed: {cell.number, Exception.format_banner(kind, reason)},
+          cells: [unknown(cell) | state.cells]
+      }
   end
 
+  # How far it came in the session nobody knows.
+  defp unknown(%{kept: :partly, language: "python"} = cell),
+    do: %{cell | text: String.trim(attempt(cell.text, "Exception")), kept: true}
+
+  defp unknown(%{kept: :partly} = cell),
+    do: %{cell | text: cell.text |> attempt_elixir(cell) |> Enum.join(), kept: true}
+
+  defp unknown(cell), do: cell
+
   defp run_cell(%{language: "python", kept: :partly} = cell, state) do
-    {done, failing, error} = SnakeBridge.call!("snakebridge.exporting", "part", [state.names, cell.text])
+    {done, failing, error} =
+      SnakeBridge.call!("snakebridge.exporting", "part", [state.names, cell.text, cell.changes ++ cell.writes])
+
     # What the failing statement may have done on its way stays done.
-    text = if failing == "" or cell.touched == [], do: done, else: done <> attempt(failing, error)
+    text = if failing == "", do: done, else: done <> attempt(failing, error)
     after_python(%{cell | text: String.trim(text), kept: true}, state)
   end
 
@@ -146,8 +161,9 @@ defmodule SnakeBridge.Export.Replay do
     {text, binding, env} =
       if cell.kept == :partly, do: partly(cell, binding, state.env), else: whole(cell, binding, state.env)
 
+    cell = if cell.kept == :partly, do: came_to_bind(cell, text), else: cell
     state = %{state | binding: binding, env: env}
-    written = if cell.shown, do: [cell.shown | cell.writes], else: cell.writes
+    written = Cells.binds(cell)
 
     state =
       Enum.reduce(written, state, fn name, state ->
@@ -174,19 +190,48 @@ defmodule SnakeBridge.Export.Replay do
     {cell.text, binding, env}
   end
 
-  # Up to the first that fails.
+  # Up to the first that fails, now or then.
   defp partly(cell, binding, env) do
+    {binding, env} = evaluate(Enum.map(cell.lexical, &Text.natural/1), binding, env)
+
     {done, binding, env} =
-      Enum.reduce_while(Text.expressions(cell.text), {[], binding, env}, fn text, {done, binding, env} ->
+      cell.text
+      |> Text.expressions()
+      |> seen(cell)
+      |> Enum.reduce_while({[], binding, env}, fn text, {done, binding, env} ->
         try do
           {binding, env} = evaluate([Text.natural(text)], binding, env)
           {:cont, {[text | done], binding, env}}
         rescue
+          # Nothing of it has run.
+          _ in CompileError -> {:halt, {done, binding, env}}
           _ -> {:halt, {attempt_elixir(text, cell) ++ done, binding, env}}
         end
       end)
 
     {done |> Enum.reverse() |> Enum.join("\n"), binding, env}
+  end
+
+  defp came_to_bind(cell, text) do
+    writes = Effects.of(text).writes
+
+    %{
+      cell
+      | writes: Enum.filter(cell.writes, &(&1 in writes)),
+        certain: Enum.filter(cell.certain, &(&1 in writes))
+    }
+  end
+
+  # What it would have bound next was not seen to be bound.
+  defp seen(expressions, cell) do
+    expressions =
+      Enum.take_while(expressions, fn text -> Enum.all?(Effects.of(text).writes, &(&1 in cell.writes)) end)
+
+    if cell.touched == [], do: up_to_last_write(expressions), else: expressions
+  end
+
+  defp up_to_last_write(expressions) do
+    expressions |> Enum.reverse() |> Enum.drop_while(&(Effects.of(&1).writes == [])) |> Enum.reverse()
   end
 
   defp attempt_elixir(text, %{touched: [_ | _]}),
@@ -202,7 +247,7 @@ defmodule SnakeBridge.Export.Replay do
   end
 
   defp after_python(cell, state) do
-    written = if cell.shown, do: [cell.shown | cell.writes], else: cell.writes
+    written = Cells.binds(cell)
     owners = Enum.reduce(written, state.owners, &Map.put(&2, &1, :python))
 
     crossings =
