@@ -60,6 +60,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: Option<SessionsAction>,
     },
+    /// Make a project, a notebook or a script of a notebook or a recorded session
+    Export(ExportArgs),
     /// The Jupyter kernel
     Kernel {
         #[command(subcommand)]
@@ -102,6 +104,87 @@ pub(crate) struct RunArgs {
     /// Compare what each cell puts out with what it did when FILE, or the session of that name, was recorded
     #[arg(long, conflicts_with_all = ["json", "output", "keep_going"])]
     pub(crate) check: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// A notebook or a script of cells; without it `--session NAME` says which recorded session
+    #[arg(required_unless_present = "session")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// What it becomes
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) to: Target,
+
+    /// The file, or for mix the folder, to write; `-` is standard output [default: named after what is exported]
+    #[arg(short, long, value_name = "PATH")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Replace what is there
+    #[arg(long)]
+    pub(crate) force: bool,
+
+    /// Show what is written, before it is
+    #[arg(long)]
+    pub(crate) preview: bool,
+
+    /// Run nothing, and use no record: what only a run can tell is left out
+    #[arg(long)]
+    pub(crate) no_run: bool,
+
+    /// livemd: cells of Python as Livebook's own, which Pythonx runs
+    #[arg(long)]
+    pub(crate) pythonx: bool,
+
+    /// mix: keep only what this name needs, and return it; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) result: Vec<String>,
+
+    /// mix: make this name a parameter; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) param: Vec<String>,
+
+    /// mix: put the files into this project
+    #[arg(long, value_name = "DIR", conflicts_with = "output")]
+    pub(crate) into: Option<PathBuf>,
+
+    /// mix: natural syntax on objects of Python, or calls of generated wrappers
+    #[arg(long, default_value = "natural")]
+    pub(crate) style: Style,
+
+    /// mix: where the project has this library from
+    #[arg(long, default_value = "vendor")]
+    pub(crate) bridge: Bridge,
+}
+
+/// What an export makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Target {
+    /// A Mix project with tests
+    Mix,
+    /// A notebook of Livebook
+    Livemd,
+    /// A notebook of Jupyter
+    Ipynb,
+    /// A script of Elixir
+    Exs,
+    /// Python alone, in percent format
+    Py,
+}
+
+/// How a project calls Python.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Style {
+    Natural,
+    Wrappers,
+}
+
+/// Where a project has this library from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Bridge {
+    Vendor,
+    Path,
+    Git,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ mod check;
 mod cli;
 mod config;
 mod doctor;
+mod export;
 mod introspect;
 mod kernel;
 mod run;
@@ -41,6 +42,7 @@ fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Some(Command::Run(args)) if args.check => check::run(&args.file, &cli.session),
         Some(Command::Run(args)) => run::file(&args, &cli.session),
+        Some(Command::Export(args)) => export::export(&args, &cli.session),
         Some(Command::Completions { shell }) => {
             clap_complete::generate(shell, &mut Cli::command(), "snakebridge", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use anyhow::Context;
+use bridge_core::language::Language;
 use bridge_core::notebook::{CellKind, CellOutputs, Format, Loss, Notebook, Outputs};
 use bridge_core::record::Record;
-use bridge_core::session::{CellRequest, Event, LateEvent, LateEvents, Session, Status};
+use bridge_core::session::{CellRequest, Event, LateEvent, LateEvents, Session, Status, StreamName};
 use serde_json::{Map, Value};
 use snakebridge_repl::render::{Look, Renderer, columns};
 
@@ -158,6 +159,45 @@ impl Run {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .event(None, "", &event)
+    }
+
+    /// The name of its record.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.session.name()
+    }
+
+    /// The session's own folder, which goes when it ends.
+    pub(crate) fn directory(&self) -> &Path {
+        self.session.directory()
+    }
+
+    /// What code of ours prints: it is no cell of the user's, and leaves no trace.
+    pub(crate) fn ours(&self, language: Language, source: &str) -> anyhow::Result<String> {
+        let mut request = CellRequest::new(language, source);
+        (request.silent, request.store_history) = (true, false);
+        (request.allow_input, request.colors) = (false, Some(false));
+        let mut running = self.session.execute(request).map_err(start::with_hint)?;
+        let mut printed = String::new();
+        while let Some(event) = running.events.wait() {
+            match event {
+                Event::Stream {
+                    name: StreamName::Stdout,
+                    text,
+                } => printed.push_str(&text),
+                Event::Error {
+                    class, message, hint, ..
+                } => return Err(start::failed(format!("{class}: {message}"), hint)),
+                _ => {}
+            }
+        }
+        Ok(printed)
+    }
+
+    /// The names of the session that belong to a language.
+    pub(crate) fn names_of(&self, language: Language) -> anyhow::Result<Vec<String>> {
+        let names = self.session.names().wait().map_err(start::with_hint)?;
+        let own = names.into_iter().filter(|name| name.language == language);
+        Ok(own.map(|name| name.name).collect())
     }
 
     /// Runs the code cells in order, and says what each left behind. After one that failed it stops, unless told to
@@ -329,7 +369,7 @@ fn utf8(bytes: Vec<u8>, what: &str) -> anyhow::Result<String> {
 }
 
 /// The output may be the input: it is replaced whole or not at all.
-fn write_atomically(path: &Path, text: &str) -> anyhow::Result<()> {
+pub(crate) fn write_atomically(path: &Path, text: &str) -> anyhow::Result<()> {
     let mut name = path.file_name().context("`-o` names no file")?.to_owned();
     name.push(".tmp");
     let partial = path.with_file_name(name);

@@ -73,6 +73,11 @@ pub(crate) fn hinted(message: String, hint: &str) -> anyhow::Error {
     })
 }
 
+/// An error that may have advice.
+pub(crate) fn failed(message: String, hint: Option<String>) -> anyhow::Error {
+    anyhow::Error::new(Hinted { message, hint })
+}
+
 /// An error of a library, as it is told to a person.
 #[derive(Debug)]
 pub(crate) struct Hinted {

@@ -245,6 +245,8 @@ pub struct Setup {
     pub elixir: Option<String>,
     /// The Python packages, as a `pyproject.toml`.
     pub pyproject: Option<String>,
+    /// Whether a cell that imports this library stands before the others.
+    pub imports: bool,
 }
 
 /// What running a cell left behind.

@@ -135,8 +135,8 @@ defmodule SnakeBridge do
       "O'NEIL: O'Neil"
 
   A modifier says what the value arrives as, as `as:` does: `r` for a ref, `v`, `l`, `m`, `s`, `t`, `b`, `a` for `:value`,
-  `:list`, `:map`, `:set`, `:text`, `:bytes`, `:array`. An exception of Python is raised. To have it as an error, and for
-  options: `SnakeBridge.run(~PY"...", timeout: 1_000)`.
+  `:list`, `:map`, `:set`, `:text`, `:bytes`, `:array`; with `p` nothing is inserted. An exception of Python is raised. To
+  have it as an error, and for options: `SnakeBridge.run(~PY"...", timeout: 1_000)`.
 
   The source is read when Elixir compiles, without a Python; a guide, `docs/drops.md`, says what is taken and bound.
   """

@@ -2,6 +2,7 @@
 //! What needs a terminal is tested in `repl/`.
 
 mod cells;
+mod exports;
 mod faults;
 mod files;
 mod harness;

@@ -99,6 +99,7 @@ fn setup(document: &Value) -> Option<Setup> {
     Some(Setup {
         elixir: text("elixir"),
         pyproject: text("pyproject"),
+        imports: setup.get("imports").and_then(Value::as_bool).unwrap_or(false),
     })
 }
 
@@ -218,8 +219,7 @@ fn fresh_document(notebook: &Notebook) -> Value {
         "language_info": { "name": language, "file_extension": extension },
     });
     if let Some(setup) = &notebook.setup {
-        metadata["snakebridge"] =
-            json!({ "setup": { "elixir": setup.elixir, "pyproject": setup.pyproject } });
+        metadata["snakebridge"] = json!({ "setup": { "elixir": setup.elixir, "pyproject": setup.pyproject, "imports": setup.imports } });
     }
     json!({
         "cells": cells,

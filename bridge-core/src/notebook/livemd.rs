@@ -4,7 +4,8 @@
 //! |---|---|
 //! | the one `# heading` | its title: the first line of the first cell of prose, where there was one |
 //! | the setup: an Elixir fence before the first `##`, and `pyproject.toml` after it | [`Notebook::setup`] |
-//! | a fence `elixir` | a cell of Elixir; one that is a single `~PY` drop, a cell of Python |
+//! | a fence `elixir` | a cell of Elixir, without the `py do ... end` around all of it; one that is a single `~PY` drop, a cell of Python |
+//! | the first such fence, where it only imports what the others need | nothing |
 //! | a fence `python` | a cell of Python |
 //! | a fence after `<!-- livebook:{"output":true} -->` | text that the cell before it has put out |
 //! | a fence `raw` | a raw cell |
@@ -15,6 +16,7 @@
 //! comments are all that Livebook's own reading depends on.
 
 mod drops;
+mod plain;
 mod write;
 
 use serde_json::{Map, Value};
@@ -35,6 +37,8 @@ const BREAK: &str = r#"<!-- livebook:{"break_markdown":true} -->"#;
 const FORCE: &str = r#"<!-- livebook:{"force_markdown":true} -->"#;
 /// The section that Livebook makes where prose or code comes before the first one, and that is written so.
 const SECTION: &str = "## Section";
+/// The first cell of code: Elixir expands a whole cell before it installs what the setup says, so it cannot stand there.
+const IMPORTS: &str = "import SnakeBridge, only: [py: 1, sigil_PY: 2]";
 /// The key of the notebook's own metadata, and of cells', under which ours stand.
 const OURS: &str = "snakebridge";
 
@@ -213,6 +217,7 @@ impl Reader {
                     Setup {
                         elixir: Some(_),
                         pyproject: None,
+                        ..
                     },
                 ) => {
                     self.setup.pyproject = Some(text());
@@ -226,9 +231,18 @@ impl Reader {
         }
         if let Some(language) = language {
             self.flush();
+            let first = !self
+                .cells
+                .iter()
+                .any(|cell| matches!(cell.kind, CellKind::Code(_)));
+            if first && language == Language::Elixir && text() == IMPORTS {
+                self.setup.imports = true;
+                self.parted = !self.cells.is_empty();
+                return;
+            }
             let (language, source) = match drops::python(&text()).filter(|_| language == Language::Elixir) {
-                Some(python) => (Language::Python, python),
-                None => (language, text()),
+                Some(python) => (Language::Python, plain::python(&python)),
+                None => (language, plain::elixir(text())),
             };
             // The fence says the language: a marker means nothing here.
             let mut cell = Cell::new(CellKind::Code(language), source.clone(), source);

@@ -110,6 +110,8 @@ defmodule SnakeBridge.CellParser do
   defp continued(source) do
     case String.trim_leading(source) do
       "" -> source
+      # A binary, as in `<<size::32, _::binary>> = bytes`, is a beginning.
+      <<"<<", c, _::binary>> when c not in ~c"<~" -> source
       trimmed -> if String.starts_with?(trimmed, @operators), do: "v() " <> source, else: source
     end
   end

@@ -35,12 +35,12 @@ defmodule SnakeBridge.Drop do
   # The code of a drop.
   @spec expand(Macro.t(), charlist(), Macro.Env.t()) :: Macro.t()
   def expand({:<<>>, meta, [text]}, modifiers, env) do
-    as = as!(modifiers, env)
+    {plain?, as} = modifiers!(modifiers, env)
     {text, removed} = outdented(text)
     line = (meta[:line] || env.line) + if(meta[:indentation], do: 1, else: 0)
     place = fn {l, c} -> {line + l - 1, column(c, l, meta, removed)} end
 
-    case Reader.read(text) do
+    case Reader.read(text, insertions: not plain?) do
       {:ok, found} ->
         code = code(found, as, line, env, fn offset -> place.(Reader.place(text, offset)) end)
         if env.function, do: code, else: quote(do: SnakeBridge.Drop.noted(unquote(code)))
@@ -157,16 +157,22 @@ defmodule SnakeBridge.Drop do
     end)
   end
 
-  defp as!([], _), do: nil
-  defp as!([letter], _) when is_map_key(@modifiers, letter), do: @modifiers[letter]
+  # Whether nothing is inserted, and what the value arrives as.
+  defp modifiers!(letters, env) do
+    case letters -- ~c"p" do
+      [] -> {letters != [], nil}
+      [letter] when is_map_key(@modifiers, letter) -> {length(letters) > 1, @modifiers[letter]}
+      _ -> unknown_modifier!(letters, env)
+    end
+  end
 
-  defp as!(letters, env) do
+  defp unknown_modifier!(letters, env) do
     known = Enum.map_join(@modifiers, ", ", fn {letter, as} -> "#{<<letter>>} (as: #{inspect(as)})" end)
 
     raise CompileError,
       file: env.file,
       line: env.line,
-      description: "~PY knows no modifier #{letters}; it knows one of #{known}"
+      description: "~PY knows no modifier #{letters}; it knows p (nothing is inserted) and one of #{known}"
   end
 
   # A text that stands further in, as between parentheses: without what all its lines have before them.

@@ -1,19 +1,36 @@
 //! Cells of Python as cells of Elixir that are one `~PY` drop, and back.
 
-/// The delimiters of a drop of several lines.
+/// The delimiters of a drop of several lines. They end it only where they begin a line.
 const DELIMITERS: [&str; 2] = ["\"\"\"", "'''"];
 
-/// The Elixir that runs this Python.
-pub(super) fn elixir(python: &str) -> String {
-    let delimiter = DELIMITERS
+/// The Elixir that runs this Python; `None` where there is no writing it as a drop.
+pub(super) fn elixir(python: &str) -> Option<String> {
+    // After a backslash the delimiter loses that, wherever it stands: so one that has a backslash cannot be written.
+    let mut usable = DELIMITERS
         .into_iter()
-        .find(|delimiter| !python.contains(delimiter))
-        .unwrap_or(DELIMITERS[0]);
-    // In a sigil of capitals a backslash does nothing but before the delimiter, and for drops before an insertion.
-    let python = python
-        .replace(delimiter, &format!("\\{delimiter}"))
-        .replace("#{", "\\#{");
-    format!("~PY{delimiter}\n{python}\n{delimiter}")
+        .filter(|delimiter| !python.contains(&format!("\\{delimiter}")));
+    let begins = |delimiter: &str| {
+        python
+            .lines()
+            .any(|line| line.trim_start().starts_with(delimiter))
+    };
+    let delimiter = usable
+        .clone()
+        .find(|delimiter| !begins(delimiter))
+        .or_else(|| usable.next())?;
+    let lines = python
+        .split('\n')
+        .map(|line| match line.trim_start().starts_with(delimiter) {
+            true => {
+                let space = line.len() - line.trim_start().len();
+                format!("{}\\{}", &line[..space], &line[space..])
+            }
+            false => line.to_owned(),
+        });
+    let text = lines.collect::<Vec<_>>().join("\n");
+    // With `p` nothing is inserted, so that what looks like an insertion of Elixir is Python as it stands.
+    let plain = if python.contains("#{") { "p" } else { "" };
+    Some(format!("~PY{delimiter}\n{text}\n{delimiter}{plain}"))
 }
 
 /// The Python of an Elixir cell that is one drop and nothing else.
@@ -22,15 +39,20 @@ pub(super) fn python(elixir: &str) -> Option<String> {
     let delimiter = DELIMITERS
         .into_iter()
         .find(|delimiter| drop.starts_with(delimiter))?;
-    let inside = drop[3..].strip_prefix('\n')?.strip_suffix(delimiter)?;
-    let inside = inside.strip_suffix('\n')?;
-    let escaped = format!("\\{delimiter}");
+    let inside = drop[3..].strip_prefix('\n')?;
+    let (inside, plain) = match inside.strip_suffix('p') {
+        Some(inside) => (inside, true),
+        None => (inside, false),
+    };
+    let inside = inside.strip_suffix(delimiter)?.strip_suffix('\n')?;
     // An insertion is Elixir's, and so is what ends the drop early.
-    let plain = inside.replace(&escaped, "").replace("\\#{", "");
-    if plain.contains(delimiter) || plain.contains("#{") {
+    let ends = inside
+        .lines()
+        .any(|line| line.trim_start().starts_with(delimiter));
+    if ends || (!plain && inside.contains("#{")) {
         return None;
     }
-    Some(inside.replace(&escaped, delimiter).replace("\\#{", "#{"))
+    Some(inside.replace(&format!("\\{delimiter}"), delimiter))
 }
 
 #[cfg(test)]
@@ -43,13 +65,19 @@ mod tests {
             "x = 1",
             "",
             "x = \"\"\"\n#{y}\n\"\"\"",
-            "'''a'''\n\"\"\"b\"\"\"",
+            "'''a'''\n  \"\"\"b\"\"\"",
             "\\#{x}\n  é",
             "\n\nx\n",
+            "f'#{x}' r'\\#{2}' #{",
+            "x = '\\\"\"\"'",
         ];
         for source in sources {
-            assert_eq!(python(&elixir(source)).as_deref(), Some(source), "{source:?}");
+            let drop = elixir(source).unwrap();
+            assert_eq!(python(&drop).as_deref(), Some(source), "{source:?}");
         }
+        assert_eq!(elixir("x = 1 \"\"\"").unwrap(), "~PY\"\"\"\nx = 1 \"\"\"\n\"\"\"");
+        assert_eq!(elixir("'#{x}'").unwrap(), "~PY\"\"\"\n'#{x}'\n\"\"\"p");
+        assert_eq!(elixir("'\\\"\"\"' '\\'''"), None);
     }
 
     #[test]
@@ -59,6 +87,7 @@ mod tests {
             "x = ~PY\"\"\"\n1\n\"\"\"",
             "~PY\"\"\"\n1\n\"\"\" + 1",
             "~PY\"\"\"\n#{x}\n\"\"\"",
+            "~PY\"\"\"\n1\n\"\"\"r",
             "~PY\"1\"",
             "~PY\"\"\"\n1\n\"\"\"\n~PY\"\"\"\n2\n\"\"\"",
         ];

@@ -62,6 +62,7 @@ fn livemd() -> Livemd<'static> {
         setup: Setup {
             elixir: Some("Mix.install([])".to_owned()),
             pyproject: None,
+            imports: false,
         },
         pythonx: false,
     }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use super::{BREAK, FORCE, Fence, OURS, OUTPUT, SECTION, drops, escaped};
+use super::{BREAK, FORCE, Fence, IMPORTS, OURS, OUTPUT, SECTION, drops, escaped};
 use crate::ansi::without_escapes;
 use crate::language::Language;
 use crate::notebook::{Cell, CellKind, Notebook, Output, Setup};
@@ -33,12 +33,14 @@ impl<'a> Livemd<'a> {
     /// With this library in the setup, and Python as drops.
     pub fn new(title: &'a str) -> Self {
         let version = env!("CARGO_PKG_VERSION");
-        let elixir = format!("Mix.install([{{:snakebridge, \"~> {version}\"}}])\n\nuse SnakeBridge");
+        let elixir =
+            format!("Mix.install([\n  {{:snakebridge, \"~> {version}\"}},\n  {{:kino, \"~> 0.14\"}}\n])");
         Livemd {
             title,
             setup: Setup {
                 elixir: Some(elixir),
                 pyproject: None,
+                imports: true,
             },
             pythonx: false,
         }
@@ -79,7 +81,12 @@ impl<'a> Livemd<'a> {
         if !line.starts_with("## ") || line.trim_end() == SECTION {
             text.block(SECTION);
         }
+        let mut imported = !setup.imports;
         for (index, cell) in notebook.cells.iter().enumerate() {
+            if !imported && matches!(cell.kind, CellKind::Code(_)) {
+                text.fence("elixir", IMPORTS);
+                imported = true;
+            }
             match cell.kind {
                 CellKind::Code(language) => self.code(&mut text, index, cell, language),
                 CellKind::Markdown if index == 0 && title.is_some() => {
@@ -107,7 +114,16 @@ impl<'a> Livemd<'a> {
         };
         match language {
             Language::Python if self.pythonx => text.fence("python", source),
-            Language::Python => text.fence("elixir", &drops::elixir(source)),
+            Language::Python => match drops::elixir(source) {
+                Some(drop) => text.fence("elixir", &drop),
+                None => {
+                    text.lose(
+                        index,
+                        "quotes that no drop can hold: written as a cell of Livebook's Python",
+                    );
+                    text.fence("python", source);
+                }
+            },
             Language::Elixir => text.fence("elixir", source),
         }
         for output in &cell.outputs {

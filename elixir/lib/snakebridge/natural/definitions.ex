@@ -32,7 +32,7 @@ defmodule SnakeBridge.Natural.Definitions do
   # Built by hand: `quote` would mark the definition as one that a macro made up.
   Kernel.defp define(kind, call, body) do
     definition = if body, do: [call, body], else: [call]
-    {{:., [], [Kernel, kind]}, [], definition |> Natural.names() |> Natural.spelling()}
+    {{:., [], [Kernel, kind]}, [], definition |> Natural.spelling() |> Natural.names()}
   end
 
   @doc false
