@@ -136,7 +136,7 @@ pub(crate) struct ExportArgs {
     #[arg(long)]
     pub(crate) pythonx: bool,
 
-    /// mix: keep only what this name needs, and return it; may be given several times
+    /// Keep only what this name needs, and for mix return it; may be given several times
     #[arg(long, value_name = "NAME")]
     pub(crate) result: Vec<String>,
 
@@ -155,6 +155,10 @@ pub(crate) struct ExportArgs {
     /// mix: where the project has this library from
     #[arg(long, default_value = "vendor")]
     pub(crate) bridge: Bridge,
+
+    /// mix: the folder or the address for `--bridge path` and `--bridge git`
+    #[arg(long, value_name = "WHERE")]
+    pub(crate) bridge_path: Option<String>,
 }
 
 /// What an export makes.
@@ -170,6 +174,8 @@ pub(crate) enum Target {
     Exs,
     /// Python alone, in percent format
     Py,
+    /// A cell script: lines `%%python` and `%%elixir` start a cell
+    Cells,
 }
 
 /// How a project calls Python.

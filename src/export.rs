@@ -25,9 +25,13 @@ use source::Source;
 /// needed does not start.
 pub(crate) fn export(args: &ExportArgs, session: &SessionArgs) -> anyhow::Result<ExitCode> {
     fits(args)?;
-    let source = Source::find(args.file.as_deref(), session)?;
+    let mut source = Source::find(args.file.as_deref(), session)?;
     if args.to == Target::Mix {
         return asked::project(args, session, source);
+    }
+    if !args.result.is_empty() {
+        let needed = asked::needed(session, &source, &args.result)?;
+        source.keep(&needed);
     }
     let place = place(args, &source);
     if let Some(path) = &place {
@@ -35,6 +39,7 @@ pub(crate) fn export(args: &ExportArgs, session: &SessionArgs) -> anyhow::Result
     }
     let made = match args.to {
         Target::Ipynb => Made::of(source.notebook.write(Format::Ipynb, &source.title)),
+        Target::Cells => Made::of(source.notebook.write(Format::Script, &source.title)),
         Target::Livemd => livemd(args, session, source)?,
         Target::Exs => Asked::plain(session, &source.notebook)?.script(&source.title),
         _ => asked::python(args, session, source)?,
@@ -99,9 +104,8 @@ fn livemd(args: &ExportArgs, session: &SessionArgs, mut source: Source) -> anyho
 
 /// Options of one format mean nothing in another.
 fn fits(args: &ExportArgs) -> anyhow::Result<()> {
-    let mix = !args.result.is_empty() || !args.param.is_empty() || args.into.is_some();
-    if mix && args.to != Target::Mix {
-        anyhow::bail!("--result, --param and --into are for `--to mix`");
+    if (!args.param.is_empty() || args.into.is_some()) && args.to != Target::Mix {
+        anyhow::bail!("--param and --into are for `--to mix`");
     }
     if args.pythonx && args.to != Target::Livemd {
         anyhow::bail!("--pythonx is for `--to livemd`");
@@ -127,6 +131,7 @@ fn place(args: &ExportArgs, source: &Source) -> Option<PathBuf> {
                 Target::Ipynb => "ipynb",
                 Target::Exs => "exs",
                 Target::Py => "py",
+                Target::Cells => "cells",
             };
             Some(PathBuf::from(format!("{}.{extension}", source.title)))
         }

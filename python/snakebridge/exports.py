@@ -58,7 +58,9 @@ def pythonx(path):
         number = cell["number"]
         tree = trees[number]
         if tree is None:
-            notes.append(f"cell {number}: magics, commands of the shell and what is no Python do not run there")
+            notes.append(
+                f"cell {number}: magics, commands of the shell and what is no Python do not run there"
+            )
             continue
         later = {name for other in cells[index + 1 :] for name in _binds(trees[other["number"]])}
         found = _differences(tree, later, bound_before)
@@ -80,12 +82,20 @@ def _tree(source):
 
 def _differences(tree, later, bound_before):
     bound = _binds(tree)
-    functions = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))]
+    functions = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+    ]
     in_functions = {name for function in functions for name in _loads(function)}
     unseen = sorted((in_functions & later) - bound - bound_before)
     if unseen:
         yield f"its functions do not see what later cells bind: {', '.join(unseen)}"
-    calls = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    calls = {
+        node.func.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
     if hidden := sorted(calls & {"exec", "globals", "setattr"}):
         yield f"names that {', '.join(hidden)} bind do not reach other cells"
     if any(isinstance(node, ast.Global) for node in ast.walk(tree)):
@@ -102,9 +112,15 @@ def _differences(tree, later, bound_before):
         yield "`await` outside of functions is a SyntaxError there"
     if sys.modules.get("snakebridge") is not None and "ex" in _loads(tree) - bound - bound_before:
         yield "there is no `ex`: functions of Elixir cannot be called"
-    if from_elixir := sorted(_loads(tree) - bound - bound_before - in_functions - set(dir(builtins)) - {"ex"}):
+    if from_elixir := sorted(
+        _loads(tree) - bound - bound_before - in_functions - set(dir(builtins)) - {"ex"}
+    ):
         yield f"texts of Elixir arrive as bytes: {', '.join(from_elixir)}"
-    if bound_before & {"plt"} and "plt" in _loads(tree) and "show" in {getattr(node, "attr", "") for node in ast.walk(tree)}:
+    if (
+        bound_before & {"plt"}
+        and "plt" in _loads(tree)
+        and "show" in {getattr(node, "attr", "") for node in ast.walk(tree)}
+    ):
         yield "a plot is shown where the cell ends in plt.gcf(), not by plt.show()"
 
 
@@ -129,7 +145,9 @@ def _binds(tree):
 
 
 def _loads(node):
-    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)}
+    return {
+        part.id for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load)
+    }
 
 
 def _awaits(tree):
@@ -154,7 +172,9 @@ def _imports(tree):
 def _pyproject(modules):
     packages = importlib.metadata.packages_distributions()
     names = {packages[module][0] for module in modules if module in packages}
-    lines = "".join(f'  "{name}=={importlib.metadata.version(name)}",\n' for name in sorted(names, key=str.lower))
+    lines = "".join(
+        f'  "{name}=={importlib.metadata.version(name)}",\n' for name in sorted(names, key=str.lower)
+    )
     dependencies = f"[\n{lines}]" if lines else "[]"
     major, minor = sys.version_info[:2]
     return (

@@ -3,6 +3,7 @@
 //! What a command does stands in a file for its theme. None asks a language anything but through a cell or a question of
 //! the session.
 
+mod export;
 mod files;
 mod help;
 mod memory;
@@ -99,7 +100,7 @@ impl Command {
 }
 
 /// All commands, in the order of help.
-pub(crate) static COMMANDS: [Command; 17] = [
+pub(crate) static COMMANDS: [Command; 19] = [
     Command::new("help", "[COMMAND]", help::help)
         .says("this list, or more about one command", "")
         .takes(Follows::Commands),
@@ -165,6 +166,17 @@ pub(crate) static COMMANDS: [Command; 17] = [
              `3 5-7 9-`; without them all cells that went well. `:save -f FILE` replaces a file.",
         )
         .takes(Follows::Files),
+    Command::new("export", "--to FORMAT [OPTIONS]", export::export)
+        .says(
+            "make a project, a notebook or a script of the session",
+            "FORMAT is mix, livemd, ipynb, exs, py or cells; the options are those of `snakebridge export`.\n\
+             The files are shown, and written; what is there already is not replaced without `--force`.",
+        )
+        .takes(Follows::Words(&["--to mix", "--to livemd", "--to ipynb", "--to exs", "--to py", "--to cells"])),
+    Command::new("how", "NAME", export::how).says(
+        "the cells that made a name, and no others",
+        "What NAME was made from is followed back through the session: the smallest program that makes it again.",
+    ),
     Command::new("sessions", "", records::sessions).says(
         "the recorded sessions",
         "Each session is recorded as it runs. `snakebridge sessions resume NAME` runs the cells of one again.",

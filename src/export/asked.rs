@@ -214,6 +214,42 @@ fn literals(run: &Run, source: &str) -> anyhow::Result<BTreeMap<String, String>>
     parsed(&run.ours(Language::Python, &ask)?)
 }
 
+/// The numbers and sources of the cells that these names need.
+pub(super) fn needed(
+    session: &SessionArgs,
+    source: &Source,
+    names: &[String],
+) -> anyhow::Result<Vec<(u64, String)>> {
+    let run = quiet(session)?;
+    let cells = of_source(source);
+    let file = Handed::over(&run, &json!({ "cells": cells, "results": names }))?;
+    let ask = format!("SnakeBridge.Export.Plain.needed({})", file.text());
+    let needed: Needed = answer(&run, Language::Elixir, &ask)?;
+    run.end()?;
+    match needed.error {
+        Some(error) => Err(start::failed(error, None)),
+        None => Ok(needed.cells),
+    }
+}
+
+#[derive(Deserialize)]
+struct Needed {
+    #[serde(default)]
+    cells: Vec<(u64, String)>,
+    error: Option<String>,
+}
+
+/// The cells as the record has them, or as the notebook has them.
+fn of_source(source: &Source) -> Vec<Value> {
+    match &source.record {
+        Some(record) => record.cells.iter().map(recorded).collect(),
+        None => code(&source.notebook)
+            .into_iter()
+            .map(|(number, language, code)| json!({ "number": number, "language": language, "source": code, "status": "ok" }))
+            .collect(),
+    }
+}
+
 /// Makes a project.
 pub(super) fn project(
     args: &ExportArgs,
@@ -251,11 +287,23 @@ pub(super) fn project(
         &format!("SnakeBridge.Export.run({})", file.text()),
     )?;
     run.end()?;
+    if let Some(error) = done.error {
+        return Err(start::failed(error, done.hint));
+    }
     for note in &done.notes {
         say(note);
     }
-    for Written { path, what } in &done.files {
-        say(&format!("{}  {what}", into.join(path).display()));
+    for Written { path, what, diff } in &done.files {
+        say(&format!("{what:<8} {}", into.join(path).display()));
+        for line in diff.iter().flat_map(|diff| diff.lines()) {
+            say(&format!("         {line}"));
+        }
+    }
+    let kept = done.files.iter().filter(|file| file.what == "kept").count();
+    if kept > 0 {
+        say(&format!(
+            "hint: {kept} of the files differ and were left as they are; `--force` replaces them"
+        ));
     }
     if args.preview {
         for Written { path, .. } in &done.files {
@@ -269,15 +317,21 @@ pub(super) fn project(
 
 #[derive(Deserialize)]
 struct Done {
+    #[serde(default)]
     files: Vec<Written>,
     #[serde(default)]
     notes: Vec<String>,
+    /// Why there is no project.
+    error: Option<String>,
+    hint: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct Written {
     path: String,
+    /// `new`, `changed`, `same`, or `kept`: it differs and was not replaced.
     what: String,
+    diff: Option<String>,
 }
 
 /// What Elixir is asked to make a project of.
@@ -287,18 +341,11 @@ fn request(args: &ExportArgs, source: &Source, into: &Path) -> Value {
         children.rev().find(|child| child.language == language)
     };
     let version = |language: Language| child(language).and_then(|child| child.versions.get(language.name()));
-    let cells: Vec<Value> = match &source.record {
-        Some(record) => record.cells.iter().map(recorded).collect(),
-        None => code(&source.notebook)
-            .into_iter()
-            .map(|(number, language, code)| json!({ "number": number, "language": language, "source": code, "status": "ok" }))
-            .collect(),
-    };
     json!({
         "to": "mix",
         "name": source.title,
         "into": std::path::absolute(into).unwrap_or_else(|_| into.to_owned()),
-        "existing": args.into.is_some(),
+        "bridge_path": args.bridge_path,
         "force": args.force,
         "results": args.result,
         "params": args.param,
@@ -309,7 +356,7 @@ fn request(args: &ExportArgs, source: &Source, into: &Path) -> Value {
             "packages": child(Language::Python).map_or(&[][..], |child| &child.packages),
         },
         "elixir": version(Language::Elixir),
-        "cells": cells,
+        "cells": of_source(source),
     })
 }
 

@@ -79,6 +79,28 @@ impl Source {
         })
     }
 
+    /// Keeps those cells of code alone, with these sources; what a record numbers, the numbers are of.
+    pub(super) fn keep(&mut self, needed: &[(u64, String)]) {
+        let numbers: Vec<u64> = match self.record.as_ref().filter(|_| self.is_session) {
+            Some(record) => {
+                let good = record.cells.iter().filter(|cell| went_well(cell));
+                good.map(|cell| cell.number).collect()
+            }
+            None => (1..).take(self.notebook.cells.len()).collect(),
+        };
+        let cells = std::mem::take(&mut self.notebook.cells).into_iter().zip(numbers);
+        let kept = cells.filter_map(|(mut cell, number)| {
+            if let CellKind::Code(_) = cell.kind {
+                let (_, source) = needed.iter().find(|(other, _)| *other == number)?;
+                if *source != cell.code {
+                    (cell.source, cell.code) = (source.clone(), source.clone());
+                }
+            }
+            Some(cell)
+        });
+        self.notebook.cells = kept.collect();
+    }
+
     /// Looks for the record of a session that ran these very cells, all of them in their order, and nothing else.
     pub(super) fn match_record(&mut self) -> anyhow::Result<()> {
         if self.record.is_none() {

@@ -185,6 +185,9 @@ fn sessions_are_exported_without_what_failed_and_nothing_is_overwritten() {
         again.stderr
     );
     export(&["--to", "ipynb", "--force"]).ok();
-    export(&["--to", "ipynb", "--result", "x", "-o", "-"]).code(1);
+    let how = export(&["--to", "cells", "--result", "x", "-o", "-"]).ok();
+    assert_eq!(how.stdout, "%%elixir\nx = 20");
+    export(&["--to", "ipynb", "--result", "nothing", "-o", "-"]).code(1);
+    export(&["--to", "ipynb", "--param", "x", "-o", "-"]).code(1);
     Snakebridge::new(["export", "--to", "ipynb"]).run().code(2);
 }

@@ -95,7 +95,7 @@ impl Console {
     }
 
     /// Leaves the terminal to a program until it ends. Whether it went well; if not, that is told.
-    fn lend(&mut self, command: &mut Command) -> io::Result<bool> {
+    pub(super) fn lend(&mut self, command: &mut Command) -> io::Result<bool> {
         self.stage().renderer().fresh_line()?;
         let ended = self.with_terminal(|| command.status());
         // Where it has left the cursor only it knows: at the start of a line, as programs do.

@@ -173,7 +173,7 @@ defmodule SnakeBridge.Export.Files do
     text = Replay.text(ref)
     type = shape(actual, ref)
 
-    if byte_size(text) <= @longest and not (text =~ ~r/0x[0-9a-f]{6}/) and String.printable?(text) and
+    if byte_size(text) <= @longest and not (text =~ ~r/0x[0-9a-fA-F]{6}/) and String.printable?(text) and
          not (text =~ "\\") and
          not (text =~ ~s(""")),
        do: "#{type}\nassert inspect(#{actual}) == #{quoted(inspect(ref))}",

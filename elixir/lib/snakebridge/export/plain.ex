@@ -11,8 +11,8 @@ defmodule SnakeBridge.Export.Plain do
   Reading the file again takes both off. What cannot be had so is told. It runs nothing, and writes no files.
   """
 
+  alias SnakeBridge.{Export, Json}
   alias SnakeBridge.Export.Handed
-  alias SnakeBridge.Json
 
   @typedoc "A cell: its number in the notebook, for messages, its language and its source."
   @type cell :: %{number: pos_integer(), language: :elixir | :python, source: String.t()}
@@ -38,6 +38,22 @@ defmodule SnakeBridge.Export.Plain do
           do: "cell #{cell.number}: natural syntax on objects of Python does not work there"
 
     answer(%{"notes" => notes})
+  end
+
+  @doc "For the front end: prints the numbers and sources of the cells in a file that its results need."
+  @spec needed(Path.t()) :: :ok
+  def needed(path) do
+    %{"cells" => cells, "results" => names} = path |> File.read!() |> Json.decode!()
+    analysis = Export.analyse(cells)
+
+    case Enum.reject(names, &is_map_key(analysis.ends, &1)) do
+      [] ->
+        sliced = Export.slice(analysis, names)
+        answer(%{"cells" => for(cell <- sliced.cells, cell.kept, do: [cell.number, cell.source])})
+
+      unknown ->
+        answer(%{"error" => "there is no name #{Enum.join(unknown, ", ")} at the end"})
+    end
   end
 
   defp read(path) do
