@@ -66,6 +66,12 @@ notebooks() {
     SNAKEBRIDGE_KERNEL_PYTHON=$env/bin/python "$(test_env)/bin/python" -m pytest test_libraries.py test_widgets.py test_magics.py
 }
 
+# The notebooks that need these packages, as projects.
+notebooks_as_projects() {
+    cd "$root"
+    VIRTUAL_ENV=$env SNAKEBRIDGE_NOTEBOOKS="algebra routes wine" cargo test --test system notebooks::
+}
+
 # Prints the interpreters of other versions: pyenv's, else those on PATH. A shim of pyenv may lead nowhere.
 other_pythons() {
     local version python mine
@@ -89,6 +95,7 @@ part "libraries" run "$env" "$@"
 if (($# == 0)); then
     part "wrappers of libraries" "$root/scripts/wrappers.sh" "$env"
     part "libraries in notebooks" notebooks
+    part "notebooks as projects" notebooks_as_projects
     while read -r version python; do
         part "standard library, $version" run "$python" test/stdlib_*_test.exs </dev/null
     done < <(other_pythons)

@@ -23,7 +23,11 @@ def literals(source, names):
     values = sys.modules["__main__"].__dict__
     words = set(re.findall(r"\w+", source))
     found = {name: values[name] for name in json.loads(names) if name in values and name in words}
-    print(json.dumps({name: _definition(name, value) for name, value in found.items()}))
+    _answer({name: _definition(name, value) for name, value in found.items()})
+
+
+def _answer(value):
+    sys.stdout.write(json.dumps(value) + "\n")
 
 
 def _definition(name, value):
@@ -67,7 +71,7 @@ def pythonx(path):
         notes.extend(f"cell {number}: {what}" for what in found)
         bound_before |= _binds(tree)
     modules = {name for tree in trees.values() for name in _imports(tree)}
-    print(json.dumps({"pyproject": _pyproject(modules), "notes": notes}))
+    _answer({"pyproject": _pyproject(modules), "notes": notes})
 
 
 def _tree(source):
@@ -110,7 +114,7 @@ def _differences(tree, later, bound_before):
         yield "input() raises there"
     if _awaits(tree):
         yield "`await` outside of functions is a SyntaxError there"
-    if sys.modules.get("snakebridge") is not None and "ex" in _loads(tree) - bound - bound_before:
+    if "ex" in _loads(tree) - bound - bound_before:
         yield "there is no `ex`: functions of Elixir cannot be called"
     if from_elixir := sorted(
         _loads(tree) - bound - bound_before - in_functions - set(dir(builtins)) - {"ex"}

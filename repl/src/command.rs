@@ -166,10 +166,10 @@ pub(crate) static COMMANDS: [Command; 19] = [
              `3 5-7 9-`; without them all cells that went well. `:save -f FILE` replaces a file.",
         )
         .takes(Follows::Files),
-    Command::new("export", "--to FORMAT [OPTIONS]", export::export)
+    Command::new("export", "--to FORMAT", export::export)
         .says(
-            "make a project, a notebook or a script of the session",
-            "FORMAT is mix, livemd, ipynb, exs, py or cells; the options are those of `snakebridge export`.\n\
+            "the session as a project, notebook or script",
+            "FORMAT is mix, livemd, ipynb, exs, py or cells; options of `snakebridge export` may follow.\n\
              The files are shown, and written; what is there already is not replaced without `--force`.",
         )
         .takes(Follows::Words(&["--to mix", "--to livemd", "--to ipynb", "--to exs", "--to py", "--to cells"])),

@@ -9,4 +9,5 @@ mod harness;
 mod introspect;
 mod kernel;
 mod names;
+mod notebooks;
 mod pythons;

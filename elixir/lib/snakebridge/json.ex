@@ -75,8 +75,8 @@ defmodule SnakeBridge.Json do
   The term that a JSON text stands for: objects are maps with keys of text, null is nil. Raises `ArgumentError` for what is
   none.
 
-      iex> SnakeBridge.Json.decode!(~S|{"a": [1, -2.5e1, true, null], "b": "x\\u00e9\\n"}|)
-      %{"a" => [1, -25.0, true, nil], "b" => "xé\n"}
+      iex> SnakeBridge.Json.decode!(~S|{"a": [1, -2.5e1, true, null], "b": "x\\u00e9"}|)
+      %{"a" => [1, -25.0, true, nil], "b" => "xé"}
 
       iex> SnakeBridge.Json.decode!("[1,")
       ** (ArgumentError) no JSON, at byte 3
