@@ -9,6 +9,8 @@ defmodule SnakeBridge.Export.Check do
   alias SnakeBridge.Export.{Cells, Modules, Plan}
 
   @most_rounds 20
+  # Compiling takes longer than all else does together.
+  @most_steps 150
 
   @doc "The files of the modules, and what there is to say of them."
   @spec mended(Plan.t(), Cells.t(), String.t()) :: {[{Path.t(), String.t()}], [String.t()]}
@@ -17,7 +19,13 @@ defmodule SnakeBridge.Export.Check do
     app = Macro.underscore(module)
     before = own(session.cells) ++ present([{"lib/#{app}/python.ex", Modules.python(plan, module)}])
     steps = {"lib/#{app}/steps.ex", Modules.steps(plan, module, lexical)}
-    rounds(before, present([steps, {"lib/#{app}.ex", Modules.main(plan, module)}]), module, @most_rounds)
+    made = present([steps, {"lib/#{app}.ex", Modules.main(plan, module)}])
+
+    if length(plan.steps) > @most_steps,
+      do:
+        {before ++ made,
+         ["it is too large to be compiled for a check: the compiler may warn of unused variables"]},
+      else: rounds(before, made, module, @most_rounds)
   end
 
   defp present(files), do: for({path, text} <- files, text, do: {path, text})

@@ -48,7 +48,11 @@ defmodule SnakeBridge.Export.Plan do
     results = if wanted == [], do: results(session, replay), else: wanted
 
     steps =
-      replay.cells |> Enum.reject(&(&1.kept == false)) |> Enum.chunk_by(& &1.language) |> Enum.map(&step/1)
+      replay.cells
+      |> Enum.reject(&(&1.text == ""))
+      |> Enum.chunk_by(& &1.language)
+      |> Enum.map(&step/1)
+      |> placed()
 
     params = Map.merge(session.params, Map.new(missing(steps, session), &{&1, nil}))
 
@@ -78,6 +82,12 @@ defmodule SnakeBridge.Export.Plan do
         Enum.reduce(cell.writes, last, &Map.put(&2, &1, cell.number))
       end)
 
+    # The last cell that reads it.
+    read =
+      Enum.reduce(replay.cells, %{}, fn cell, read ->
+        Enum.reduce(cell.reads, read, &Map.put(&2, &1, cell.number))
+      end)
+
     gone =
       Enum.reduce(replay.cells, MapSet.new(), fn cell, gone ->
         gone |> MapSet.union(MapSet.new(cell.deletes)) |> MapSet.difference(MapSet.new(cell.writes))
@@ -85,7 +95,7 @@ defmodule SnakeBridge.Export.Plan do
 
     ends =
       for cell <- replay.cells, name <- cell.writes, last[name] == cell.number and name in cell.certain do
-        if Enum.any?(replay.cells, &(&1.number > cell.number and name in &1.reads)), do: nil, else: name
+        if Map.get(read, name, cell.number) > cell.number, do: nil, else: name
       end
 
     shown =
@@ -195,17 +205,24 @@ defmodule SnakeBridge.Export.Plan do
     end)
   end
 
-  defp known_before(step, plan) do
-    plan.steps
-    |> Enum.take_while(&(&1 != step))
-    |> Enum.flat_map(& &1.writes)
-    |> Enum.concat(Map.keys(plan.params))
+  defp known_before(step, plan), do: MapSet.union(step.before, MapSet.new(Map.keys(plan.params)))
+
+  # Each step with its place, and what the steps before it may have bound.
+  defp placed(steps) do
+    {steps, _} =
+      Enum.map_reduce(Enum.with_index(steps), MapSet.new(), fn {step, index}, before ->
+        {Map.merge(step, %{index: index, before: before}), MapSet.union(before, MapSet.new(step.writes))}
+      end)
+
+    steps
   end
+
+  defp later(step, plan), do: Enum.drop(plan.steps, step.index + 1)
 
   # Functions keep the globals of the drop that they are made in.
   defp rebound(step, plan) do
     behind = Enum.flat_map(step.cells, & &1.behind)
-    later = plan.steps |> Enum.drop_while(&(&1 != step)) |> tl()
+    later = if behind == [], do: [], else: later(step, plan)
 
     Enum.find_value(later, fn other ->
       case Enum.find(
@@ -239,6 +256,10 @@ defmodule SnakeBridge.Export.Plan do
   # --- arguments and results ---
 
   defp explicit(plan, replay) do
+    # The last step that changes what has a number.
+    touched =
+      for step <- plan.steps, cell <- step.cells, number <- cell.touched, into: %{}, do: {number, step.index}
+
     {steps, _} =
       plan.steps
       |> Enum.reverse()
@@ -247,7 +268,12 @@ defmodule SnakeBridge.Export.Plan do
         gives = Enum.filter(step.writes, &(&1 in wanted))
         available = known_before(step, plan)
         takes = takes(step, gives, available)
-        refs = if step.language == "python", do: Enum.filter(gives, &ref?(&1, step, later, replay)), else: []
+
+        refs =
+          if step.language == "python",
+            do: Enum.filter(gives, &ref?(&1, step, later, touched, replay)),
+            else: []
+
         certain = Enum.flat_map(step.cells, &Cells.certain/1)
         wanted = wanted |> MapSet.difference(MapSet.new(certain)) |> MapSet.union(MapSet.new(takes))
         {%{step | gives: gives, takes: takes, refs: refs}, %{wanted: wanted, later: [step | later]}}
@@ -271,22 +297,20 @@ defmodule SnakeBridge.Export.Plan do
     for name <- step.reads, name in deletes, name not in step.source.needs, do: name
   end
 
-  defp ref?(name, step, later, replay) do
+  defp ref?(name, step, later, touched, replay) do
     crossing =
       step.cells
       |> Enum.reverse()
       |> Enum.find_value("other", fn cell -> get_in(replay.crossings, [cell.number, name]) end)
 
-    python = Enum.filter(later, &(&1.language == "python"))
     numbers = Enum.flat_map(step.cells, &List.wrap(&1.made[name]))
-
-    changed? =
-      Enum.any?(later, fn step -> Enum.any?(step.cells, &Enum.any?(numbers, fn n -> n in &1.touched end)) end)
+    changed? = Enum.any?(numbers, &(Map.get(touched, &1, -1) > step.index))
+    read? = fn -> Enum.any?(later, &(&1.language == "python" and name in &1.source.needs)) end
 
     cond do
       crossing in ["exact", "object"] -> false
       crossing == "container" -> changed?
-      true -> changed? or Enum.any?(python, &(name in &1.source.needs))
+      true -> changed? or read?.()
     end
   end
 
@@ -314,7 +338,7 @@ defmodule SnakeBridge.Export.Plan do
 
   # What a later step, or Python, may want.
   defp given(step, plan) do
-    later = plan.steps |> Enum.drop_while(&(&1 != step)) |> tl()
+    later = later(step, plan)
     wanted = plan.results ++ Enum.flat_map(later, & &1.reads)
 
     words =
