@@ -71,6 +71,7 @@ defmodule SnakeBridge.Export.Replay do
       variables: session.variables,
       words: words(cells),
       owners: %{},
+      lent: %{},
       binding: [],
       env: env(),
       cells: [],
@@ -261,9 +262,14 @@ defmodule SnakeBridge.Export.Replay do
     compare(cell, %{state | owners: owners, crossings: Map.put(state.crossings, cell.number, crossings)})
   end
 
-  # A copy of Elixir's that Python has changed.
+  # A copy of Elixir's that Python has changed. It is compared with what it was in Python, where keys are text; what is no
+  # copy there is the same object still.
   defp changed?(name, state) do
-    SnakeBridge.item(state.names, name) != Keyword.fetch(state.binding, variable(name, state))
+    case {state.lent[name], SnakeBridge.item(state.names, name)} do
+      {{:ok, %Ref{}}, _} -> false
+      {{:ok, lent}, _} when is_function(lent) -> false
+      {lent, now} -> lent != now
+    end
   end
 
   defp compare(cell, state) do
@@ -283,9 +289,14 @@ defmodule SnakeBridge.Export.Replay do
   defp shown(%{shown: name}, state), do: text(Keyword.get(state.binding, variable(name, state)))
 
   defp bind(name, value, state) do
-    if name in state.words, do: SnakeBridge.put_item(state.names, name, value)
     binding = Keyword.put(state.binding, variable(name, state), value)
-    %{state | binding: binding, owners: Map.put(state.owners, name, :elixir)}
+    state = %{state | binding: binding, owners: Map.put(state.owners, name, :elixir)}
+    if name in state.words, do: lend(name, value, state), else: state
+  end
+
+  defp lend(name, value, state) do
+    SnakeBridge.put_item(state.names, name, value)
+    %{state | lent: Map.put(state.lent, name, SnakeBridge.item(state.names, name))}
   end
 
   defp values(state) do

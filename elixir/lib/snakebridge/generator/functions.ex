@@ -155,7 +155,9 @@ defmodule SnakeBridge.Generator.Functions do
   defp fitting(optional, _), do: optional
 
   # A text that says `log(x, base=e)` does not say whether the name may be given: C functions often take none.
-  defp by_position?(%{"signature" => "docstring"}, parameter), do: positional?(parameter)
+  defp by_position?(%{"signature" => had}, parameter) when had in ["docstring", "stub"],
+    do: positional?(parameter)
+
   defp by_position?(_, parameter), do: parameter["kind"] == "positional_only"
 
   defp returns(function) do
