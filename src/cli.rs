@@ -148,10 +148,6 @@ pub(crate) struct ExportArgs {
     #[arg(long, value_name = "DIR", conflicts_with = "output")]
     pub(crate) into: Option<PathBuf>,
 
-    /// mix: natural syntax on objects of Python, or calls of generated wrappers
-    #[arg(long, default_value = "natural")]
-    pub(crate) style: Style,
-
     /// mix: where the project has this library from
     #[arg(long, default_value = "vendor")]
     pub(crate) bridge: Bridge,
@@ -176,13 +172,6 @@ pub(crate) enum Target {
     Py,
     /// A cell script: lines `%%python` and `%%elixir` start a cell
     Cells,
-}
-
-/// How a project calls Python.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Style {
-    Natural,
-    Wrappers,
 }
 
 /// Where a project has this library from.

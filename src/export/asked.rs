@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::source::Source;
 use super::{Made, code, preview, say};
-use crate::cli::{Bridge, ExportArgs, SessionArgs, Style};
+use crate::cli::{Bridge, ExportArgs, SessionArgs};
 use crate::run::{Options, Run};
 use crate::start;
 
@@ -349,7 +349,6 @@ fn request(args: &ExportArgs, source: &Source, into: &Path) -> Value {
         "force": args.force,
         "results": args.result,
         "params": args.param,
-        "style": match args.style { Style::Natural => "natural", Style::Wrappers => "wrappers" },
         "bridge": match args.bridge { Bridge::Vendor => "vendor", Bridge::Path => "path", Bridge::Git => "git" },
         "python": {
             "version": version(Language::Python),
