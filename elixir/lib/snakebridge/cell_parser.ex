@@ -68,11 +68,15 @@ defmodule SnakeBridge.CellParser do
   end
 
   @doc """
-  The names of variables, or of calls that look like them, in parsed expressions.
+  The names of variables, or of calls that look like them, in parsed expressions and in the drops among them.
 
       iex> {:ok, expressions} = SnakeBridge.CellParser.parse("total = Enum.sum(prices)", 1)
       iex> Enum.sort(SnakeBridge.CellParser.names(expressions))
       [:prices, :total]
+
+      iex> {:ok, expressions} = SnakeBridge.CellParser.parse(~S|~PY"len(rows) + \#{offset}"|, 1)
+      iex> Enum.sort(SnakeBridge.CellParser.names(expressions))
+      [:len, :offset, :rows]
   """
   @spec names([Macro.t()]) :: [atom()]
   def names(expressions) do
@@ -83,6 +87,9 @@ defmodule SnakeBridge.CellParser do
   defp collect({name, _, context} = variable, names) when is_atom(name) and is_atom(context) do
     {variable, if(variable?(name), do: MapSet.put(names, name), else: names)}
   end
+
+  defp collect({:sigil_PY, _, [{:<<>>, _, [text]}, modifiers]} = drop, names) when is_binary(text),
+    do: {drop, MapSet.union(names, MapSet.new(SnakeBridge.Drop.variables(text, modifiers)))}
 
   defp collect(other, names), do: {other, names}
 

@@ -10,6 +10,7 @@ defmodule SnakeBridge.Drop do
   """
 
   alias SnakeBridge.{Options, Steps, Unbound}
+  alias SnakeBridge.{CellParser, Natural}
   alias SnakeBridge.Drop.{Builtins, Reader}
 
   @enforce_keys [:key, :source]
@@ -61,6 +62,20 @@ defmodule SnakeBridge.Drop do
     do:
       raise(CompileError, file: env.file, line: env.line, description: "~PY takes its text as it is written")
 
+  @doc false
+  # The variables that a drop of this text may read, in its code and in what it inserts: for those who must have them ready.
+  @spec variables(String.t(), charlist()) :: [atom()]
+  def variables(text, modifiers) do
+    case Reader.read(text, insertions: ?p not in modifiers) do
+      {:ok, found} ->
+        own = for {name, _} <- found.needs, variable?(name), do: String.to_atom(name)
+        own ++ CellParser.names(for {_, code, _} <- found.insertions, do: code)
+
+      {:error, _, _} ->
+        []
+    end
+  end
+
   # In the file, where that is known. What is no heredoc begins behind `~PY"`.
   defp column(column, line, meta, removed) do
     cond do
@@ -79,7 +94,8 @@ defmodule SnakeBridge.Drop do
 
     names =
       for(name <- taken, do: {name, variable(name)}) ++
-        for {name, code, offset} <- found.insertions, do: {name, at_line(code, elem(place.(offset), 0))}
+        for {name, code, offset} <- found.insertions,
+            do: {name, code |> natural(env) |> at_line(elem(place.(offset), 0))}
 
     drop = %__MODULE__{
       key: key({found.text, env.file, line}),
@@ -149,6 +165,12 @@ defmodule SnakeBridge.Drop do
 
   # As in Elixir: of a variable with an underscore nobody wants the value.
   defp hidden?(name), do: String.starts_with?(name, "_")
+
+  # The code around the drop had that done before it was expanded.
+  defp natural(code, env) do
+    code = Natural.spelling(code)
+    if known?("py", env), do: code, else: Natural.names(code)
+  end
 
   defp at_line(code, line) do
     Macro.prewalk(code, fn

@@ -30,7 +30,7 @@ defmodule SnakeBridge.Helpers do
     quote do
       import IEx.Helpers, except: [v: 0, v: 1, i: 0]
       import SnakeBridge.Helpers, only: [v: 0, v: 1, i: 0]
-      import SnakeBridge, only: [py: 1]
+      import SnakeBridge, only: [py: 1, sigil_PY: 2]
       require SnakeBridge.Py
       # Natural syntax gives these to refs.
       import Bitwise, only: [&&&: 2, |||: 2, "^^^": 2, "~~~": 1, <<<: 2, >>>: 2]

@@ -31,6 +31,16 @@ defmodule SnakeBridge.NamespaceTest do
       assert ex_value(host, "{number, length(items)}") == "{42, 4}"
     end
 
+    test "are those of drops in cells, too", %{host: host} do
+      py(host, "rows = [1, 2]\nclass Row: pass\nrow = Row()\nX_train = [3]")
+      ex(host, "offset = 1")
+      cell = ex(host, ~S|~PY"sum(rows) + #{offset}"|)
+      assert plain(cell.result) == "4"
+      assert "rows" in cell.reads
+      assert ex_value(host, ~s|~PY"""\nkind = type(row).__name__\n"""\nkind|) == ~s|"Row"|
+      assert ex_value(host, ~S|~PY"#{py.X_train}"|) == "[3]"
+    end
+
     test "do not stay in Elixir", %{host: host} do
       py(host, "borrowed = 1")
       assert ex_value(host, "borrowed") == "1"
