@@ -357,7 +357,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="everything a few times")
     # Where set-up puts ipykernel.
     python = ROOT / ".tools/bench/bin/python"
-    python = python if python.exists() else sys.executable
+    python = str(python) if python.exists() else sys.executable
     parser.add_argument("--python", default=python, help="the Python of both kernels' cells")
     options = parser.parse_args()
     count = QUICK if options.quick else FULL
