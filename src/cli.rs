@@ -124,7 +124,7 @@ pub(crate) struct ExportArgs {
     #[arg(long)]
     pub(crate) force: bool,
 
-    /// Show what is written, before it is
+    /// Show what is written
     #[arg(long)]
     pub(crate) preview: bool,
 
